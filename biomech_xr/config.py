@@ -1,0 +1,119 @@
+"""Strict YAML configurations: frozen models, ``key=value`` overrides, a stable hash.
+
+A configuration is a pydantic model that derives from `Config`. An unknown key is an error that names the nearest
+known key; nothing in a YAML file is ever imported or executed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from biomech_xr.errors import ConfigError, MissingInputError
+
+
+class Config(BaseModel):
+    """Base of all run configurations: frozen, strict about keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def hash(self, *, exclude: Sequence[str] = ()) -> str:
+        """Return 12 hex digits of the SHA-256 of the values, the same in every process.
+
+        Parameters
+        ----------
+        exclude
+            Top-level fields that do not change the result (cluster, workers, progress).
+        """
+        text = json.dumps(self.model_dump(mode="json", exclude=set(exclude)), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Self:
+        """Return the configuration of a YAML file with ``key=value`` overrides applied.
+
+        Nested keys are written with dots (``train.steps=50``); values are parsed as YAML.
+
+        Raises
+        ------
+        MissingInputError
+            The file does not exist.
+        ConfigError
+            Unknown key, wrong type or impossible value; all problems at once.
+        """
+        file = Path(path)
+        if not file.is_file():
+            raise MissingInputError(f"{file}: no such configuration file. Give the path of a YAML file.")
+        try:
+            raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file}: not valid YAML ({error}). Correct the file.") from error
+        if raw is None:
+            raw = {}
+        if not isinstance(raw, dict):
+            raise ConfigError(f"{file}: found {type(raw).__name__}, expected `key: value` pairs. Correct the file.")
+        for override in overrides:
+            _apply(raw, override)
+        return cls.of(raw, origin=str(file))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], *, origin: str = "configuration") -> Self:
+        """Return the configuration of a plain mapping; every problem is listed at once."""
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            lines = "\n".join(f"  - {_explain(cls, detail)}" for detail in error.errors())
+            raise ConfigError(f"{origin}: {error.error_count()} problem(s):\n{lines}") from error
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    key, sign, text = override.partition("=")
+    if not sign or not key:
+        raise ConfigError(f"override {override!r}: expected key=value, for example workers=2.")
+    *path, last = key.split(".")
+    node = raw
+    for part in path:
+        child = node.setdefault(part, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"override {override!r}: {part!r} holds a value, not a group of keys.")
+        node = child
+    try:
+        node[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"override {override!r}: the value is not valid YAML ({error}).") from error
+
+
+def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] != "extra_forbidden":
+        return f"{place}: {detail['msg']} (found {detail['input']!r})"
+    known = _known_keys(model, detail["loc"][:-1])
+    near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.0)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{place}: unknown key{hint} Known keys: {', '.join(known)}"
+
+
+def _known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """Return the field names of the model that ``path`` leads to (through optionals, lists and mappings)."""
+    current: list[type[BaseModel]] = [model]
+    for part in path:
+        nested: list[type[BaseModel]] = []
+        for candidate in current:
+            field = candidate.model_fields.get(str(part))
+            nested += _models_in(field.annotation) if field is not None else []
+        current = nested or current
+    return sorted({name for candidate in current for name in candidate.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in getattr(annotation, "__args__", ()) for found in _models_in(part)]

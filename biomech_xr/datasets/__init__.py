@@ -1,0 +1,41 @@
+"""The sources: one module each, with its facts (`SPEC`), `patients(root)` and `recordings(root, patient)`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+
+from biomech_xr.datasets.spec import Dataset, DatasetSpec, EmgColumn, JointColumn
+from biomech_xr.errors import ConfigError
+
+__all__ = ["Dataset", "DatasetSpec", "EmgColumn", "JointColumn", "get_dataset", "names"]
+
+_NOT_SOURCES = {"spec", "cycles", "plug_in_gait"}
+
+
+def names() -> list[str]:
+    """Return the names of all sources, in alphabetical order; the modules of this package are the list."""
+    return sorted(
+        module.name
+        for module in pkgutil.iter_modules(__path__)
+        if module.name not in _NOT_SOURCES and not module.name.startswith("_")
+    )
+
+
+def get_dataset(name: str) -> Dataset:
+    """Return a source by name.
+
+    Raises
+    ------
+    ConfigError
+        No source has that name; the nearest one is suggested.
+    """
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        raise ConfigError(f"dataset {name!r} is not known; did you mean {near[0]!r}? Known: {', '.join(known)}.")
+    module = importlib.import_module(f"{__name__}.{name}")
+    spec: DatasetSpec = module.SPEC
+    facts = getattr(module, "facts", lambda _root: spec)
+    return Dataset(spec=spec, facts=facts, patients=module.patients, recordings=module.recordings)

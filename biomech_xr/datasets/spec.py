@@ -1,0 +1,84 @@
+"""The facts of a source as data: identity, licence, signals, signs, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from biomech_xr import vocabulary as words
+from biomech_xr.schema import Trial
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmgColumn:
+    """One raw EMG column: which muscle, which leg, and the factor to the stored unit."""
+
+    muscle: str
+    side: words.Side
+    factor: float = 1.0
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JointColumn:
+    """One raw angle or moment column: which component, which leg, and the factor (sign and unit) to canonical."""
+
+    joint: str
+    motion: str
+    side: words.Side
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetSpec:
+    """What the platform knows of one source.
+
+    `minimum_duration` and `maximum_duration` bound a stride in s; `line_frequency` is the mains frequency in Hz;
+    `emg_lookahead` is how far (s) the source's own processing lets EMG see into the future; `kinetics_limit` is the
+    moment (N m/kg) above which a value is a plate artefact; `evidence` says whether the reader was checked on real
+    files or on notes only; `known_defects` and `assumptions` are stored with every recording.
+    """
+
+    name: str
+    title: str
+    doi: str
+    data_doi: str
+    licence: str
+    citation: str
+    host: str
+    evidence: words.Evidence
+    population: str
+    line_frequency: float
+    emg_state: words.EmgState
+    emg_unit: str
+    emg_rate: float
+    emg_lookahead: float
+    upstream_filters: str
+    sides: tuple[words.Side, ...]
+    activities: tuple[str, ...]
+    minimum_duration: float
+    maximum_duration: float
+    kinetics_limit: float = 5.0
+    people: int = 0
+    known_defects: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    emg: Mapping[str, EmgColumn] = field(default_factory=dict)
+    angles: Mapping[str, JointColumn] = field(default_factory=dict)
+    moments: Mapping[str, JointColumn] = field(default_factory=dict)
+    reader_version: str = "1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """A registered source: its facts and the two functions that walk its raw tree.
+
+    `facts(root)` is `spec` unless the user's own files settle some facts (lab). `patients(root)` lists the source ids
+    found below `root`; `recordings(root, patient)` yields that person's trials one at a time. All raise our errors,
+    never those of a file format library.
+    """
+
+    spec: DatasetSpec
+    facts: Callable[[Path], DatasetSpec]
+    patients: Callable[[Path], list[str]]
+    recordings: Callable[[Path, str], Iterator[Trial]]
