@@ -1,0 +1,131 @@
+"""Events and modes of Hu's circuits: packed lists of 1-based rows, and four-digit triggers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from biomech_xr import vocabulary as words
+from biomech_xr.datasets import cycles
+from biomech_xr.datasets.spec import DatasetSpec
+from biomech_xr.errors import DataFormatError
+
+RATE: Final = 1000.0
+"""Rows per second of every file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Mode:
+    word: str
+    activity: str
+    surface: str = "overground"
+    incline: float = 0.0
+    stair_height: float = np.nan
+
+
+_STAIR = 7.75 * 0.0254
+_MODES: Final = (
+    _Mode(word="Sitting", activity="sit"),
+    _Mode(word="Level ground walking", activity="walk"),
+    _Mode(word="Ramp ascent", activity="ramp_ascent", surface="ramp", incline=10.0),
+    _Mode(word="Ramp descent", activity="ramp_descent", surface="ramp", incline=-10.0),
+    _Mode(word="Stair ascent", activity="stair_ascent", surface="stairs", incline=np.nan, stair_height=_STAIR),
+    _Mode(word="Stair descent", activity="stair_descent", surface="stairs", incline=np.nan, stair_height=_STAIR),
+    _Mode(word="Standing", activity="stand"),
+)
+"""Mode 0 to 6: 10 degree ramps, steps of 7.75 inches."""
+
+
+def side_rows(
+    table: pd.DataFrame, path: Path, *, spec: DatasetSpec, prefix: str, side: words.Side, name: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of `strides` and of `rejected` of one leg of a circuit.
+
+    ``table`` has one row a millisecond; ``prefix`` is the leg's word in its column names, ``name`` the trial.
+
+    Raises
+    ------
+    DataFormatError
+        An event list has gaps or fractions, or triggers that do not match it.
+    """
+    contacts = _events(table, path, f"{prefix}_Heel_Contact")
+    before, current = _trigger_modes(table, path, f"{prefix}_Heel_Contact_Trigger", count=len(contacts))
+    times, offs = (contacts - 1) / RATE, (_events(table, path, f"{prefix}_Toe_Off") - 1) / RATE
+    modes = table["Mode"].to_numpy()
+
+    def judge(index: int) -> cycles.Verdict:
+        mode = _MODES[current[index]]
+        off, count = cycles.foot_off(offs, times[index], times[index + 1])
+        labels = {
+            "activity": mode.activity,
+            "source_activity": mode.word,
+            "transition": bool(before[index] != current[index]),
+            "surface": mode.surface,
+            "foot_off": off,
+            "incline": mode.incline,
+            "stair_height": mode.stair_height,
+        }
+        at_contacts = modes[contacts[index : index + 2] - 1]
+        if current[index + 1] != current[index] or not (at_contacts == current[index]).all():
+            found = (
+                f"triggers {current[index]} and {current[index + 1]}, Mode {at_contacts[0]:g} and {at_contacts[1]:g}"
+            )
+            return cycles.Verdict(labels=labels, reason="activity_change", detail=found)
+        if mode.activity in words.POSTURES:
+            return cycles.Verdict(labels=labels, reason="posture", detail=mode.word)
+        if count > 1:
+            found = f"{count} foot offs between the contacts: a contact was left out"
+            return cycles.Verdict(labels=labels, reason="not_a_stride", detail=found)
+        return cycles.Verdict(labels=labels)
+
+    return cycles.sort_candidates(
+        spec=spec, trial=name, side=side, contacts=times, span=(0.0, (len(table) - 1) / RATE), judge=judge
+    )
+
+
+def _events(table: pd.DataFrame, path: Path, column: str) -> npt.NDArray[np.int64]:
+    """Return the 1-based row numbers packed at the top of a column."""
+    values = table[column].to_numpy(dtype=np.float64)
+    count = int(np.isfinite(values).sum())
+    listed = values[:count]
+    if not np.isfinite(listed).all() or (listed != np.round(listed)).any():
+        raise _bad(
+            path,
+            column,
+            "a list with gaps or fractions",
+            "whole row numbers packed at the top of the column, NaN below",
+            "Download the file again",
+        )
+    return listed.astype(np.int64)
+
+
+def _trigger_modes(
+    table: pd.DataFrame, path: Path, column: str, *, count: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the previous and the current mode of each event; sitting loses its leading zero in the file."""
+    triggers = _events(table, path, column)
+    if len(triggers) != count:
+        raise _bad(path, column, f"{len(triggers)} triggers", f"{count}, one an event", "Download the file again")
+    before, current = triggers // 1000, triggers // 10 % 10
+    wrong = (triggers < 0) | (before >= len(_MODES)) | (current >= len(_MODES))
+    if wrong.any():
+        found = f"trigger {triggers[wrong][0]}"
+        raise _bad(path, column, found, "four digits: mode 0-6, phase, mode 0-6, phase", "Download the file again")
+    return before, current
+
+
+def check_modes(table: pd.DataFrame, path: Path) -> None:
+    """Raise `DataFormatError` where `Mode` holds anything but 0 to 6 or NaN."""
+    modes = table["Mode"].dropna()
+    unknown = sorted(set(modes.unique()) - set(range(len(_MODES))))
+    if unknown:
+        raise _bad(path, "Mode", f"the value {unknown[0]:g}", "whole numbers 0 to 6", "Take the file from Processed")
+
+
+def _bad(path: Path, field: str, found: str, expected: str, action: str) -> DataFormatError:
+    return DataFormatError.of(dataset="hu", file=path, field=field, found=found, expected=expected, action=action)

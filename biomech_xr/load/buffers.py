@@ -1,0 +1,49 @@
+"""Memory of batches, used again as soon as nobody holds the batch.
+
+Fresh memory costs as much as filling it. A batch's memory returns here when its last tensor (or a view of one) is
+gone, so a consumer that drops each batch makes two or three buffers go round, and one that keeps batches keeps them.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+_ALIGNMENT: Final = 64
+_SPARE: Final = 4
+
+
+class Buffers:
+    """Hands out arrays of fixed shapes; all arrays of one batch share one piece of memory."""
+
+    def __init__(self, fields: Mapping[str, tuple[tuple[int, ...], Any]]) -> None:
+        self._fields: dict[str, tuple[int, int, tuple[int, ...], np.dtype[Any]]] = {}
+        end = 0
+        for name, (shape, kind) in fields.items():
+            dtype = np.dtype(kind)
+            start = -(-end // _ALIGNMENT) * _ALIGNMENT
+            end = start + math.prod(shape) * dtype.itemsize
+            self._fields[name] = (start, end, shape, dtype)
+        self._size = end
+        self._free: deque[npt.NDArray[np.uint8]] = deque(maxlen=_SPARE)
+
+    def take(self) -> dict[str, npt.NDArray[Any]]:
+        """Return arrays to fill, their content undefined."""
+        try:
+            memory = self._free.popleft()
+        except IndexError:
+            memory = np.empty(self._size, dtype=np.uint8)
+        # The memoryview between them keeps numpy from linking the fields to `memory` itself, so that `token` dies
+        # with the last field; only then is the memory free again.
+        token = np.frombuffer(memory.data, dtype=np.uint8)
+        weakref.finalize(token, self._free.append, memory).atexit = False
+        return {
+            name: token[start:end].view(dtype).reshape(shape)
+            for name, (start, end, shape, dtype) in self._fields.items()
+        }

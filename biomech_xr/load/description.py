@@ -1,0 +1,59 @@
+"""What a loader says of itself before anybody believes a score: what it lost, and what it knows of the future."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from biomech_xr.window.index import LOST_REASONS, Horizon, WindowIndex
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """The facts of one loader; both lookaheads in s, `signal_lookahead` that of EMG and kinematics alone."""
+
+    title: str
+    indexes: Sequence[WindowIndex]
+    people: int
+    steps: int
+    global_batch: int
+    dropped: int
+    padded: int
+    horizon: Horizon
+    lookahead: float
+    signal_lookahead: float
+    knows_contact: bool
+
+
+def lost(indexes: Sequence[WindowIndex]) -> dict[str, int]:
+    """Return the lost windows of several parts, by reason."""
+    return {reason: sum(index.lost[reason] for index in indexes) for reason in LOST_REASONS}
+
+
+def mean_horizon(indexes: Sequence[WindowIndex]) -> float:
+    """Return the mean distance of the targets over all windows, s; NaN without a window."""
+    total = sum(index.total for index in indexes)
+    return sum(float(index.horizon @ index.count) for index in indexes) / total if total else np.nan
+
+
+def describe(facts: Facts) -> str:
+    """Return the facts as a few lines of text."""
+    windows = sum(index.total for index in facts.indexes)
+    candidates = sum(index.candidates for index in facts.indexes)
+    strides = sum(int((index.count > 0).sum()) for index in facts.indexes)
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in lost(facts.indexes).items() if count) or "none"
+    ahead = f"{facts.horizon.samples} sample(s)" if facts.horizon.samples else f"{facts.horizon.ms:g} ms"
+    contact = "; the phase grid knows the next contact" if facts.knows_contact else ""
+    return "\n".join(
+        [
+            f"windows of {facts.title}",
+            f"  {windows:,} of {candidates:,} windows from {strides:,} strides of {facts.people:,} people; "
+            f"lost: {reasons}",
+            f"  {facts.steps:,} steps of {facts.global_batch:,} an epoch; dropped {facts.dropped:,}, "
+            f"padded {facts.padded:,}",
+            f"  horizon: +{ahead}, mean {1000 * mean_horizon(facts.indexes):.1f} ms",
+            f"  lookahead: {facts.lookahead:.3f} s (signals {facts.signal_lookahead:.3f} s{contact})",
+        ]
+    )

@@ -1,0 +1,204 @@
+"""Which parts, people and strides a loader uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from biomech_xr import vocabulary as words
+from biomech_xr.errors import ConfigError, NotAStoreError
+from biomech_xr.load.sources import Floats, Ints, Source
+from biomech_xr.schema import LABELS
+from biomech_xr.store import layout
+from biomech_xr.store.reading import Part, open_part, read_manifest
+from biomech_xr.store.strides import find_datasets
+from biomech_xr.window import split as splits
+from biomech_xr.window.index import Grid, StrideFacts, WindowIndex
+
+Bools = npt.NDArray[np.bool_]
+Indexer = Callable[[StrideFacts, Grid, int], WindowIndex]
+Parts = Mapping[str, Sequence[Part]]
+
+_ADJACENT: Final = 0.005
+"""Seconds by which the end of a stride and the next contact of that side may differ."""
+
+
+def open_parts(url: str, *, chain: str, datasets: Sequence[str] | None) -> dict[str, list[Part]]:
+    """Return the parts of each source, in alphabetical order.
+
+    Raises
+    ------
+    NotAStoreError
+        No finished strides, or a source that was asked for is not there.
+    """
+    names = sorted(set(datasets)) if datasets is not None else find_datasets(url, chain)
+    if not names:
+        raise NotAStoreError(f"{url}: found no finished strides of chain {chain!r}. Check the URL, or run process.")
+    opened = {}
+    for name in names:
+        folder = layout.strides_url(url, chain, name)
+        opened[name] = [open_part(folder, part=entry["name"]) for entry in read_manifest(folder)["parts"]]
+    return opened
+
+
+def split_groups(url: str, *, chain: str, split: str, name: str, parts: Parts) -> frozenset[str]:
+    """Return the person groups of a split; it is created or extended when it does not know everybody here.
+
+    Raises
+    ------
+    SplitError
+        An unknown split, or a person would be in two.
+    """
+    splits.check_name(split)
+    members = splits.members_of(part.labels for group in parts.values() for part in group)
+    manifest = splits.load(url, name)
+    known = manifest.members if manifest else {}
+    if manifest is None or any(not patients <= set(known.get(group, ())) for group, patients in members.items()):
+        everything = open_parts(url, chain=chain, datasets=None)
+        members = splits.members_of(part.labels for group in everything.values() for part in group)
+        manifest = splits.load_or_create(url, members, name=name)
+    return manifest.groups(split)
+
+
+def chosen(labels: pd.DataFrame, filters: Mapping[str, Any]) -> Bools:
+    """Return which strides have the labels asked for: a value, a list of values, or an inclusive slice.
+
+    Raises
+    ------
+    ConfigError
+        There is no such label, or a slice with a step or of a text label.
+    """
+    keep = np.ones(len(labels), dtype=bool)
+    for name, wanted in filters.items():
+        if name not in LABELS:
+            raise ConfigError(f"filters: found the label {name!r}, expected one of {', '.join(LABELS)}.")
+        column = labels[name]
+        if isinstance(wanted, slice):
+            if wanted.step is not None or LABELS[name] not in ("float", "int"):
+                raise ConfigError(f"filters: {name}: a slice needs a number label and no step, found {wanted}.")
+            low = -np.inf if wanted.start is None else wanted.start
+            high = np.inf if wanted.stop is None else wanted.stop
+            keep &= column.between(low, high).to_numpy(dtype=bool)
+        else:
+            values = [wanted] if isinstance(wanted, str) or not np.iterable(wanted) else list(wanted)
+            keep &= column.isin(values).to_numpy(dtype=bool)
+    return keep
+
+
+def persons_of(parts: Parts) -> tuple[str, ...]:
+    """Return all person groups of the parts, in alphabetical order."""
+    tables = [part.labels["person_group"] for opened in parts.values() for part in opened]
+    return tuple(sorted({str(name) for column in tables for name in column.unique()}))
+
+
+def make_sources(
+    parts: Parts, *, persons: Sequence[str], groups: frozenset[str] | None, filters: Mapping[str, Any], index: Indexer
+) -> list[Source]:
+    """Return what a loader needs of every part, in order; arguments as for `make_source`."""
+    sources: list[Source] = []
+    first_row = 0
+    for dataset, opened in enumerate(parts.values()):
+        for part in opened:
+            source = make_source(
+                part,
+                first_row=first_row,
+                dataset=dataset,
+                persons=persons,
+                groups=groups,
+                filters=filters,
+                index=index,
+            )
+            sources.append(source)
+            first_row += part.size
+    return sources
+
+
+def make_source(
+    part: Part,
+    *,
+    first_row: int,
+    dataset: int,
+    persons: Sequence[str],
+    groups: frozenset[str] | None,
+    filters: Mapping[str, Any],
+    index: Indexer,
+) -> Source:
+    """Return what a loader needs of a part.
+
+    Parameters
+    ----------
+    part
+        The opened part.
+    first_row, dataset, persons
+        Strides in the parts before; code of the source; list that person codes refer to.
+    groups
+        Person groups of the split, None for everybody. Strides of others are not counted at all.
+    filters
+        See `chosen`.
+    index
+        Called with the facts of all strides of the split, the grid, and the stored EMG samples.
+    """
+    labels = part.labels
+    shape = part.variables["kinematics"][1]
+    grid = Grid.of(part.attrs.get("grid", {}), points=shape[-1])
+    member = np.ones(part.size, dtype=bool) if groups is None else labels["person_group"].isin(groups).to_numpy(bool)
+    duration = labels["duration"].to_numpy(np.float64)
+    facts = StrideFacts(
+        duration=duration,
+        emg_history=labels["emg_history"].to_numpy(np.int64),
+        kinematics_history=labels["kinematics_history"].to_numpy(np.int64),
+        kinematics_future=labels["kinematics_future"].to_numpy(np.int64),
+        has_emg=_measured(part, "emg"),
+        has_kinematics=_measured(part, "kinematics"),
+        selected=chosen(labels, filters),
+        member=member,
+    )
+    found = index(facts, grid, part.variables["emg"][1][-1])
+    used = found.count > 0
+    upstream = float(np.max(labels["emg_lookahead"].to_numpy(np.float64)[used], initial=0.0))
+    return Source(
+        folder=part.folder,
+        part=part.name,
+        digest=part.manifest["digest"],
+        first_row=first_row,
+        chunk=part.chunk,
+        dataset=dataset,
+        grid=grid,
+        index=found,
+        duration=duration,
+        next_duration=_next_durations(labels),
+        activity=_codes(labels["activity"], words.ACTIVITIES),
+        person=_codes(labels["person_group"], persons),
+        lookahead=float(part.attrs.get("lookahead") or 0.0) + upstream,
+    )
+
+
+def _measured(part: Part, name: str) -> Bools:
+    """Return which strides have at least one component with a measured sample."""
+    if name not in part.variables:
+        return np.zeros(part.size, dtype=bool)
+    stored = f"{name}_coverage" if f"{name}_coverage" in part.variables else f"{name}_mask"
+    values = part.read(stored, 0, part.size).reshape(part.size, -1)
+    return np.asarray((values > 0).any(axis=1), dtype=np.bool_)
+
+
+def _next_durations(labels: pd.DataFrame) -> Floats:
+    """Return the duration (s) of the stride that begins where each one ends; NaN where it is not in the part."""
+    duration = labels["duration"].to_numpy(np.float64)
+    end = labels["trial_time"].to_numpy(np.float64) + duration
+    result = np.full(len(labels), np.nan)
+    same = labels["stride_number"].to_numpy(np.int64)[1:] == labels["stride_number"].to_numpy(np.int64)[:-1] + 1
+    for name in ("patient", "trial", "side"):
+        codes = pd.Categorical(labels[name]).codes
+        same &= codes[1:] == codes[:-1]
+    gap = np.abs(labels["trial_time"].to_numpy(np.float64)[1:] - end[:-1])
+    result[:-1] = np.where(same & (gap <= _ADJACENT), duration[1:], np.nan)
+    return result
+
+
+def _codes(column: pd.Series[Any], known: Sequence[str]) -> Ints:
+    return np.asarray(pd.Categorical(column.astype(object), categories=list(known)).codes, dtype=np.int64)

@@ -1,0 +1,353 @@
+"""Strides of a store as shuffled batches of windows, the same set of windows per step for any number of ranks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from biomech_xr import vocabulary as words
+from biomech_xr.errors import BiomechXRError, ConfigError
+from biomech_xr.load import description, gather
+from biomech_xr.load.buffers import Buffers
+from biomech_xr.load.prefetch import prefetched
+from biomech_xr.load.selection import make_sources, open_parts, persons_of, split_groups
+from biomech_xr.load.sources import Source, read_block
+from biomech_xr.store.objects import Url
+from biomech_xr.window.index import Grid, History, Horizon, StrideFacts, WindowIndex, index_windows
+from biomech_xr.window.order import POOL_BLOCKS, EpochOrder, Remainder, Share
+
+Phase = Literal["none", "oracle"]
+Batch = dict[str, torch.Tensor]
+
+DEFAULT_FILTERS: Final[Mapping[str, Any]] = {"condition": "none"}
+
+
+class LoaderProcessError(BiomechXRError, RuntimeError):
+    """A loader is iterated in a process in which it cannot work."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Loaded:
+    """A block in memory: the strides, where they are, and the running count of their windows."""
+
+    block: gather.Block
+    source: Source
+    start: int
+    cumulative: npt.NDArray[np.int64]
+
+
+class StrideWindows(IterableDataset[Batch]):
+    """Iterate over batches of windows: EMG history and joint state in, joint state, phase and torque at t + h out.
+
+    Parameters
+    ----------
+    url
+        Root of the platform's stores.
+    split
+        ``train``, ``validation`` or ``test`` of the person split `split_name`; None for everybody. A split that
+        does not know all people of the store is extended first.
+    chain
+        Product to read.
+    window
+        EMG samples (1 kHz, so ms) in a window.
+    hop
+        Kinematic samples between windows of one stride.
+    horizon
+        ``{"samples": n}`` of the kinematic grid, or ``{"ms": x}`` read by linear interpolation of that grid.
+    global_batch
+        Windows of one step over all ranks.
+    seed
+        With the epoch and `global_batch` it fixes the order.
+    rank, world_size
+        This process among those that share each step; by default from the environment (RANK, WORLD_SIZE).
+    history
+        ``require``: windows without full history are lost; ``mask``: they come with masks.
+    phase
+        ``oracle`` adds the phase at t, which nobody knows at t: not for headline scores.
+    remainder
+        Windows that fill no whole step: ``drop``, or ``pad`` the step with windows of weight 0.
+    filters
+        Label -> value, list of values, or inclusive slice; by default condition none. ``{}`` takes all strides.
+    datasets
+        Sources to read; by default all that are finished.
+    split_name
+        Name of the stored person split.
+
+    Yields
+    ------
+    dict of torch.Tensor
+        B = global_batch / world_size windows, W = window; values where a mask is false are 0.
+
+        - ``emg`` (B, 13, W) float32, in units of `emg_scale`; ``emg_mask`` (B, 13): every sample is measured
+        - ``kinematic_state`` (B, 27): 9 angles (degree; joint, then motion), 9 velocities (degree/s), 9 accelerations
+          (degree/s2), backward differences of the stored grid; ``kinematic_state_mask``
+        - ``phase`` (B,) in [0, 1), with ``phase="oracle"`` only
+        - ``target_kinematic_state`` (B, 27) and its mask; ``target_phase`` (B, 2) as sine and cosine and
+          ``target_phase_mask`` (B,); ``target_torque`` (B, 9) in N m kg-1 and its mask
+        - ``horizon`` and ``spacing`` (B,): distance of the target and of kinematic samples, s
+        - ``weight`` (B,): 0 for padding; ``dataset``, ``activity``, ``person`` (B,) int64: codes in the attributes
+          `datasets`, `activities`, `persons`; ``stride`` row over all parts read; ``sample`` of its kinematic grid
+
+    Raises
+    ------
+    NotAStoreError, SplitError, ConfigError
+        On construction.
+    LostDataError
+        While iterating: stored data are missing or damaged.
+    LoaderProcessError
+        While iterating: in a forked process, or a second time in a DataLoader worker.
+
+    Notes
+    -----
+    Use it directly, or in ``DataLoader(windows, batch_size=None, num_workers=W, multiprocessing_context="spawn")``,
+    where worker w makes the steps w, w + W, ... A background thread reads ahead, so workers are rarely faster.
+    A batch's memory is used again once the batch and all views of it are dropped.
+    """
+
+    def __init__(
+        self,
+        url: Url,
+        *,
+        split: str | None = None,
+        chain: str = "envelope",
+        window: int = 200,
+        hop: int = 1,
+        horizon: Mapping[str, float] | None = None,
+        global_batch: int,
+        seed: int = 0,
+        rank: int | None = None,
+        world_size: int | None = None,
+        history: History = "require",
+        phase: Phase = "none",
+        remainder: Remainder = "drop",
+        filters: Mapping[str, Any] | None = None,
+        datasets: Sequence[str] | None = None,
+        split_name: str = "default",
+    ) -> None:
+        super().__init__()
+        if phase not in ("none", "oracle"):
+            raise ConfigError(f"phase: found {phase!r}, expected 'none' or 'oracle'.")
+        self.url = os.fspath(url)
+        self.split, self.chain, self.phase, self.seed = split, chain, phase, seed
+        self.window, self.global_batch, self.remainder = window, global_batch, remainder
+        self.rank, self.world_size = _ranks(rank, world_size, global_batch)
+        self.horizon = Horizon.of(horizon or {"samples": 1})
+        parts = open_parts(self.url, chain=chain, datasets=datasets)
+        groups = None
+        if split is not None:
+            groups = split_groups(self.url, chain=chain, split=split, name=split_name, parts=parts)
+        self.datasets, self.activities, self.persons = tuple(parts), words.ACTIVITIES, persons_of(parts)
+        self.sources = make_sources(
+            parts,
+            persons=self.persons,
+            groups=groups,
+            filters=DEFAULT_FILTERS if filters is None else filters,
+            index=partial(_index, horizon=self.horizon, window=window, hop=hop, history=history),
+        )
+        self._blocks = [
+            (number, start)
+            for number, source in enumerate(self.sources)
+            for start in range(0, len(source.duration), source.chunk)
+        ]
+        self._counts = np.array(
+            [self.sources[n].index.count[row : row + self.sources[n].chunk].sum() for n, row in self._blocks], np.int64
+        )
+        self._epoch = self._start = self._done = 0
+        self._process = os.getpid()
+        self._used_in_worker = False
+        self.steps_per_epoch = self._order().steps
+
+    @property
+    def windows(self) -> int:
+        """The number of windows of an epoch over all ranks, those of the remainder included."""
+        return int(self._counts.sum())
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """Windows that are lost, by reason (`window.LOST_REASONS`)."""
+        return description.lost([source.index for source in self.sources])
+
+    @property
+    def lookahead(self) -> float:
+        """How far (s) inputs know the future: filters and upstream processing; a phase knows the next contact too."""
+        return max((self._lookahead(source) for source in self.sources if source.index.total), default=0.0)
+
+    def _lookahead(self, source: Source) -> float:
+        if source.grid.rate and self.phase == "none":
+            return source.lookahead
+        return max(source.lookahead, float(source.duration[source.index.count > 0].max(initial=0.0)))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the next iteration; naming the epoch of a loaded state keeps its place."""
+        if epoch != self._epoch:
+            self._epoch, self._start, self._done = epoch, 0, 0
+
+    def state_dict(self, *, steps: int | None = None) -> dict[str, int]:
+        """Return where the iteration is, as plain numbers: the global steps consumed of an epoch.
+
+        Parameters
+        ----------
+        steps
+            Steps consumed of this epoch. Needed when DataLoader workers iterate, of which this object hears nothing.
+        """
+        return {
+            "seed": self.seed,
+            "epoch": self._epoch,
+            "step": self._done if steps is None else steps,
+            "global_batch": self.global_batch,
+            "windows": self.windows,
+        }
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Make the next iteration go on from a state, on any world size.
+
+        Raises
+        ------
+        ConfigError
+            The state is of another seed, global batch or number of windows, so there is no identical sequence.
+        """
+        own = self.state_dict()
+        other = [
+            f"{name}: found {state.get(name)}, expected {own[name]}"
+            for name in ("seed", "global_batch", "windows")
+            if state.get(name) != own[name]
+        ]
+        if other:
+            raise ConfigError(f"loader state: {'; '.join(other)}. Resume with the data and options of the saved run.")
+        self._epoch = int(state["epoch"])
+        self._start = self._done = int(state["step"])
+
+    def describe(self) -> str:
+        """Return what is read, what is lost and why, and what the inputs know of the future, as text."""
+        return description.describe(self.facts())
+
+    def facts(self) -> description.Facts:
+        """Return what `describe` says, as values."""
+        order = self._order()
+        return description.Facts(
+            title=f"{self.url}, chain {self.chain}, split {self.split or 'everybody'}: {', '.join(self.datasets)}",
+            indexes=[source.index for source in self.sources],
+            people=len(np.unique(np.concatenate([source.person[source.index.count > 0] for source in self.sources]))),
+            steps=order.steps,
+            global_batch=self.global_batch,
+            dropped=order.dropped,
+            padded=order.padded,
+            horizon=self.horizon,
+            lookahead=self.lookahead,
+            signal_lookahead=max((source.lookahead for source in self.sources if source.index.total), default=0.0),
+            knows_contact=self._oracle or any(not source.grid.rate for source in self.sources),
+        )
+
+    @property
+    def _oracle(self) -> bool:
+        return self.phase == "oracle"
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Return this rank's batches from where the state is; in a DataLoader worker its share of the steps."""
+        worker = get_worker_info()
+        self._check_process(in_worker=worker is not None)
+        start, self._start = self._start, 0
+        self._done = start
+        if worker is None:
+            return self._batches(range(start, self.steps_per_epoch))
+        return self._batches(range(start + worker.id, self.steps_per_epoch, worker.num_workers))
+
+    def _batches(self, steps: range) -> Generator[Batch, None, None]:
+        order = self._order()
+        buffers = Buffers(gather.fields(self.global_batch // self.world_size, self.window))
+        shares = (order.share(step, rank=self.rank, world_size=self.world_size) for step in steps)
+        with contextlib.closing(prefetched(order, shares, self._read, ahead=POOL_BLOCKS)) as stream:
+            for share, blocks in stream:
+                batch = self._batch(share, blocks, buffers)
+                self._done = share.step + 1
+                yield batch
+
+    def _batch(self, share: Share, blocks: Mapping[int, _Loaded], buffers: Buffers) -> Batch:
+        arrays = buffers.take()
+        arrays["weight"][:] = share.weight
+        edges = np.flatnonzero(np.diff(share.block, prepend=-1, append=-1))
+        for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+            _fill(arrays, start, blocks[int(share.block[start])], share.offset[start:stop])
+        if not self._oracle:
+            del arrays["phase"]
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def _read(self, number: int) -> _Loaded:
+        part, start = self._blocks[number]
+        source = self.sources[part]
+        count = source.index.count[start : start + source.chunk]
+        return _Loaded(
+            block=read_block(source, start),
+            source=source,
+            start=start,
+            cumulative=np.concatenate([[0], np.cumsum(count)]),
+        )
+
+    def _order(self) -> EpochOrder:
+        return EpochOrder(
+            self._counts,
+            seed=self.seed,
+            epoch=self._epoch,
+            global_batch=self.global_batch,
+            remainder=self.remainder,
+        )
+
+    def _check_process(self, *, in_worker: bool) -> None:
+        if os.getpid() != self._process:
+            raise LoaderProcessError(
+                "StrideWindows was inherited by a forked process, where object stores hang. Give the DataLoader "
+                'multiprocessing_context="spawn" (or "forkserver"), or use num_workers=0: reading ahead is a thread.'
+            )
+        if in_worker and self._used_in_worker:
+            raise LoaderProcessError(
+                "a DataLoader worker iterates StrideWindows a second time, so the epoch of set_epoch cannot reach it. "
+                "Use persistent_workers=False."
+            )
+        self._used_in_worker = in_worker
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._process = os.getpid()
+
+
+def _fill(arrays: Mapping[str, Any], start: int, loaded: _Loaded, offset: npt.NDArray[np.int64]) -> None:
+    """Write the windows of one block, given by their number in the block, into rows ``start`` and on."""
+    source = loaded.source
+    stride = np.searchsorted(loaded.cumulative, offset, side="right") - 1
+    row = loaded.start + stride
+    sample = source.index.first[row] + source.index.hop * (offset - loaded.cumulative[stride])
+    gather.fill(arrays, start, loaded.block, stride, sample)
+    rows = slice(start, start + len(offset))
+    arrays["spacing"][rows] = source.index.step[row]
+    arrays["dataset"][rows] = source.dataset
+    arrays["activity"][rows] = source.activity[row]
+    arrays["person"][rows] = source.person[row]
+    arrays["stride"][rows] = source.first_row + row
+
+
+def _index(
+    facts: StrideFacts, grid: Grid, time_size: int, *, horizon: Horizon, window: int, hop: int, history: History
+) -> WindowIndex:
+    return index_windows(
+        facts, grid=grid, horizon=horizon, window=window, hop=hop, history=history, time_size=time_size
+    )
+
+
+def _ranks(rank: int | None, world_size: int | None, global_batch: int) -> tuple[int, int]:
+    """Return rank and world size, from the environment where they are not given."""
+    world = int(os.environ.get("WORLD_SIZE", "1")) if world_size is None else world_size
+    own = (int(os.environ.get("RANK", "0")) if world_size is None else 0) if rank is None else rank
+    if world < 1 or not 0 <= own < world:
+        raise ConfigError(f"rank {own} of world_size {world}: expected 0 <= rank < world_size.")
+    if global_batch < 1 or global_batch % world:
+        raise ConfigError(f"global_batch: found {global_batch}, expected a positive multiple of world_size={world}.")
+    return own, world

@@ -1,0 +1,7 @@
+"""Raw files to recordings: find a source's people, read and check their trials."""
+
+from __future__ import annotations
+
+from biomech_xr.parse.trials import find_patients, read_patient
+
+__all__ = ["find_patients", "read_patient"]

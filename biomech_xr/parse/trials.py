@@ -1,0 +1,90 @@
+"""Walk a source's raw tree: who is there, and one valid trial after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from biomech_xr.datasets import get_dataset
+from biomech_xr.errors import DataFormatError, MissingInputError
+from biomech_xr.schema import Trial, validate_trial
+
+
+def find_patients(dataset: str, raw: str | Path, *, only: Sequence[str] | None = None) -> list[str]:
+    """Return the source ids of the people below the raw folder, sorted.
+
+    Parameters
+    ----------
+    dataset
+        Name of the source.
+    raw
+        Root of the raw tree, as unpacked from the source's archive.
+    only
+        Keep these source ids; each must be there.
+
+    Raises
+    ------
+    MissingInputError
+        The folder does not exist, or one of `only` is not in it.
+    DataFormatError
+        The folder holds nobody of this source.
+    """
+    root = Path(raw)
+    if not root.is_dir():
+        raise MissingInputError(
+            f"{dataset}: {root}: found no such folder; expected the root of the raw {dataset} files. "
+            "Correct `raw`, or make a synthetic tree with: biomech-xr synth"
+        )
+    found = sorted(get_dataset(dataset).patients(root))
+    if not found:
+        raise DataFormatError.of(
+            dataset=dataset,
+            file=root,
+            found="no person's files",
+            expected="the folders of at least one person, laid out as the source publishes them",
+            action="Point `raw` at the folder that directly holds them.",
+        )
+    absent = sorted(set(only or ()) - set(found))
+    if absent:
+        raise MissingInputError(
+            f"{dataset}: {root}: found no files of {', '.join(absent)}; expected them among {', '.join(found)}. "
+            "Correct `patients`."
+        )
+    return [patient for patient in found if only is None or patient in only]
+
+
+def read_patient(dataset: str, raw: str | Path, patient: str) -> Iterator[Trial]:
+    """Yield the valid trials of one person, one at a time.
+
+    Raises
+    ------
+    DataFormatError
+        A raw file is not what the format says, two trials bear one name, or there is no candidate stride at all.
+    SchemaError
+        The reader made something that is no valid recording (a defect of the reader).
+    """
+    seen: set[str] = set()
+    strides = 0
+    for trial in get_dataset(dataset).recordings(Path(raw), patient):
+        validate_trial(trial)
+        if trial.trial in seen:
+            raise DataFormatError.of(
+                dataset=dataset,
+                file=trial.sources[0][0],
+                field=f"trial {trial.trial!r}",
+                found="a second trial of that name",
+                expected="one name a trial",
+                action="Remove or rename the copy.",
+            )
+        seen.add(trial.trial)
+        strides += len(trial.strides)
+        yield trial
+    if not strides:
+        raise DataFormatError.of(
+            dataset=dataset,
+            file=Path(raw) / patient,
+            field="strides",
+            found=f"none in {len(seen)} trial(s)",
+            expected="at least one stride that can be kept",
+            action=f"Check that the files of {patient} are complete, or leave the person out with `patients`.",
+        )

@@ -1,0 +1,277 @@
+"""The cheap first pass: which strides there will be, their labels and sizes, from the tables alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from biomech_xr import vocabulary as words
+from biomech_xr.errors import ConfigError, NotAStoreError, ProcessingError
+from biomech_xr.process.chain import Chain
+from biomech_xr.process.emg import refusal
+from biomech_xr.process.kinematics import grid_size
+from biomech_xr.process.trial import Recordings
+from biomech_xr.schema import AFTER, BEFORE, HISTORY, LABELS, REJECTED_COLUMNS
+from biomech_xr.store.recordings import list_patients, open_patient
+
+MODALITIES: Final = ("emg", "kinematics", "kinetics")
+
+LATE_LABELS: Final = ("kinetics_artefact", "emg_history", "kinematics_history", "kinematics_future")
+"""Labels known only after processing; the plan holds placeholders, the shards hold the values."""
+
+Dims = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a chain will make of one dataset.
+
+    `labels` has one row a stride in the order of the product (patient, trial, side, stride_number) and all columns of
+    `schema.LABELS`; `order` is each stride's place in recording order; `units` maps (patient, trial) to the rows
+    (start, stop) of its strides; `rejected` lists candidates dropped here; `attrs` are the facts to store.
+    """
+
+    root: str
+    dataset: str
+    chain: Chain
+    labels: pd.DataFrame
+    order: npt.NDArray[np.int64]
+    rejected: pd.DataFrame
+    units: Mapping[tuple[str, str], tuple[int, int]]
+    time_size: int
+    attrs: Mapping[str, Any]
+
+    @property
+    def grid_size(self) -> int:
+        """Samples of the kinematic grid."""
+        return grid_size(self.chain, (self.time_size - HISTORY) / 1000)
+
+    @property
+    def template(self) -> dict[str, tuple[Dims, tuple[int, ...]]]:
+        """Name of each variable of a shard -> (dims, shape without the strides), for `store.create_part`."""
+        grid = "phase" if self.chain.grid.phase is not None else "time_kinematics"
+        channel = (len(words.MUSCLES),)
+        joints = (len(words.JOINTS), len(words.MOTIONS))
+        dims = ("stride", "joint", "motion")
+        out: dict[str, tuple[Dims, tuple[int, ...]]] = {
+            "emg": (("stride", "channel", "time"), (*channel, self.time_size)),
+            "kinematics": ((*dims, grid), (*joints, self.grid_size)),
+            "kinetics": ((*dims, grid), (*joints, self.grid_size)),
+            "kinematics_before": ((*dims, "before"), (*joints, BEFORE)),
+            "kinematics_after": ((*dims, "after"), (*joints, AFTER)),
+            "kinetics_after": ((*dims, "after"), (*joints, AFTER)),
+            "emg_scale": (("stride", "channel"), channel),
+            "emg_mask": (("stride", "channel"), channel),
+            "emg_coverage": (("stride", "channel"), channel),
+        }
+        for group in ("kinematics", "kinetics"):
+            out |= {f"{group}_{kind}": (dims, joints) for kind in ("mask", "coverage")}
+        return out | dict.fromkeys(LATE_LABELS, (("stride",), ()))
+
+
+def make_plan(root: str, dataset: str, chain: Chain, patients: Sequence[str] | None = None) -> Plan:
+    """Return the plan of one dataset; reads tables only.
+
+    Parameters
+    ----------
+    root
+        URL of the store that holds the recordings.
+    patients
+        Platform-wide names (``<dataset>-<source id>``); all committed ones by default.
+
+    Raises
+    ------
+    NotAStoreError
+        The store holds no recordings of this dataset.
+    ConfigError
+        A patient is not there.
+    ProcessingError
+        No stride is left, or the chain can serve the EMG of no stride of the dataset.
+    """
+    found = [name for _, name in list_patients(root, dataset)]
+    if not found:
+        raise NotAStoreError(f"{root}: no recordings of {dataset!r} here. Run parse first, or correct the URL.")
+    missing = sorted(set(patients or ()) - set(found))
+    if missing:
+        raise ConfigError(f"{root}: no recordings of {', '.join(missing)}; found {', '.join(found)}. Correct patients.")
+    chosen = found if patients is None else [name for name in found if name in set(patients)]
+    return plan_recordings([open_patient(root, dataset, name) for name in chosen], root, dataset, chain)
+
+
+def plan_recordings(recordings: Sequence[Recordings], root: str, dataset: str, chain: Chain) -> Plan:
+    """Return the plan of opened recordings; errors as in `make_plan`."""
+    spec = recordings[0].spec
+    tables = [_candidates(one, chain) for one in recordings]
+    candidates = pd.concat(tables, ignore_index=True)
+    reasons, details = _reasons(candidates, spec)
+    kept = candidates[reasons == ""].sort_values(["patient", "trial", "side", "stride_number"], kind="stable")
+    kept = kept.reset_index(drop=True)
+    _refuse_empty(candidates, kept, dataset, chain)
+    rejected = candidates[reasons != ""].assign(stage="process", reason=reasons[reasons != ""])
+    rejected = rejected.assign(detail=details[reasons != ""])[["dataset", "patient", *REJECTED_COLUMNS]]
+    text = {name: "category" for name, kind in LABELS.items() if kind == "category"}
+    return Plan(
+        root=root,
+        dataset=dataset,
+        chain=chain,
+        labels=kept[list(LABELS)].astype(text),
+        order=kept["_order"].to_numpy(dtype=np.int64),
+        rejected=rejected.reset_index(drop=True),
+        units=_units(kept),
+        time_size=HISTORY + round(float(spec["maximum_duration"]) * 1000),
+        attrs=_attrs(recordings, kept, chain),
+    )
+
+
+def _candidates(one: Recordings, chain: Chain) -> pd.DataFrame:
+    """Return the strides of one patient with all labels, and columns ``_...`` that decide about them."""
+    patient, spec, strides = one.patient, one.spec, one.strides
+    rows = (cast("dict[str, Any]", one.trials.iloc[i].to_dict()) for i in range(len(one.trials)))
+    facts = pd.DataFrame([{**_trial_facts(row, chain), "_trial_index": i} for i, row in enumerate(rows)])
+    text = [name for name in strides if isinstance(strides[name].dtype, pd.CategoricalDtype)]
+    table = strides.astype(dict.fromkeys(text, object)).merge(facts, on="trial", how="left", validate="many_to_one")
+    ambiguous = [side in sides for side, sides in zip(table["side"], table["_ambiguous"], strict=True)]
+    per_stride = np.where(table["_emg_points"] > 0, (table["_emg_points"] - 1) / table["duration"], np.nan)
+    rate = np.where(table["_emg_kind"] == "segmented", per_stride, table["_emg_rate"])
+    table = table.assign(
+        dataset=patient.dataset,
+        patient=patient.patient,
+        source_patient=patient.source_patient,
+        person_group=patient.group,
+        population=patient.population,
+        affected_side=patient.affected_side,
+        sex=patient.sex,
+        age=patient.age,
+        height=patient.height,
+        body_mass=patient.body_mass,
+        evidence=spec["evidence"],
+        reader_version=spec["reader_version"],
+        emg_native_rate=rate.astype(np.float64),
+        channel_ambiguous=np.array(ambiguous, dtype=bool),
+        kinetics_artefact=False,
+        emg_clipped=False,
+        emg_history=-1,
+        kinematics_history=-1,
+        kinematics_future=-1,
+    )
+    for group in MODALITIES:
+        table[f"_has_{group}"] = _measured(table, group)
+    place = table["_trial_index"].to_numpy() if len(table) else np.empty(0)
+    order = np.lexsort((table["stride_number"], table["trial_time"], place))
+    table["_order"] = np.argsort(order)
+    return table
+
+
+def _trial_facts(row: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
+    facts = {name: row[name] for name in ("trial", "session", "emg_state", "emg_lookahead", "source_file")}
+    facts |= {"source_sha256": row["source_sha256"]}
+    for group in MODALITIES:
+        for name, default in (
+            ("kind", ""),
+            ("t0", 0.0),
+            ("sampling_frequency", np.nan),
+            ("points", 0),
+            ("row_size", 0),
+        ):
+            facts[f"_{group}_{name}"] = row.get(f"{group}_{name}", default)
+    kind, contiguity = str(row.get("emg_kind", "")), str(row.get("emg_contiguity", ""))
+    rate = float(row.get("emg_sampling_frequency", np.nan))
+    state = str(row["emg_state"])
+    cut = kind in ("segmented", "ragged") and contiguity == "isolated"
+    labels = json.loads(row.get("emg_labels") or "{}") if kind else {}
+    notes = json.loads(row.get("emg_attrs") or "{}") if kind else {}
+    muscles = (*words.MUSCLES, *words.SUBSTITUTES.values())
+    return facts | {
+        "_emg_rate": rate,
+        "_refusal": refusal(chain, state=state, kind=kind, contiguity=contiguity, rate=rate) if kind else "",
+        "edge_filtered": cut and not chain.causal and not (state == "envelope" and kind == "segmented"),
+        "_ambiguous": {text.split(":")[0] for text in notes.get("ambiguous", ()) if text.split(":")[-1] in muscles},
+        "_substituted": [
+            muscle
+            for muscle, other in words.SUBSTITUTES.items()
+            if other in labels.get("channel", ()) and muscle not in labels.get("channel", ())
+        ],
+    }
+
+
+def _measured(table: pd.DataFrame, group: str) -> npt.NDArray[np.bool_]:
+    """Return whether a group has samples in the time of each stride, as far as the tables tell."""
+    rows = table[f"_{group}_row_size"].to_numpy(dtype=np.float64)
+    start = table[f"_{group}_t0"].to_numpy(dtype=np.float64)
+    rate = table[f"_{group}_sampling_frequency"].to_numpy(dtype=np.float64)
+    time = table["trial_time"].to_numpy(dtype=np.float64)
+    during = (time < start + rows / rate) & (time + table["duration"].to_numpy() > start)
+    points = table[f"_{group}_points"].to_numpy(dtype=np.int64)
+    segment = table["segment"].to_numpy(dtype=np.int64)
+    within = (segment >= 0) & ((points == 0) | (segment * points < rows))
+    continuous = (table[f"_{group}_kind"] == "continuous").to_numpy()
+    return np.asarray((rows > 0) & np.where(continuous, during, within))
+
+
+def _reasons(table: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
+    """Return the reason for rejection of every candidate (empty: kept) and its detail."""
+    limit = float(spec["maximum_duration"])
+    long = (table["duration"] > limit + 1e-9).to_numpy()
+    emg, joints = table["_has_emg"].to_numpy(), (table["_has_kinematics"] | table["_has_kinetics"]).to_numpy()
+    refused = emg & (table["_refusal"] != "").to_numpy() & ~joints
+    reason = np.select([long, ~emg & ~joints, refused], ["too_long", "no_signal", "unservable_emg"], default="")
+    detail = np.full(len(table), "", dtype=object)
+    detail[long] = [f"{value:.3f} s, at most {limit:g} s" for value in table["duration"][long]]
+    detail[refused & ~long] = table["_refusal"].to_numpy()[refused & ~long]
+    return reason.astype(object), detail
+
+
+def _refuse_empty(candidates: pd.DataFrame, kept: pd.DataFrame, dataset: str, chain: Chain) -> None:
+    refusals = candidates.loc[candidates["_has_emg"], "_refusal"]
+    if chain.product == "bandpassed" and len(refusals) and (refusals != "").all():
+        raise ProcessingError(
+            f"{dataset}: chain {chain.name!r}: {refusals.iloc[0]}. Use the chain 'envelope' for this dataset."
+        )
+    if kept.empty:
+        raise ProcessingError(
+            f"{dataset}: chain {chain.name!r}: found {len(candidates)} candidate strides, of which none can be "
+            "processed; expected at least one. See the table `rejected` of the recordings for the reasons."
+        )
+
+
+def _units(kept: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
+    names = list(zip(kept["patient"], kept["trial"], strict=True))
+    first = [i for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
+    return {names[i]: (i, j) for i, j in zip(first, [*first[1:], len(names)], strict=True)}
+
+
+def _attrs(recordings: Sequence[Recordings], kept: pd.DataFrame, chain: Chain) -> dict[str, Any]:
+    spec = recordings[0].spec
+    line = float(spec["line_frequency"])
+    served = kept[kept["_has_emg"] & (kept["_refusal"] == "")]
+    rates = sorted(set(served["_emg_rate"].dropna())) or [1000.0]
+    joints = kept.loc[kept["_has_kinematics"], "_kinematics_sampling_frequency"].dropna()
+    slowest = float(joints.min()) if len(joints) else None
+    upstream = float(served["emg_lookahead"].max()) if len(served) else 0.0
+    own = max(chain.lookahead(rate, line_frequency=line, kinematics_rate=slowest) for rate in rates)
+    return {
+        "chain": chain.model_dump(mode="json"),
+        "chain_hash": chain.hash(),
+        "product": chain.product,
+        "causal": chain.causal,
+        "grid": chain.grid.model_dump(exclude_none=True),
+        "normalize": chain.normalize.model_dump(),
+        "lookahead": own + upstream,
+        "lookahead_chain": own,
+        "lookahead_upstream": upstream,
+        "emg_delay": max(chain.delay(rate, line_frequency=line) for rate in rates),
+        "kinematics_delay": chain.kinematics_delay(slowest) if slowest else 0.0,
+        "substitutes": {name: words.SUBSTITUTES[name] for name in sorted(set(kept["_substituted"].explode().dropna()))},
+        "spec": dict(spec),
+        "counts": {
+            "candidates": sum(len(one.strides) + len(one.rejected) for one in recordings),
+            "rejected_at_parse": sum(len(one.rejected) for one in recordings),
+            "strides": len(kept),
+        },
+    }

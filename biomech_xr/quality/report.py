@@ -1,0 +1,168 @@
+"""One self-contained HTML page on a store: sources, ensemble curves, scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from biomech_xr import __version__
+from biomech_xr.errors import MissingDependencyError
+from biomech_xr.quality.plots import as_svg, joint_figure, muscle_figure
+from biomech_xr.store import ensemble, open_strides
+from biomech_xr.store.summary import summarize
+
+_CHECKED: Final = {"real_file": "checked on real file", "notes": "on notes only"}
+_QUANTITIES: Final = {
+    "angle": "Joint angle, RMSE in degrees",
+    "torque": "Joint moment, RMSE in N m/kg",
+    "phase": "Gait phase, circular RMSE in % of the cycle",
+}
+_MODEL: Final = "model"
+
+
+def write_report(root: str, path: str | Path, *, chain: str = "envelope", scores: str | Path | None = None) -> Path:
+    """Write the page and return its path.
+
+    Parameters
+    ----------
+    root
+        URL of the store.
+    path
+        HTML file to write.
+    chain
+        Strides product to show.
+    scores
+        JSON file that ``training.evaluate --json`` wrote, or None.
+
+    Raises
+    ------
+    NotAStoreError
+        There are no finished strides of that chain.
+    MissingDependencyError
+        jinja2 or matplotlib is not installed.
+    """
+    strides = open_strides(root, chain=chain)
+    curves = ensemble(strides, by=["dataset", "activity"]).compute(scheduler="threads")
+    rows = _source_rows(strides, summarize(root), chain)
+    found = json.loads(Path(scores).read_text(encoding="utf-8")) if scores else None
+    page = _template().render(
+        title=str(root),
+        chain=chain,
+        tiles=[
+            ("strides", f"{strides.sizes['stride']:,}"),
+            ("people", len(np.unique(np.asarray(strides["person_group"].values).astype(str)))),
+            ("sources", len(rows)),
+            ("lookahead of inputs", f"{strides.attrs['lookahead']:.3f} s"),
+        ],
+        sources=rows,
+        figures=_figures(curves),
+        scores=_score_section(found) if found else None,
+        stamp=f"biomech-xr {__version__}; configuration {_hashes(strides)}.",
+    )
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page, encoding="utf-8")
+    return target
+
+
+def _template() -> Any:
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise MissingDependencyError.of("jinja2", "report") from error
+    environment = Environment(
+        loader=PackageLoader("biomech_xr.quality", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("report.html.j2")
+
+
+def _source_rows(
+    strides: xr.Dataset, summary: Mapping[str, Sequence[Mapping[str, Any]]], chain: str
+) -> list[dict[str, Any]]:
+    parsed = {row["dataset"]: row for row in summary["recordings"]}
+    processed = {row["dataset"]: row for row in summary["strides"] if row["chain"] == chain}
+    labels = {name: np.asarray(strides[name].values).astype(str) for name in ("dataset", "activity", "emg_state")}
+    rates = np.asarray(strides["emg_native_rate"].values, dtype=float)
+    rows = []
+    for name in sorted(processed):
+        here = labels["dataset"] == name
+        source = strides.attrs["sources"][name]
+        states = ", ".join(sorted(set(labels["emg_state"][here])))
+        rate = np.unique(rates[here][np.isfinite(rates[here])])
+        rows.append(
+            {
+                "dataset": name,
+                "reader": _CHECKED[source["evidence"]],
+                "people": processed[name]["patients"],
+                "strides": processed[name]["strides"],
+                "rejected": parsed.get(name, {}).get("rejected", 0) + processed[name]["rejected"],
+                "activities": ", ".join(sorted(set(labels["activity"][here]))).replace("_", " "),
+                "emg": states + "".join(f", {value:g} Hz" for value in rate),
+                "licence": source["licence"],
+            }
+        )
+    return rows
+
+
+def _figures(curves: xr.Dataset) -> list[dict[str, Any]]:
+    band = "Line: mean over persons; band: one SD between persons (within the person where there is only one)."
+    figures = []
+    for activity in np.asarray(curves["activity"]):
+        name = str(activity).replace("_", " ")
+        joints = joint_figure(curves, activity)
+        if joints is not None:
+            figures.append(
+                {"title": f"Sagittal joint angles and moments: {name}", "svg": as_svg(joints), "caption": band}
+            )
+        muscles = muscle_figure(curves, activity) if activity == "walk" else None
+        if muscles is not None:
+            caption = f"{band} EMG is in multiples of each person's own amplitude reference."
+            figures.append({"title": f"Muscle activity: {name}", "svg": as_svg(muscles), "caption": caption})
+    return figures
+
+
+def _score_section(found: Mapping[str, Any]) -> dict[str, Any]:
+    tables = []
+    for quantity, caption in _QUANTITIES.items():
+        rows = [row for row in found["scores"] if row["quantity"] == quantity]
+        if rows:
+            tables.append(_score_table(caption, rows))
+    persons = max((row["persons"] for row in found["scores"]), default=0)
+    return {
+        "sentence": (
+            f"Split {found['split']}: {persons} person(s), {found['windows']:,} windows, mean horizon "
+            f"{found['mean_horizon_ms']:.0f} ms, phase input: {found['phase_input']}. Mean over persons, SD in "
+            "parentheses; the smallest error of a row is bold."
+        ),
+        "tables": tables,
+        "notes": found.get("notes", []),
+    }
+
+
+def _score_table(caption: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    predictors = sorted({name for row in rows for name in row["rmse"]}, key=lambda name: (name != _MODEL, name))
+    lines = []
+    for row in rows:
+        means = {name: value["mean"] for name, value in row["rmse"].items()}
+        best = min(means.values())
+        label = f"{row['component']}, {row['activity']}".replace("_", " ")
+        cells = [{"text": label, "best": False}]
+        for name in predictors:
+            value = row["rmse"].get(name)
+            text = (
+                ""
+                if value is None
+                else f"{value['mean']:.2f}" + (f" ({value['sd']:.2f})" if value["sd"] is not None else "")
+            )
+            cells.append({"text": text, "best": value is not None and value["mean"] == best})
+        lines.append(cells)
+    return {"caption": caption, "headings": ["", *(name.replace("_", " ") for name in predictors)], "rows": lines}
+
+
+def _hashes(strides: xr.Dataset) -> str:
+    return ", ".join(f"{name} {value}" for name, value in strides.attrs["config_hash"].items())

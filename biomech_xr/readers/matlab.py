@@ -1,0 +1,276 @@
+"""MATLAB v5 files: plain structs by SciPy, MATLAB tables (MCOS objects) by mat-io.
+
+Both functions check a file before anything unpacks it: its header, that every element is complete, and how large the
+content becomes, because a file of some kilobytes may inflate to gigabytes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import pandas as pd
+
+from biomech_xr.errors import DataFormatError, MissingDependencyError, MissingInputError
+
+MAX_BYTES: Final = 2 * 1024**3
+"""Largest unpacked size of one file, in bytes."""
+
+_HEADER: Final = 128
+_COMPRESSED: Final = 15
+_MATRIX: Final = 14
+_VERSION_5: Final = 0x0100
+_VERSION_73: Final = 0x0200
+_PIECE: Final = 1 << 20
+_HDF5: Final = b"\x89HDF\r\n\x1a\n"
+_BROKEN: Final = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What SciPy and mat-io raise on damaged content."""
+
+
+def load_struct(path: Path, *, dataset: str) -> dict[str, Any]:
+    """Return the variables of a MATLAB v5 file that holds plain arrays, cells and structs.
+
+    Parameters
+    ----------
+    path
+        A MATLAB v5 file.
+    dataset
+        Name of the source, for messages.
+
+    Returns
+    -------
+    dict
+        Variable name to value: structs as nested dicts, char arrays as str, cells as object arrays or lists, numbers
+        as NumPy arrays without dims of length one (SciPy's `simplify_cells`).
+
+    Raises
+    ------
+    MissingInputError
+        There is no such file.
+    DataFormatError
+        The file is not MATLAB v5, is truncated or damaged, unpacks to more than `MAX_BYTES`, or holds MATLAB objects.
+    """
+    from scipy.io import loadmat
+
+    check_file(path, dataset=dataset)
+    try:
+        content: dict[str, Any] = loadmat(path, simplify_cells=True)
+    except _BROKEN as error:
+        raise _damaged(path, dataset, error) from error
+    if "__function_workspace__" in content:
+        raise DataFormatError.of(
+            dataset=dataset,
+            file=path,
+            found="MATLAB objects (a table)",
+            expected="plain arrays and structs",
+            action="Save the file with structs, or read it with load_tables",
+        )
+    return {name: value for name, value in content.items() if not name.startswith("__")}
+
+
+def load_tables(path: Path, *, dataset: str) -> dict[str, Any]:
+    """Return the variables of a MATLAB v5 file that holds MATLAB tables.
+
+    Parameters
+    ----------
+    path
+        A MATLAB v5 file.
+    dataset
+        Name of the source, for messages.
+
+    Returns
+    -------
+    dict
+        Variable name to value: a table as `pandas.DataFrame` with text cells as str, a single number as float, int or
+        bool, text as str, anything else as a NumPy array.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such file.
+    MissingDependencyError
+        mat-io is not installed.
+    DataFormatError
+        The file is not MATLAB v5, is truncated or damaged, unpacks to more than `MAX_BYTES`, or holds an object that
+        cannot be decoded.
+    """
+    matio = import_matio()
+    from matio.utils.matclass import MatConvertError, MatlabOpaque, MatReadError
+
+    check_file(path, dataset=dataset)
+    try:
+        content: dict[str, Any] = matio.load_from_mat(str(path))
+    except (*_BROKEN, MatReadError, MatConvertError) as error:
+        raise _damaged(path, dataset, error) from error
+    for name, value in content.items():
+        if isinstance(value, MatlabOpaque):
+            raise DataFormatError.of(
+                dataset=dataset,
+                file=path,
+                field=name,
+                found="a MATLAB object that cannot be decoded",
+                expected="a table",
+                action="Save it again with a recent MATLAB, or export it with writetable",
+            )
+    return {name: _plain(value) for name, value in content.items() if not name.startswith("__")}
+
+
+def import_matio() -> ModuleType:
+    """Return the library mat-io; its import sets a pandas option that pandas 3 has by default and warns of.
+
+    Raises
+    ------
+    MissingDependencyError
+        It is not installed.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The 'future.infer_string' option is deprecated")
+        try:
+            return importlib.import_module("matio")
+        except ImportError as error:
+            raise MissingDependencyError.of("mat-io", "readers") from error
+
+
+def check_file(path: Path, *, dataset: str) -> int:
+    """Return the unpacked size of a MATLAB v5 file in bytes, without keeping its content.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such file.
+    DataFormatError
+        Not MATLAB v5, truncated, damaged, or larger than `MAX_BYTES` when unpacked.
+    """
+    if not path.is_file():
+        raise MissingInputError(f"{dataset}: {path}: no such file. Check the path, or complete the download.")
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        order = _byte_order(stream.read(_HEADER), path, dataset)
+        total = 0
+        position = _HEADER
+        while position < size:
+            total += _element(stream, position, size, order, path, dataset)
+            if total > MAX_BYTES:
+                raise DataFormatError.of(
+                    dataset=dataset,
+                    file=path,
+                    found=f"content that unpacks to more than {MAX_BYTES / 1024**3:g} GiB",
+                    expected="a recording of ordinary size",
+                    action="Do not trust this file; download it again from the source",
+                )
+            position = stream.tell()
+    if position == _HEADER:
+        raise _truncated(path, dataset, "a header and no variable")
+    return total
+
+
+def _byte_order(header: bytes, path: Path, dataset: str) -> str:
+    """Return `<` or `>` after checking the 128-byte header."""
+    order = {b"IM": "<", b"MI": ">"}.get(header[126:128], "")
+    version = struct.unpack(f"{order}H", header[124:126])[0] if order else 0
+    if version != _VERSION_5:
+        hdf5 = version == _VERSION_73 or header.startswith(_HDF5)
+        found = "a MATLAB v7.3 (HDF5) file" if hdf5 else f"no MATLAB v5 header ({len(header)} bytes read)"
+        raise DataFormatError.of(
+            dataset=dataset,
+            file=path,
+            field="header",
+            found=found,
+            expected="a MATLAB v5 file",
+            action="Download the file again, or save it in MATLAB with the option -v7",
+        )
+    return order
+
+
+def _element(stream: BinaryIO, position: int, size: int, order: str, path: Path, dataset: str) -> int:
+    """Return the unpacked size of the element at ``position`` and leave the stream behind it."""
+    stream.seek(position)
+    tag = stream.read(8)
+    if len(tag) < 8:
+        raise _truncated(path, dataset, f"{size} bytes, the last element's tag is cut")
+    kind, length = struct.unpack(f"{order}II", tag)
+    if kind not in (_COMPRESSED, _MATRIX):
+        raise _damaged(path, dataset, ValueError(f"element type {kind} at byte {position}"))
+    end = position + 8 + length
+    if end > size:
+        raise _truncated(path, dataset, f"{size} bytes, an element that ends at byte {end}")
+    if kind == _COMPRESSED:
+        length = _inflated_size(stream, length, path, dataset)
+    stream.seek(end)
+    return int(length)
+
+
+def _inflated_size(stream: BinaryIO, length: int, path: Path, dataset: str) -> int:
+    """Return how many bytes a compressed element unpacks to; stops counting above `MAX_BYTES`."""
+    inflate = zlib.decompressobj()
+    total = 0
+    left = length
+    try:
+        while left and not inflate.eof and total <= MAX_BYTES:
+            piece = stream.read(min(_PIECE, left))
+            left -= len(piece)
+            while piece and total <= MAX_BYTES:
+                total += len(inflate.decompress(piece, _PIECE))
+                piece = inflate.unconsumed_tail
+    except zlib.error as error:
+        raise _damaged(path, dataset, error) from error
+    if not inflate.eof and total <= MAX_BYTES:
+        raise _truncated(path, dataset, "a compressed element without its end")
+    return total
+
+
+def _truncated(path: Path, dataset: str, found: str) -> DataFormatError:
+    return DataFormatError.of(
+        dataset=dataset,
+        file=path,
+        found=found,
+        expected="a complete MATLAB v5 file (this one is truncated)",
+        action="Download the file again",
+    )
+
+
+def _damaged(path: Path, dataset: str, error: BaseException) -> DataFormatError:
+    return DataFormatError.of(
+        dataset=dataset,
+        file=path,
+        found=f"damaged content ({type(error).__name__}: {error})",
+        expected="a readable MATLAB v5 file",
+        action="Download the file again",
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return a table with its text unwrapped, a scalar or text as a Python value, anything else unchanged."""
+    if isinstance(value, pd.DataFrame):
+        wrapped = [name for name in value.columns if value[name].dtype == object]
+        return value.assign(**{name: [_text(cell) for cell in value[name]] for name in wrapped}) if wrapped else value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "UbiufS" and (value.size == 1 or value.dtype.kind == "U"):
+        return _text(value)
+    return value
+
+
+def _text(cell: Any) -> Any:
+    """Return what a cell of at most one element holds; longer ones unchanged."""
+    if not isinstance(cell, np.ndarray):
+        return cell
+    if cell.size == 0:
+        return ""
+    return cell.reshape(-1)[0].item() if cell.size == 1 and cell.dtype != object else cell

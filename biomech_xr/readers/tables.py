@@ -1,0 +1,175 @@
+"""Tables: CSV files, workbook sheets, and the checksum of any file."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from biomech_xr.errors import DataFormatError, MissingDependencyError, MissingInputError
+
+MAX_CSV_BYTES: Final = 2 * 1024**3
+MAX_WORKBOOK_BYTES: Final = 256 * 1024**2
+"""Largest size of a CSV file, and of a workbook once unpacked, in bytes."""
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hex digits.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such file.
+    """
+    if not path.is_file():
+        raise MissingInputError(f"{path}: no such file. Check the path.")
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_csv(
+    path: Path, *, dataset: str, columns: Sequence[str], optional: Sequence[str] = (), text: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return columns of a comma-separated file with one header row, in the order asked for.
+
+    Parameters
+    ----------
+    path
+        The file; UTF-8.
+    dataset
+        Name of the source, for messages.
+    columns
+        Columns that must be there.
+    optional
+        Columns taken where they are there.
+    text
+        Those of both that hold text; every other column must hold numbers, empty cells or ``NaN``.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such file.
+    DataFormatError
+        Not a table, a column missing or named twice, text where numbers are expected.
+    """
+    if not path.is_file():
+        raise MissingInputError(f"{dataset}: {path}: no such file. Check the path, or complete the download.")
+    if path.stat().st_size > MAX_CSV_BYTES:
+        raise _bad(path, dataset, "", f"{path.stat().st_size} bytes", f"at most {MAX_CSV_BYTES}", "Split the file")
+    try:
+        header = pd.read_csv(path, header=None, nrows=1, dtype=str, encoding="utf-8-sig", compression=None)
+        names = [str(name).strip() for name in header.iloc[0]]
+        wanted = _choose(path, dataset, names, columns, optional)
+        positions = [names.index(name) for name in wanted]
+        table = pd.read_csv(
+            path,
+            header=None,
+            skiprows=1,
+            usecols=positions,
+            dtype={names.index(name): str for name in text if name in names},
+            low_memory=False,
+            encoding="utf-8-sig",
+            compression=None,
+        )
+    except pd.errors.EmptyDataError:
+        raise _bad(path, dataset, "", "no rows", "a header row and data rows", "Download the file again") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        found = f"no readable table ({error})"
+        raise _bad(path, dataset, "", found, "comma-separated text", "Download the file again") from error
+    table = table[positions].set_axis(wanted, axis="columns")
+    _check_numbers(path, dataset, table.drop(columns=[name for name in text if name in table]))
+    return table
+
+
+def check_columns(
+    table: pd.DataFrame, path: Path, *, dataset: str, columns: Sequence[str], text: Sequence[str] = ()
+) -> None:
+    """Raise `DataFormatError` unless a table that came from ``path`` has every column, once, with numbers in it.
+
+    ``text`` names those of ``columns`` that hold text.
+    """
+    _choose(path, dataset, [str(name) for name in table.columns], columns, ())
+    _check_numbers(path, dataset, table[[name for name in columns if name not in text]])
+
+
+def _choose(
+    path: Path, dataset: str, names: Sequence[str], columns: Sequence[str], optional: Sequence[str]
+) -> list[str]:
+    """Return the columns to read; refuse a file that lacks one or names one twice."""
+    for name in columns:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+            found = f"no such column; the nearest is {near[0]!r}" if near else "no columns"
+            expected = f"{len(columns)} columns, {name!r} among them"
+            raise _bad(path, dataset, name, found, expected, "Restore or rename the column")
+    wanted = [*columns, *(name for name in optional if name in names and name not in columns)]
+    for name in wanted:
+        if names.count(name) > 1:
+            raise _bad(path, dataset, name, f"{names.count(name)} columns of that name", "one", "Remove the extra one")
+    return wanted
+
+
+def _check_numbers(path: Path, dataset: str, table: pd.DataFrame) -> None:
+    for name in table.columns:
+        if pd.api.types.is_numeric_dtype(table[name]):
+            continue
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        row = int((numbers.isna() & table[name].notna()).to_numpy().argmax())
+        found = f"{table[name].iloc[row]!r} in data row {row + 1}"
+        raise _bad(path, dataset, str(name), found, "a number, an empty cell or NaN", "Correct the cell")
+
+
+def read_sheet(path: Path, *, dataset: str, sheet: str) -> pd.DataFrame:
+    """Return one sheet of an xlsx workbook; the first row holds the column names.
+
+    Parameters
+    ----------
+    path
+        The workbook.
+    dataset
+        Name of the source, for messages.
+    sheet
+        Name of the sheet; upper and lower case are the same.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such file.
+    MissingDependencyError
+        python-calamine is not installed.
+    DataFormatError
+        Not a workbook, too large when unpacked, no such sheet, or a sheet without rows.
+    """
+    try:
+        import python_calamine
+    except ImportError as error:
+        raise MissingDependencyError.of("python-calamine", "readers") from error
+
+    if not path.is_file():
+        raise MissingInputError(f"{dataset}: {path}: no such file. Check the path.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MAX_WORKBOOK_BYTES:
+            raise _bad(path, dataset, "", f"{size} bytes unpacked", f"at most {MAX_WORKBOOK_BYTES}", "Do not trust it")
+        book = python_calamine.load_workbook(str(path))
+        names = {name.lower(): name for name in book.sheet_names}
+        if sheet.lower() not in names:
+            found = f"the sheets {', '.join(book.sheet_names)}"
+            raise _bad(path, dataset, sheet, found, "a sheet of that name", "Rename the sheet")
+        rows = book.get_sheet_by_name(names[sheet.lower()]).to_python()
+    except (zipfile.BadZipFile, python_calamine.CalamineError) as error:
+        found = f"no readable workbook ({error})"
+        raise _bad(path, dataset, "", found, "an xlsx file", "Download the file again") from error
+    if not rows:
+        raise _bad(path, dataset, sheet, "an empty sheet", "a row of names and data rows", "Restore the sheet")
+    return pd.DataFrame(rows[1:], columns=[str(name).strip() for name in rows[0]])
+
+
+def _bad(path: Path, dataset: str, field: str, found: str, expected: str, action: str) -> DataFormatError:
+    return DataFormatError.of(dataset=dataset, file=path, field=field, found=found, expected=expected, action=action)

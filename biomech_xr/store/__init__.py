@@ -1,0 +1,29 @@
+"""The two stores on (cloud) Zarr: recordings and strides; writing, opening, asking."""
+
+from biomech_xr.store.part import create_part, finish, shards_done, write_shard
+from biomech_xr.store.query import as_cube, ensemble, select, to_physical
+from biomech_xr.store.reading import Part, open_part, read_manifest
+from biomech_xr.store.recordings import PatientRecordings, list_patients, open_patient, write_patient
+from biomech_xr.store.strides import find_datasets, open_strides
+from biomech_xr.store.tree import open_recordings
+
+__all__ = [
+    "Part",
+    "PatientRecordings",
+    "as_cube",
+    "create_part",
+    "ensemble",
+    "find_datasets",
+    "finish",
+    "list_patients",
+    "open_part",
+    "open_patient",
+    "open_recordings",
+    "open_strides",
+    "read_manifest",
+    "select",
+    "shards_done",
+    "to_physical",
+    "write_patient",
+    "write_shard",
+]

@@ -1,0 +1,168 @@
+"""Where everything lies and how it is cut: paths, chunks, shards, codecs. The only place with such numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import zarr
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec
+
+from biomech_xr.errors import StoreError
+from biomech_xr.schema import LABELS, LabelKind
+from biomech_xr.store.objects import Url, join
+
+FORMAT: Final = "biomech-xr/1"
+"""Marker in the attributes of every Zarr root that is ours, and in every ledger and manifest."""
+
+STRIDES_PER_CHUNK: Final = 64
+STRIDES_PER_SHARD: Final = 512
+"""Strides in one checksummed chunk and in one object; a task of the process stage carries one shard."""
+
+SHARDED_FROM: Final = 16_384
+"""A variable whose 64-stride chunk has at least so many bytes is sharded; a smaller one has one chunk a shard."""
+
+CHUNK_BYTES: Final = 2**21
+"""Bytes of one uncompressed chunk of recordings (2 MiB)."""
+
+TABLE_ROWS: Final = 65_536
+"""Rows of one chunk of a table."""
+
+MANIFEST: Final = "MANIFEST.json"
+LEDGER: Final = "ledger"
+PART: Final = "part-00000"
+
+_STORED: Final[dict[LabelKind, str]] = {"float": "float64", "int": "int64", "bool": "bool"}
+
+
+def compressors() -> tuple[BloscCodec, Crc32cCodec]:
+    """Return the codecs of every array, tables included: blosc, then the checksum that detects a flipped bit."""
+    return BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle"), Crc32cCodec()
+
+
+def stored_dtype(name: str) -> str:
+    """Return the dtype in which a variable of a strides part is stored.
+
+    ``emg`` is int16 (see `biomech_xr.store.encoding`), masks are bool, numeric labels keep their kind, all else is
+    float32.
+    """
+    if name == "emg":
+        return "int16"
+    if name.endswith("_mask"):
+        return "bool"
+    return _STORED.get(LABELS[name], "float32") if name in LABELS else "float32"
+
+
+def fill_value(dtype: str) -> Any:
+    """Return the value that means *nothing here* for a dtype."""
+    return {"int16": -32768, "bool": False, "int64": -1, "int32": -1}.get(dtype, math.nan)
+
+
+def recording_rows(row_bytes: int) -> int:
+    """Return the rows of one chunk of a recordings array whose rows have ``row_bytes`` bytes."""
+    return max(1, CHUNK_BYTES // max(1, row_bytes))
+
+
+def create_array(
+    group: zarr.Group,
+    name: str,
+    *,
+    shape: tuple[int, ...],
+    dims: tuple[str, ...],
+    dtype: str,
+    chunks: tuple[int, ...],
+    attributes: dict[str, Any] | None = None,
+) -> zarr.Array[Any]:
+    """Create one unsharded array with our codecs, fill value and dimension names; empty chunks are written too."""
+    return group.create_array(
+        name,
+        shape=shape,
+        chunks=tuple(max(1, size) for size in chunks),
+        dtype=dtype,
+        compressors=compressors(),
+        filters=(),
+        fill_value=fill_value(dtype),
+        dimension_names=dims,
+        attributes=attributes,
+        config={"write_empty_chunks": True},
+    )
+
+
+def create_stride_array(
+    group: zarr.Group, name: str, *, strides: int, tail: tuple[int, ...], dims: tuple[str, ...]
+) -> zarr.Array[Any]:
+    """Create the array of one variable of a strides part; one object holds `STRIDES_PER_SHARD` strides.
+
+    Large variables are sharded with the index at the start, so that a reader can fetch 64 strides by range.
+    """
+    dtype = stored_dtype(name)
+    shape = (strides, *tail)
+    whole = (STRIDES_PER_SHARD, *(max(1, size) for size in tail))
+    chunk = (STRIDES_PER_CHUNK, *whole[1:])
+    if math.prod(chunk) * int(zarr.dtype.parse_dtype(dtype, zarr_format=3).to_native_dtype().itemsize) < SHARDED_FROM:
+        return create_array(group, name, shape=shape, dims=dims, dtype=dtype, chunks=whole)
+    sharding = ShardingCodec(
+        chunk_shape=chunk,
+        codecs=[BytesCodec(), *compressors()],
+        index_codecs=[BytesCodec(), Crc32cCodec()],
+        index_location="start",
+    )
+    return group.create_array(
+        name,
+        shape=shape,
+        chunks=whole,
+        dtype=dtype,
+        serializer=sharding,
+        compressors=(),
+        filters=(),
+        fill_value=fill_value(dtype),
+        dimension_names=dims,
+        config={"write_empty_chunks": True},
+    )
+
+
+def checked_name(name: str) -> str:
+    """Return a name that is safe as one part of a path, or raise `StoreError`."""
+    if not name or name.startswith(".") or any(letter in name for letter in "/\\\0\n"):
+        raise StoreError(f"{name!r} cannot be the name of a folder in a store. Use letters, digits, '-' and '_'.")
+    return name
+
+
+def recordings_url(root: Url, dataset: str) -> str:
+    """Return the folder of one source's recordings."""
+    return join(root, "recordings", checked_name(dataset))
+
+
+def patient_url(root: Url, dataset: str, patient: str) -> str:
+    """Return the Zarr group of one patient's recordings."""
+    return join(recordings_url(root, dataset), f"{checked_name(patient)}.zarr")
+
+
+def patient_ledger_url(root: Url, dataset: str, patient: str) -> str:
+    """Return the ledger entry that makes a patient's recordings exist."""
+    return join(recordings_url(root, dataset), LEDGER, f"{checked_name(patient)}.json")
+
+
+def strides_url(root: Url, chain: str, dataset: str) -> str:
+    """Return the folder of one source's strides under one chain."""
+    return join(root, "strides", checked_name(chain), checked_name(dataset))
+
+
+def part_ledger_url(folder: Url, part: str) -> str:
+    """Return the ledger entry that makes a part's metadata exist."""
+    return join(folder, LEDGER, f"{part}.json")
+
+
+def shard_ledger_url(folder: Url, part: str, shard: int) -> str:
+    """Return the ledger entry that makes one shard of a part exist."""
+    return join(folder, LEDGER, f"{part}.shard-{shard:05d}.json")
+
+
+def shard_count(strides: int) -> int:
+    """Return the number of shards of a part."""
+    return -(-strides // STRIDES_PER_SHARD)
+
+
+def shard_bounds(shard: int, strides: int) -> tuple[int, int]:
+    """Return the first stride of a shard and the one after its last."""
+    return shard * STRIDES_PER_SHARD, min((shard + 1) * STRIDES_PER_SHARD, strides)

@@ -1,0 +1,318 @@
+"""Objects of a store through URLs: plain paths, ``file://``, ``memory://``, ``gs://`` and whatever fsspec knows.
+
+Everything the store layer does to files passes here: small JSON objects, listings, and the Zarr store that refuses to
+read a lost chunk as fill values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import uuid
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from zarr.abc.store import (
+    ByteRequest,
+    OffsetByteRequest,
+    RangeByteRequest,
+    Store,
+    SuffixByteRequest,
+)
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import FsspecStore, LocalStore, WrapperStore
+
+from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, StoreError
+
+Url = str | os.PathLike[str]
+
+_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+def join(url: Url, *parts: str) -> str:
+    """Return the URL of an object below ``url``."""
+    return "/".join([os.fspath(url).rstrip("/") or "/", *(part.strip("/") for part in parts if part)])
+
+
+def local_path(url: Url) -> Path | None:
+    """Return the path of a URL on this machine, or None for any other kind of URL."""
+    text = os.fspath(url)
+    scheme, sign, rest = text.partition("://")
+    if not sign:
+        return Path(text)
+    return Path(rest) if scheme in ("file", "local") else None
+
+
+def _filesystem(url: Url) -> tuple[Any, str]:
+    filesystem, path = fsspec.core.url_to_fs(os.fspath(url))
+    return filesystem, str(path)
+
+
+def read_bytes(url: Url) -> bytes:
+    """Return the bytes of one object.
+
+    Raises
+    ------
+    NotAStoreError
+        There is no such object.
+    """
+    filesystem, path = _filesystem(url)
+    try:
+        return bytes(filesystem.cat_file(path))
+    except _MISSING as error:
+        raise NotAStoreError(f"{os.fspath(url)}: no such object. Check the URL.") from error
+
+
+def read_json(url: Url) -> Any:
+    """Return the value of a JSON object.
+
+    Raises
+    ------
+    NotAStoreError
+        There is no such object.
+    LostDataError
+        The object is not JSON.
+    """
+    try:
+        return json.loads(read_bytes(url))
+    except ValueError as error:
+        raise LostDataError(f"{os.fspath(url)}: not valid JSON ({error}). The object is damaged.") from error
+
+
+def write_json(url: Url, value: Any, *, create_only: bool = False) -> None:
+    """Write a JSON object in one step: a reader sees the old object or the new one, never a part.
+
+    Parameters
+    ----------
+    url, value
+        Where, and what; NaN is not allowed.
+    create_only
+        Never replace an object. An object that holds the same bytes already counts as written, because a put whose
+        reply was lost looks like a conflict.
+
+    Raises
+    ------
+    OccupiedError
+        `create_only`, and another object is there.
+    """
+    data = (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
+    try:
+        path = local_path(url)
+        if path is not None:
+            _write_local(path, data, create_only=create_only)
+        else:
+            filesystem, remote = _filesystem(url)
+            filesystem.pipe_file(remote, data, mode="create" if create_only else "overwrite")
+    except FileExistsError as error:
+        if read_bytes(url) != data:
+            raise OccupiedError(f"{os.fspath(url)}: exists already and is never replaced. Use another name.") from error
+
+
+def _write_local(path: Path, data: bytes, *, create_only: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if create_only:
+            os.link(temporary, path)
+        else:
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as plain JSON: mappings, lists, text, numbers; NaN and infinities become None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 (hex) of a plain value, the same in every process."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def write_sealed(url: Url, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a ledger or a manifest with a digest of itself, and return what was written."""
+    body = plain({key: item for key, item in value.items() if key != "digest"})
+    sealed = {**body, "digest": digest(body)}
+    write_json(url, sealed)
+    return sealed
+
+
+def read_sealed(url: Url) -> dict[str, Any]:
+    """Return a ledger or a manifest after checking its digest.
+
+    Raises
+    ------
+    NotAStoreError
+        There is no such object.
+    LostDataError
+        The object is damaged.
+    """
+    value = read_json(url)
+    if not isinstance(value, dict) or digest({k: v for k, v in value.items() if k != "digest"}) != value.get("digest"):
+        raise LostDataError(f"{os.fspath(url)}: the object's digest does not match its content. It is damaged.")
+    return value
+
+
+def exists(url: Url) -> bool:
+    """Return whether an object or a folder is there."""
+    filesystem, path = _filesystem(url)
+    filesystem.invalidate_cache()
+    return bool(filesystem.exists(path))
+
+
+def names(url: Url) -> list[str]:
+    """Return the names directly below a folder, in order; a folder that is not there has none."""
+    filesystem, path = _filesystem(url)
+    filesystem.invalidate_cache()
+    try:
+        found = filesystem.ls(path, detail=False)
+    except _MISSING:
+        return []
+    below = {str(item).rstrip("/").rsplit("/", 1)[-1] for item in found if str(item).rstrip("/") != path.rstrip("/")}
+    return sorted(name for name in below if not name.endswith((".tmp", ".partial")))
+
+
+def sizes(url: Url) -> dict[str, int]:
+    """Return the size in bytes of every object below a folder, by key relative to it, in order."""
+    filesystem, path = _filesystem(url)
+    filesystem.invalidate_cache()
+    prefix = path.rstrip("/") + "/"
+    try:
+        found = filesystem.find(path, detail=True)
+    except _MISSING:
+        return {}
+    keys = {str(name).removeprefix(prefix): int(info["size"]) for name, info in found.items()}
+    return {key: keys[key] for key in sorted(keys) if not key.endswith((".tmp", ".partial"))}
+
+
+def sizes_of(url: Url, keys: Iterable[str]) -> dict[str, int]:
+    """Return the sizes of the named objects below a folder; those that are missing are left out."""
+    filesystem, path = _filesystem(url)
+    filesystem.invalidate_cache()
+    found = {}
+    for key in keys:
+        with contextlib.suppress(*_MISSING):
+            found[key] = int(filesystem.info(f"{path.rstrip('/')}/{key}")["size"])
+    return found
+
+
+def remove_tree(url: Url, *, last: str = "zarr.json") -> None:
+    """Remove a folder and all below it, the object named `last` at the end; nothing there is no error.
+
+    The object that marks the folder as ours goes last, so that a removal that died can be done again.
+    """
+    filesystem, path = _filesystem(url)
+    filesystem.invalidate_cache()
+    marker = f"{path.rstrip('/')}/{last}"
+    with contextlib.suppress(*_MISSING):
+        for item in filesystem.ls(path, detail=False):
+            if str(item).rstrip("/") not in (marker, path.rstrip("/")):
+                filesystem.rm(item, recursive=True)
+        filesystem.rm(path, recursive=True)
+
+
+class CheckedStore(WrapperStore[Store]):
+    """A read-only Zarr store that knows what must be there.
+
+    Zarr reads a missing object as fill values without a word; here a listed object that is missing or short raises
+    `LostDataError`. Metadata objects are compared with their CRC-32 as well (chunks carry a crc32c of their own).
+    """
+
+    def __init__(
+        self, store: Store, *, expected: Mapping[str, int], checksums: Mapping[str, int], origin: str = ""
+    ) -> None:
+        super().__init__(store)
+        self.expected = dict(expected)
+        self.checksums = dict(checksums)
+        self.origin = origin
+
+    def _with_store(self, store: Store) -> CheckedStore:
+        return type(self)(store, expected=self.expected, checksums=self.checksums, origin=self.origin)
+
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        """Return the bytes of a key, or raise `LostDataError` when they are not what was written."""
+        value = await self._store.get(key, prototype, byte_range)
+        if key not in self.expected:
+            return value
+        size = self.expected[key]
+        wanted = _length(size, byte_range)
+        if value is None or len(value) != wanted:
+            found = "nothing" if value is None else f"{len(value)} bytes"
+            raise LostDataError(f"{self.origin}: {key}: found {found}, expected {wanted} bytes. Restore the object.")
+        if byte_range is None and key in self.checksums and zlib.crc32(value.to_bytes()) != self.checksums[key]:
+            raise LostDataError(f"{self.origin}: {key}: the checksum does not match. Restore the object.")
+        return value
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Return several ranges, each checked as in `get`."""
+        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+
+
+def _length(size: int, byte_range: ByteRequest | None) -> int:
+    match byte_range:
+        case RangeByteRequest(start, end):
+            return max(0, min(end, size) - start)
+        case OffsetByteRequest(offset):
+            return max(0, size - offset)
+        case SuffixByteRequest(suffix):
+            return min(suffix, size)
+        case _:
+            return size
+
+
+def zarr_store(
+    url: Url,
+    *,
+    read_only: bool,
+    expected: Mapping[str, int] | None = None,
+    checksums: Mapping[str, int] | None = None,
+) -> Store:
+    """Return the Zarr store at a URL.
+
+    Parameters
+    ----------
+    url
+        Root of the Zarr hierarchy.
+    read_only
+        Refuse writes.
+    expected
+        Size in bytes of every object, from a ledger or a manifest: an object that is listed and is missing or short
+        raises `LostDataError` when it is read.
+    checksums
+        CRC-32 of the metadata objects among them.
+    """
+    if expected is not None and not read_only:
+        raise StoreError(f"{os.fspath(url)}: a store with expected objects is for reading. Open it read-only.")
+    path = local_path(url)
+    store: Store = (
+        LocalStore(path, read_only=read_only)
+        if path is not None
+        else FsspecStore.from_url(os.fspath(url), read_only=read_only)
+    )
+    if expected is None:
+        return store
+    return CheckedStore(store, expected=expected, checksums=checksums or {}, origin=os.fspath(url))
+
+
+def metadata_checksums(url: Url, keys: Iterable[str]) -> dict[str, int]:
+    """Return the CRC-32 of the metadata objects (``zarr.json``) among the keys."""
+    return {key: zlib.crc32(read_bytes(join(url, key))) for key in keys if key.rsplit("/", 1)[-1] == "zarr.json"}

@@ -1,0 +1,190 @@
+"""Reading the parts of a strides product: raw blocks for the loader, checked against the manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import zarr
+
+from biomech_xr.errors import LostDataError, NotAStoreError
+from biomech_xr.schema import LABELS
+from biomech_xr.store import layout, ledger
+from biomech_xr.store.objects import Url, exists, join, names, read_sealed
+from biomech_xr.store.part import missing_shards
+from biomech_xr.store.table import read_table
+
+
+def read_manifest(folder: Url) -> dict[str, Any]:
+    """Return the manifest of a source's strides under one chain.
+
+    Parameters
+    ----------
+    folder
+        ``<root>/strides/<chain>/<dataset>``.
+
+    Raises
+    ------
+    NotAStoreError
+        Nothing of ours is there, or it was never finished; the message names the missing shards.
+    LostDataError
+        The manifest is damaged.
+    """
+    url = join(folder, layout.MANIFEST)
+    if not exists(url):
+        raise NotAStoreError(_unfinished(folder))
+    manifest = read_sealed(url)
+    if manifest.get("format") != layout.FORMAT:
+        raise NotAStoreError(f"{url}: format {manifest.get('format')!r}, expected {layout.FORMAT!r}. Not ours.")
+    return manifest
+
+
+def _unfinished(folder: Url) -> str:
+    entry_url = layout.part_ledger_url(folder, layout.PART)
+    if not exists(entry_url):
+        return f"{folder}: not a strides store of biomech-xr (no {layout.MANIFEST}). Check the URL, or run process."
+    prefix = f"{layout.PART}.shard-"
+    done = {
+        int(name.removeprefix(prefix).removesuffix(".json"))
+        for name in names(join(folder, layout.LEDGER))
+        if name.startswith(prefix)
+    }
+    missing = sorted(set(range(layout.shard_count(read_sealed(entry_url)["size"]))) - done)
+    state = missing_shards(missing) if missing else "all shards are there, the manifest is not"
+    return f"{folder}: never finished: {state}. Run the process stage again; it does the rest."
+
+
+def open_part(folder: Url, *, part: str = layout.PART) -> Part:
+    """Return one part of a source's strides for raw reading.
+
+    Parameters
+    ----------
+    folder
+        ``<root>/strides/<chain>/<dataset>``.
+    part
+        Name of the part; a product of this version has one.
+
+    Raises
+    ------
+    NotAStoreError
+        Not a finished strides store of ours; the message says what is missing.
+    LostDataError
+        The manifest is damaged.
+    """
+    manifest = read_manifest(folder)
+    listed = {entry["name"]: entry for entry in manifest["parts"]}
+    if part not in listed:
+        raise NotAStoreError(f"{folder}: no part {part!r}; the manifest lists {', '.join(listed)}.")
+    return Part(os.fspath(folder), part, manifest, listed[part])
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part. Plain data until something is read, so it can be sent to a worker, which opens it there."""
+
+    folder: str
+    name: str
+    manifest: Mapping[str, Any]
+    entry: Mapping[str, Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Part, (self.folder, self.name, self.manifest, self.entry)
+
+    @property
+    def url(self) -> str:
+        """URL of the Zarr group."""
+        return join(self.folder, f"{self.name}.zarr")
+
+    @property
+    def size(self) -> int:
+        """Number of strides."""
+        return int(self.entry["size"])
+
+    @property
+    def chunk(self) -> int:
+        """Strides in the smallest piece that is read and checked as one."""
+        return layout.STRIDES_PER_CHUNK
+
+    @cached_property
+    def group(self) -> zarr.Group:
+        """The Zarr group; lost objects raise `LostDataError`."""
+        with ledger.lost_data(self.url):
+            return ledger.open_checked(self.url, self.entry["objects"], self.entry["checksums"])
+
+    @cached_property
+    def head(self) -> dict[str, Any]:
+        """Attributes of the Zarr group: chain, dataset, size, config_hash, software, attrs, variables."""
+        return cast("dict[str, Any]", self.group.attrs.asdict())
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """Facts that the process stage stored with the part."""
+        return cast("dict[str, Any]", self.head["attrs"])
+
+    @property
+    def variables(self) -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]]:
+        """Name -> (dims, shape) of every stored variable that is not a label."""
+        return {
+            name: (tuple(variable["dims"]), (self.size, *variable["tail"]))
+            for name, variable in self.head["variables"].items()
+            if name not in LABELS
+        }
+
+    @cached_property
+    def labels(self) -> pd.DataFrame:
+        """One row a stride, columns `schema.LABELS`; text as Categoricals."""
+        with ledger.lost_data(f"{self.url}: labels"):
+            table = read_table(self.group, "labels")
+        late = [name for name in self.head["variables"] if name in LABELS]
+        columns = {name: self.read(name, 0, self.size) for name in late}
+        return table.assign(**columns)[list(LABELS)]
+
+    @cached_property
+    def rejected(self) -> pd.DataFrame:
+        """Candidates that the process stage did not keep."""
+        with ledger.lost_data(f"{self.url}: rejected"):
+            return read_table(self.group, "rejected")
+
+    @cached_property
+    def _arrays(self) -> dict[str, zarr.Array[Any]]:
+        return {name: cast("zarr.Array[Any]", self.group[name]) for name in self.head["variables"]}
+
+    def read(self, name: str, start: int, stop: int) -> npt.NDArray[Any]:
+        """Return strides ``start`` to ``stop`` of a variable as they are stored.
+
+        Parameters
+        ----------
+        name
+            Variable; ``emg`` comes as int16 (see `biomech_xr.store.encoding`), masks as bool, others as float32.
+        start, stop
+            Range of strides; multiples of `chunk` read nothing twice.
+
+        Raises
+        ------
+        NotAStoreError
+            There is no such variable.
+        LostDataError
+            A chunk is missing, short or corrupted.
+        """
+        if name not in self._arrays:
+            raise NotAStoreError(f"{self.url}: no variable {name!r}; found: {', '.join(sorted(self._arrays))}.")
+        with ledger.lost_data(f"{self.url}: {name}: strides {start} to {stop}"):
+            return np.asarray(self._arrays[name][start:stop])
+
+
+@lru_cache(maxsize=64)
+def part_here(folder: str, name: str, manifest_digest: str) -> Part:
+    """Return a part opened in this process, once; a process that was forked opens its own."""
+    part = open_part(folder, part=name)
+    if part.manifest["digest"] != manifest_digest:
+        raise LostDataError(f"{folder}: the store was written anew after it was opened. Open it again.")
+    return part
+
+
+os.register_at_fork(after_in_child=part_here.cache_clear)

@@ -1,0 +1,279 @@
+"""The recordings store: one immutable Zarr group a patient, made visible by a ledger entry that is written last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+import zarr
+
+from biomech_xr.datasets.spec import DatasetSpec
+from biomech_xr.errors import NotAStoreError, SchemaError
+from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial, rejected_table, stride_table, validate_trial
+from biomech_xr.store import layout, ledger
+from biomech_xr.store.objects import Url, exists, join, names, plain, read_sealed, write_sealed
+from biomech_xr.store.table import read_table, write_table
+from biomech_xr.store.trials import (
+    common_units,
+    concatenated,
+    groups_of,
+    row_attrs,
+    row_labels,
+    signal_of,
+    trial_table,
+    union_labels,
+)
+
+
+def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, config_hash: str) -> dict[str, Any]:
+    """Write the recordings of one patient and return the ledger entry.
+
+    A patient that is committed under the same configuration is left alone. What an attempt that died left behind is
+    removed first. The ledger entry is written last: without it readers see no patient. The trials of the patient are
+    held in memory together.
+
+    Parameters
+    ----------
+    root
+        URL of the store.
+    spec
+        Facts of the source.
+    trials
+        The trials of one patient; dims and units as in `biomech_xr.schema`.
+    config_hash
+        Hash of the run's configuration.
+
+    Raises
+    ------
+    SchemaError
+        No trial, trials of several patients, a trial name twice, or an invalid trial.
+    OccupiedError
+        The place holds recordings of another configuration, or files that are not ours.
+    """
+    listed = list(trials)
+    patient = _common_patient(spec, listed)
+    url = layout.patient_url(root, spec.name, patient.patient)
+    entry_url = layout.patient_ledger_url(root, spec.name, patient.patient)
+    ledger.refuse_foreign(
+        layout.recordings_url(root, spec.name), lambda name: name == layout.LEDGER or name.endswith(".zarr")
+    )
+    if exists(entry_url):
+        entry = read_sealed(entry_url)
+        ledger.refuse_other_config(entry_url, entry, config_hash)
+        return entry
+    for trial in listed:
+        validate_trial(trial)
+    ledger.clear_leftovers(url)
+    facts = {"spec": ledger.spec_facts(spec), "software": ledger.software(), "config_hash": config_hash}
+    tables = _write_group(url, {**facts, "patient": asdict(patient), "reader_version": spec.reader_version}, listed)
+    return write_sealed(
+        entry_url,
+        {
+            "format": layout.FORMAT,
+            "dataset": spec.name,
+            "patient": patient.patient,
+            **facts,
+            "reader_version": spec.reader_version,
+            "counts": {name: len(table) for name, table in tables.items()},
+            **ledger.inventory(url),
+        },
+    )
+
+
+def _common_patient(spec: DatasetSpec, trials: list[Trial]) -> Patient:
+    if not trials:
+        raise SchemaError.of(spec.name, ["the patient has no trial"])
+    patient = trials[0].patient
+    problems = [
+        f"trial {trial.trial!r} is of {trial.patient.patient}, expected {patient.patient}"
+        for trial in trials
+        if plain(asdict(trial.patient)) != plain(asdict(patient))
+    ]
+    counts = pd.Series([trial.trial for trial in trials]).value_counts()
+    problems += [f"trial {name!r} occurs {count} times" for name, count in counts.items() if count > 1]
+    if patient.dataset != spec.name:
+        problems.append(f"dataset {patient.dataset!r}, expected {spec.name!r}")
+    if problems:
+        raise SchemaError.of(patient.patient, problems)
+    return patient
+
+
+def _write_group(url: str, attributes: Mapping[str, Any], trials: list[Trial]) -> dict[str, pd.DataFrame]:
+    root = ledger.create_root(url, {**attributes, "groups": groups_of(trials)})
+    for group in groups_of(trials):
+        labels = union_labels(group, trials)
+        values = concatenated(group, trials, labels)
+        chunks = (min(len(values), layout.recording_rows(values[:1].nbytes)), *values.shape[1:])
+        array = layout.create_array(
+            root,
+            group,
+            shape=values.shape,
+            dims=GROUP_DIMS[group],
+            dtype="float32",
+            chunks=chunks,
+            attributes={"units": common_units(group, trials), "labels": labels},
+        )
+        array[...] = values
+    tables = {
+        "trials": trial_table(trials),
+        "strides": _joined([trial.strides for trial in trials], stride_table([])),
+        "rejected": _joined([trial.rejected for trial in trials], rejected_table([])),
+    }
+    for name, table in tables.items():
+        write_table(root, name, table)
+    ledger.consolidate(url)
+    return tables
+
+
+def _joined(tables: list[pd.DataFrame], empty: pd.DataFrame) -> pd.DataFrame:
+    columns = list(empty.columns)
+    filled = [table[columns] for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else empty
+
+
+def list_patients(root: Url, dataset: str | None = None) -> list[tuple[str, str]]:
+    """Return (dataset, patient) of every patient that is committed, in order; a store not there has none."""
+    folder = join(root, "recordings")
+    datasets = names(folder) if dataset is None else [dataset]
+    return [
+        (name, entry.removesuffix(".json"))
+        for name in datasets
+        for entry in names(join(layout.recordings_url(root, name), layout.LEDGER))
+        if entry.endswith(".json")
+    ]
+
+
+def open_patient(root: Url, dataset: str, patient: str) -> PatientRecordings:
+    """Return the recordings of one patient; signals are read when asked for.
+
+    Raises
+    ------
+    NotAStoreError
+        The patient is not committed in this store.
+    LostDataError
+        An object of the patient is missing, short or corrupted.
+    """
+    entry_url = layout.patient_ledger_url(root, dataset, patient)
+    if not exists(entry_url):
+        known = ", ".join(name for _, name in list_patients(root, dataset)[:10]) or "none"
+        raise NotAStoreError(
+            f"{layout.recordings_url(root, dataset)}: no committed recordings of {patient!r}; found: {known}. "
+            "Check the name, or run parse first."
+        )
+    entry = read_sealed(entry_url)
+    if entry.get("format") != layout.FORMAT:
+        raise NotAStoreError(f"{entry_url}: format {entry.get('format')!r}, expected {layout.FORMAT!r}. Not ours.")
+    return PatientRecordings(str(root), dataset, patient, entry)
+
+
+@dataclass(frozen=True)
+class PatientRecordings:
+    """The recordings of one patient. Plain data until something is read, so it can be sent to a worker."""
+
+    root: str
+    dataset: str
+    name: str
+    ledger: Mapping[str, Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PatientRecordings, (self.root, self.dataset, self.name, self.ledger)
+
+    @property
+    def url(self) -> str:
+        """URL of the Zarr group."""
+        return layout.patient_url(self.root, self.dataset, self.name)
+
+    @cached_property
+    def group(self) -> zarr.Group:
+        """The Zarr group; lost objects raise `LostDataError`."""
+        with ledger.lost_data(self.url):
+            return ledger.open_checked(self.url, self.ledger["objects"], self.ledger["checksums"])
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Facts of the source, plain JSON."""
+        return cast("dict[str, Any]", self.group.attrs["spec"])
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Signal groups that at least one trial has."""
+        return tuple(cast("list[str]", self.group.attrs["groups"]))
+
+    @cached_property
+    def patient(self) -> Patient:
+        """The person; what the source does not say is NaN."""
+        stored = cast("dict[str, Any]", self.group.attrs["patient"])
+        numeric = {field.name for field in fields(Patient) if field.type in (float, "float")}
+        values: dict[str, Any] = {
+            name: math.nan if value is None and name in numeric else value for name, value in stored.items()
+        }
+        return Patient(**values)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: names, EMG state, source files, and place and clock of each signal group."""
+        return self._table("trials")
+
+    @cached_property
+    def strides(self) -> pd.DataFrame:
+        """Candidate strides that were kept, columns `schema.STRIDE_COLUMNS`."""
+        return self._table("strides")
+
+    @cached_property
+    def rejected(self) -> pd.DataFrame:
+        """Candidates that were not kept, columns `schema.REJECTED_COLUMNS`."""
+        return self._table("rejected")
+
+    def _table(self, name: str) -> pd.DataFrame:
+        with ledger.lost_data(f"{self.url}: {name}"):
+            return read_table(self.group, name)
+
+    def row(self, trial: str) -> dict[str, Any]:
+        """Return the row of a trial in `trials`.
+
+        Raises
+        ------
+        NotAStoreError
+            There is no such trial.
+        """
+        found = self.trials[self.trials["trial"] == trial]
+        if found.empty:
+            raise NotAStoreError(f"{self.url}: no trial {trial!r}. See `.trials` for the names.")
+        return cast("dict[str, Any]", found.iloc[0].to_dict())
+
+    def labels(self, group: str) -> dict[str, list[str]]:
+        """Return the labels of each dim of a group, over all trials."""
+        return cast("dict[str, list[str]]", self.group[group].attrs["labels"])
+
+    def read(self, group: str, start: int, stop: int) -> npt.NDArray[np.float32]:
+        """Return rows of a signal group, all labels, dims as in `schema.GROUP_DIMS`.
+
+        Raises
+        ------
+        LostDataError
+            A chunk is missing, short or corrupted.
+        """
+        with ledger.lost_data(f"{self.url}: {group}"):
+            array = cast("zarr.Array[Any]", self.group[group])
+            return np.asarray(array[start:stop], dtype=np.float32)
+
+    def signal(self, trial: str, group: str) -> Signal | None:
+        """Return one signal of one trial, in memory, or None where the trial has none.
+
+        Only the rows of that trial are read; the labels are those that its source has.
+        """
+        row = self.row(trial)
+        if group not in self.groups or not row[f"{group}_kind"]:
+            return None
+        start = int(row[f"{group}_row_start"])
+        values = self.read(group, start, start + int(row[f"{group}_row_size"]))
+        array = xr.DataArray(values, dims=GROUP_DIMS[group], coords=self.labels(group))
+        array = array.sel(row_labels(row, group)).assign_attrs(row_attrs(row, group))
+        return signal_of(row, group, array)

@@ -1,0 +1,312 @@
+"""Strides of any number of sources as one lazy Dataset with a unique `stride` index."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from biomech_xr import vocabulary as words
+from biomech_xr.errors import NotAStoreError, SchemaError, StoreError
+from biomech_xr.schema import BEFORE, HISTORY, INDEX_LEVELS, LABELS
+from biomech_xr.store import layout
+from biomech_xr.store.encoding import decode_emg
+from biomech_xr.store.objects import Url, exists, join, names
+from biomech_xr.store.reading import Part, open_part, part_here, read_manifest
+
+__all__ = ["find_datasets", "open_part", "open_strides"]
+
+_LOG = logging.getLogger(__name__)
+
+_PADDED: Final = ("time", "time_kinematics")
+"""Dims whose length is a fact of the source; the other sources are filled with NaN up to the longest."""
+
+_LONG_NAMES: Final = {
+    "emg": "surface EMG of the leg of the stride",
+    "kinematics": "joint angle",
+    "kinetics": "internal joint moment",
+    "emg_scale": "amplitude reference of the EMG",
+}
+
+
+def find_datasets(url: Url, chain: str = "envelope") -> list[str]:
+    """Return the sources with finished strides of a chain, in alphabetical order."""
+    folder = join(url, "strides", layout.checked_name(chain))
+    return [name for name in names(folder) if exists(join(folder, name, layout.MANIFEST))]
+
+
+def open_strides(url: Url, *, chain: str = "envelope", dataset: str | Sequence[str] | None = None) -> xr.Dataset:
+    """Return the strides of a store as one lazy Dataset.
+
+    Data variables are Dask arrays of one shard (512 strides) a chunk; nothing of them is read here. Labels are read.
+
+    Parameters
+    ----------
+    url
+        Root of the store (path or URL).
+    chain
+        Name of the processing chain.
+    dataset
+        One source or several; all finished ones when left out.
+
+    Returns
+    -------
+    xr.Dataset
+        Variables and labels as `biomech_xr.schema.validate_strides` asks: `emg` (stride, channel, time) unit 1, NaN
+        before the signal's start and after the stride's end; `kinematics` in degrees and `kinetics` in N m/kg, dims
+        (stride, joint, motion, phase). ``stride`` is a MultiIndex of `schema.INDEX_LEVELS`, so that
+        ``ds.sel(patient="hu-AB156", activity="walk")`` works. Sources with shorter records are padded with NaN.
+        Attributes name the chain, configuration hashes, lookahead (s), and per source its DOI and licence.
+
+    Raises
+    ------
+    NotAStoreError
+        No finished store of ours; the message says what is missing.
+    LostDataError
+        On opening or on computing: an object that the manifest lists is missing or damaged.
+    """
+    parts = _find_parts(url, chain, dataset)
+    labels = _joined_labels(parts)
+    sizes = _dim_sizes(parts)
+    variables = {}
+    for name in dict.fromkeys(name for part in parts for name in part.variables):
+        dims = next(part.variables[name][0] for part in parts if name in part.variables)
+        arrays = [_lazy(part, name, dims, sizes) for part in parts]
+        variables[name] = xr.Variable(dims, da.concatenate(arrays, axis=0), _attrs(name, parts))
+    coords = xr.Coordinates.from_pandas_multiindex(stride_index(labels), "stride")
+    dataset_ = xr.Dataset(variables, coords=coords).assign_coords(_label_coords(labels) | _dim_coords(sizes, parts))
+    return dataset_.assign_attrs(_dataset_attrs(chain, parts))
+
+
+def _find_parts(url: Url, chain: str, dataset: str | Sequence[str] | None) -> list[Part]:
+    folder = join(url, "strides", layout.checked_name(chain))
+    finished = find_datasets(url, chain)
+    asked = finished if dataset is None else [dataset] if isinstance(dataset, str) else sorted(set(dataset))
+    if dataset is None:
+        for name in sorted(set(names(folder)) - set(finished)):
+            _LOG.warning("%s/%s: not finished, left out", folder, name)
+    if not asked:
+        started = names(folder)
+        if started:
+            read_manifest(join(folder, started[0]))
+        chains = ", ".join(names(join(url, "strides"))) or "none"
+        raise NotAStoreError(f"{folder}: no strides here; chains found: {chains}. Check the URL, or run process.")
+    found = []
+    for name in asked:
+        place = layout.strides_url(url, chain, name)
+        if not exists(place):
+            raise NotAStoreError(f"{place}: no such source; finished: {', '.join(finished) or 'none'}.")
+        found += [open_part(place, part=entry["name"]) for entry in read_manifest(place)["parts"]]
+    return found
+
+
+def _joined_labels(parts: Sequence[Part]) -> pd.DataFrame:
+    columns: dict[str, Any] = {}
+    for name, kind in LABELS.items():
+        pieces = [part.labels[name] for part in parts]
+        if kind == "category":
+            columns[name] = pd.api.types.union_categoricals(
+                [piece.array for piece in pieces], sort_categories=True, ignore_order=True
+            )
+        else:
+            columns[name] = np.concatenate([piece.to_numpy() for piece in pieces])
+    return pd.DataFrame(columns)
+
+
+def stride_index(labels: pd.DataFrame) -> pd.MultiIndex:
+    """Return the unique index of strides from category codes, without touching a string per stride.
+
+    Parameters
+    ----------
+    labels
+        One row a stride, text columns as Categoricals.
+
+    Raises
+    ------
+    SchemaError
+        Two strides have the same index, or a level is empty.
+    """
+    levels: list[pd.Index[Any]] = []
+    codes: list[npt.NDArray[np.integer[Any]]] = []
+    for name in INDEX_LEVELS:
+        column = labels[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            levels.append(pd.Index(column.cat.categories))
+            codes.append(column.cat.codes.to_numpy())
+        else:
+            coded = pd.Categorical(column)
+            levels.append(pd.Index(coded.categories))
+            codes.append(np.asarray(coded.codes))
+    key = np.zeros(len(labels), dtype=np.int64)
+    for values, code in zip(levels, codes, strict=True):
+        key = key * max(1, len(values)) + code
+    problems = [f"level {name!r} is empty" for name, code in zip(INDEX_LEVELS, codes, strict=True) if (code < 0).any()]
+    if len(pd.unique(key)) != len(key):
+        first = labels.loc[pd.Series(key).duplicated().to_numpy(), list(INDEX_LEVELS)].iloc[0].to_dict()
+        problems.append(f"not unique: {first}")
+    if problems:
+        raise SchemaError.of("stride index", problems)
+    return pd.MultiIndex(
+        levels=cast("Any", levels), codes=cast("Any", codes), names=list(INDEX_LEVELS), verify_integrity=False
+    )
+
+
+def text(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
+    """Return a Categorical as an object array that shares its few strings; missing text is empty."""
+    values: npt.NDArray[np.object_] = np.append(np.asarray(column.cat.categories, dtype=object), "")
+    return values[column.cat.codes.to_numpy()]
+
+
+def _label_coords(labels: pd.DataFrame) -> dict[str, Any]:
+    return {
+        name: ("stride", text(labels[name]) if kind == "category" else labels[name].to_numpy())
+        for name, kind in LABELS.items()
+        if name not in INDEX_LEVELS
+    }
+
+
+def _dim_sizes(parts: Sequence[Part]) -> dict[str, int]:
+    found: dict[str, set[int]] = {}
+    for part in parts:
+        for dims, shape in part.variables.values():
+            for dim, size in zip(dims[1:], shape[1:], strict=True):
+                found.setdefault(dim, set()).add(size)
+    uneven = [f"{dim}: {sorted(sizes)}" for dim, sizes in found.items() if len(sizes) > 1 and dim not in _PADDED]
+    if uneven:
+        raise SchemaError.of("sources of one chain", [f"dim of different size, {problem}" for problem in uneven])
+    return {dim: max(sizes) for dim, sizes in found.items()}
+
+
+def _dim_coords(sizes: Mapping[str, int], parts: Sequence[Part]) -> dict[str, Any]:
+    coords: dict[str, Any] = {}
+    for dim, labels in (("channel", words.MUSCLES), ("joint", words.JOINTS), ("motion", words.MOTIONS)):
+        if dim in sizes:
+            coords[dim] = (dim, list(labels))
+    if "axis" in sizes:
+        coords["axis"] = ("axis", list(words.AXES))
+    if "time" in sizes:
+        coords["time"] = ("time", np.arange(-HISTORY, sizes["time"] - HISTORY) / 1000, {"units": "s"})
+    if "phase" in sizes:
+        coords["phase"] = ("phase", np.arange(sizes["phase"]) / sizes["phase"], {"units": "1"})
+    if "time_kinematics" in sizes:
+        stamps = np.arange(sizes["time_kinematics"]) / grid_rate(parts[0].attrs)
+        coords["time_kinematics"] = ("time_kinematics", stamps, {"units": "s"})
+    if "before" in sizes:
+        coords["before"] = ("before", np.arange(-BEFORE, 0))
+    if "after" in sizes:
+        coords["after"] = ("after", np.arange(sizes["after"]))
+    return coords
+
+
+def grid_rate(attrs: Mapping[str, Any]) -> float:
+    """Return the rate in Hz of a kinematic grid in time, from the attribute ``grid``: ``{"rate": 100}``."""
+    grid = attrs.get("grid", {})
+    if not isinstance(grid, Mapping) or not grid.get("rate"):
+        raise StoreError(f"attribute 'grid' is {grid!r}, expected a rate in Hz. Process again.")
+    return float(grid["rate"])
+
+
+def _attrs(name: str, parts: Sequence[Part]) -> dict[str, Any]:
+    attrs: dict[str, Any] = {}
+    base = name.partition("_")[0]
+    if name.endswith(("_mask", "_coverage")) or name == "emg":
+        attrs["units"] = words.UNITS["emg_processed"]
+    elif name == "emg_scale":
+        units = {str(_spec(part).get("emg_unit", "unknown")) for part in parts}
+        attrs["units"] = units.pop() if len(units) == 1 else "the source's unit, see attrs['sources']"
+    elif base in words.UNITS:
+        attrs["units"] = words.UNITS[base]
+    if name in _LONG_NAMES:
+        attrs["long_name"] = _LONG_NAMES[name]
+    return attrs
+
+
+def _spec(part: Part) -> Mapping[str, Any]:
+    spec: Mapping[str, Any] = part.manifest.get("spec", {})
+    return spec
+
+
+def _dataset_attrs(chain: str, parts: Sequence[Part]) -> dict[str, Any]:
+    sources, hashes, lookahead = {}, {}, {}
+    for part in parts:
+        name = part.manifest["dataset"]
+        facts = ("title", "doi", "data_doi", "licence", "citation", "evidence", "emg_unit")
+        sources[name] = {fact: _spec(part)[fact] for fact in facts if fact in _spec(part)}
+        hashes[name] = part.manifest["config_hash"]
+        lookahead[name] = part.attrs.get("lookahead")
+    known = [value for value in lookahead.values() if value is not None]
+    shared = {key: value for key, value in parts[0].attrs.items() if all(p.attrs.get(key) == value for p in parts)}
+    shared.pop("spec", None)
+    return {
+        **shared,
+        "chain": chain,
+        "config_hash": hashes,
+        "lookahead": max(known) if len(known) == len(lookahead) else None,
+        "lookahead_by_dataset": lookahead,
+        "sources": sources,
+        "software": {part.manifest["dataset"]: part.manifest["software"] for part in parts},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVariable:
+    """One variable of one part as Dask sees it: decoded, and padded with NaN to `tail`, when a chunk is read."""
+
+    folder: str
+    part: str
+    digest: str
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dims."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        index = key if isinstance(key, tuple) else (key,)
+        first = index[0] if index else slice(None)
+        if not isinstance(first, slice):
+            block = self._block(int(first), int(first) + 1)[0]
+            return np.asarray(block[tuple(index[1:])])
+        start, stop, step = first.indices(self.shape[0])
+        if step <= 0:
+            return np.asarray(self._block(0, self.shape[0])[index])
+        return np.asarray(self._block(start, stop)[(slice(None, None, step), *index[1:])])
+
+    def _block(self, start: int, stop: int) -> npt.NDArray[Any]:
+        raw = part_here(self.folder, self.part, self.digest).read(self.name, start, max(start, stop))
+        values = decode_emg(raw) if self.name == "emg" else raw
+        if values.shape[1:] == self.shape[1:]:
+            return values
+        padded = np.full((len(values), *self.shape[1:]), np.nan, dtype=self.dtype)
+        padded[tuple(slice(size) for size in values.shape)] = values
+        return padded
+
+
+def _lazy(part: Part, name: str, dims: Sequence[str], sizes: Mapping[str, int]) -> da.Array:
+    shape = (part.size, *(sizes[dim] for dim in dims[1:]))
+    dtype = np.dtype("float32" if name == "emg" else layout.stored_dtype(name))
+    chunks = (layout.STRIDES_PER_SHARD, *shape[1:])
+    if name not in part.variables:
+        return da.full(shape, np.nan if dtype.kind == "f" else 0, dtype=dtype, chunks=chunks)
+    folder = os.fspath(part.folder)
+    source = StoredVariable(folder, part.name, part.manifest["digest"], name, shape, dtype)
+    return da.from_array(
+        source,
+        chunks=chunks,
+        name=f"{name}-{part.manifest['digest'][:16]}-{part.name}-{'x'.join(map(str, shape))}",
+        lock=False,
+        asarray=True,
+        fancy=False,
+        meta=np.empty((0,) * len(shape), dtype=dtype),
+    )

@@ -1,0 +1,138 @@
+"""Trials of one patient as plain tables and arrays: signals end to end per group, and the way back to one `Signal`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from biomech_xr.errors import SchemaError
+from biomech_xr.schema import GROUP_DIMS, Signal, Trial
+from biomech_xr.store.objects import plain
+
+SIGNAL_COLUMNS: Final = {
+    "kind": "",
+    "row_start": 0,
+    "row_size": 0,
+    "t0": np.nan,
+    "sampling_frequency": np.nan,
+    "points": 0,
+    "endpoint": False,
+    "contiguity": "",
+    "lengths": "[]",
+    "labels": "{}",
+    "attrs": "{}",
+}
+"""Columns of the `trials` table for each signal group (prefixed ``<group>_``) and what they hold without a signal."""
+
+
+def groups_of(trials: Sequence[Trial]) -> tuple[str, ...]:
+    """Return the signal groups that at least one trial has, in the order of the schema."""
+    return tuple(group for group in GROUP_DIMS if any(group in trial.signals for trial in trials))
+
+
+def trial_table(trials: Sequence[Trial]) -> pd.DataFrame:
+    """Return the `trials` table: one row a trial, with the place and the clock of each of its signals."""
+    groups = groups_of(trials)
+    start = dict.fromkeys(groups, 0)
+    rows = []
+    for trial in trials:
+        row: dict[str, Any] = {
+            "trial": trial.trial,
+            "task": trial.task,
+            "session": trial.session,
+            "emg_state": trial.emg_state,
+            "emg_lookahead": float(trial.emg_lookahead),
+            "source_file": "; ".join(name for name, _ in trial.sources),
+            "source_sha256": "; ".join(sha for _, sha in trial.sources),
+            "notes": json.dumps(plain(trial.notes), sort_keys=True),
+        }
+        for group in groups:
+            row |= _signal_row(group, trial.signals.get(group), start[group])
+            start[group] += row[f"{group}_row_size"]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _signal_row(group: str, signal: Signal | None, start: int) -> dict[str, Any]:
+    values: dict[str, Any] = dict(SIGNAL_COLUMNS)
+    values["row_start"] = start
+    if signal is not None:
+        array = signal.values
+        labels = {str(dim): [str(label) for label in array[dim].values] for dim in array.dims[1:]}
+        values |= {
+            "kind": signal.kind,
+            "row_size": int(array.sizes["sample"]),
+            "t0": float(signal.t0),
+            "sampling_frequency": float(signal.sampling_frequency),
+            "points": int(signal.points),
+            "endpoint": bool(signal.endpoint),
+            "contiguity": signal.contiguity,
+            "lengths": json.dumps([int(size) for size in signal.lengths]),
+            "labels": json.dumps(labels),
+            "attrs": json.dumps(plain(array.attrs), sort_keys=True),
+        }
+    return {f"{group}_{name}": value for name, value in values.items()}
+
+
+def union_labels(group: str, trials: Sequence[Trial]) -> dict[str, list[str]]:
+    """Return the labels of each dim of a group, those of all trials together, in the order they first appear."""
+    signals = [trial.signals[group].values for trial in trials if group in trial.signals]
+    return {
+        dim: list(dict.fromkeys(str(label) for array in signals for label in array[dim].values))
+        for dim in GROUP_DIMS[group][1:]
+    }
+
+
+def common_units(group: str, trials: Sequence[Trial]) -> str:
+    """Return the unit of a group, or raise `SchemaError` when trials of one patient differ."""
+    found = {str(trial.signals[group].values.attrs["units"]) for trial in trials if group in trial.signals}
+    if len(found) > 1:
+        patient = trials[0].patient.patient
+        raise SchemaError.of(patient, [f"{group}: trials have different units: {', '.join(sorted(found))}"])
+    return found.pop()
+
+
+def concatenated(group: str, trials: Sequence[Trial], labels: Mapping[str, Sequence[str]]) -> npt.NDArray[np.float32]:
+    """Return the signals of all trials end to end, NaN where a trial lacks a label; dims as in the schema."""
+    signals = [trial.signals[group].values for trial in trials if group in trial.signals]
+    rows = sum(array.sizes["sample"] for array in signals)
+    out = np.full((rows, *(len(names) for names in labels.values())), np.nan, dtype=np.float32)
+    start = 0
+    for array in signals:
+        stop = start + array.sizes["sample"]
+        where = [np.array([names.index(str(label)) for label in array[dim].values]) for dim, names in labels.items()]
+        out[np.ix_(np.arange(start, stop), *where)] = array.values
+        start = stop
+    return out
+
+
+def row_labels(row: Mapping[str, Any], group: str) -> dict[str, list[str]]:
+    """Return the labels of each dim that one trial's signal has."""
+    labels: dict[str, list[str]] = json.loads(str(row[f"{group}_labels"]))
+    return labels
+
+
+def row_attrs(row: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """Return the attributes of one trial's signal."""
+    attrs: dict[str, Any] = json.loads(str(row[f"{group}_attrs"]))
+    return attrs
+
+
+def signal_of(row: Mapping[str, Any], group: str, values: xr.DataArray) -> Signal:
+    """Return the signal of a row of the `trials` table around its values."""
+    return Signal(
+        kind=row[f"{group}_kind"],
+        values=values,
+        sampling_frequency=float(row[f"{group}_sampling_frequency"]),
+        t0=float(row[f"{group}_t0"]),
+        points=int(row[f"{group}_points"]),
+        endpoint=bool(row[f"{group}_endpoint"]),
+        lengths=tuple(json.loads(str(row[f"{group}_lengths"]))),
+        contiguity=row[f"{group}_contiguity"],
+    )

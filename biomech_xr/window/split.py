@@ -1,0 +1,224 @@
+"""The person split of the whole platform: who trains, who validates, who tests.
+
+People (``person_group``), never strides, are split. The split of a person is decided once, in the person's home
+dataset, and every other dataset inherits it. `assign` is a pure function of its arguments; `load_or_create` keeps its
+result in create-only files ``<root>/splits/<name>.json``, ``<name>.v2.json``, ...
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from biomech_xr.errors import OccupiedError, SplitError
+from biomech_xr.store import objects
+from biomech_xr.window.assignment import QUARANTINE, SHARES, SPLITS, assign
+
+__all__ = [
+    "DEFAULT_SALT",
+    "QUARANTINE",
+    "SHARES",
+    "SPLITS",
+    "SplitManifest",
+    "assign",
+    "check_name",
+    "load",
+    "load_or_create",
+    "members_of",
+]
+
+DEFAULT_SALT: Final = "biomech-xr"
+_FORMAT: Final = "biomech-xr person split"
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitManifest:
+    """One version of a stored split.
+
+    `assignment` maps a person group to `train`, `validation`, `test` or `quarantine`; `members` maps it to the
+    patients that are this person.
+    """
+
+    name: str
+    version: int
+    salt: str
+    assignment: Mapping[str, str]
+    members: Mapping[str, tuple[str, ...]]
+
+    def groups(self, split: str) -> frozenset[str]:
+        """Return the person groups of one split.
+
+        Raises
+        ------
+        SplitError
+            There is no split of that name.
+        """
+        check_name(split)
+        return frozenset(group for group, place in self.assignment.items() if place == split)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest as plain values in a fixed order."""
+        people = {
+            group: {"split": self.assignment[group], "patients": list(self.members.get(group, ()))}
+            for group in sorted(self.assignment)
+        }
+        return {
+            "format": _FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "salt": self.salt,
+            "shares": dict(SHARES),
+            "people": people,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any, *, origin: str) -> SplitManifest:
+        """Return the manifest that `to_json` wrote.
+
+        Raises
+        ------
+        SplitError
+            The value is not a split manifest.
+        """
+        if not isinstance(value, dict) or value.get("format") != _FORMAT:
+            raise SplitError(f"{origin}: found no {_FORMAT!r}, expected a split manifest. Choose another split name.")
+        try:
+            people = value["people"]
+            return cls(
+                name=str(value["name"]),
+                version=int(value["version"]),
+                salt=str(value["salt"]),
+                assignment={group: str(person["split"]) for group, person in people.items()},
+                members={group: tuple(person["patients"]) for group, person in people.items()},
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SplitError(f"{origin}: the split manifest is damaged ({error!r}). Restore the file.") from error
+
+
+def check_name(split: str) -> None:
+    """Raise `SplitError` when there is no split of that name."""
+    if split not in SPLITS:
+        raise SplitError(f"split {split!r} is not known; expected one of {', '.join(SPLITS)}.")
+
+
+def load_or_create(
+    root: str,
+    members: Mapping[str, Collection[str]],
+    *,
+    name: str = "default",
+    salt: str = DEFAULT_SALT,
+    quarantine: Collection[str] = (),
+) -> SplitManifest:
+    """Return the stored split of a platform, extended by a new version when it does not know everybody yet.
+
+    Parameters
+    ----------
+    root
+        The platform's root URL.
+    members
+        Person group -> patients (``<dataset>-<source id>``), as `members_of` returns them.
+    name
+        Name of the split.
+    salt
+        Used when the split is created; a stored split keeps its own.
+    quarantine
+        Person groups to keep out of every split from now on.
+
+    Raises
+    ------
+    SplitError
+        A person would be in two splits; or the stored file is not a split manifest.
+    """
+    if not _NAME.fullmatch(name):
+        raise SplitError(f"split name {name!r}: expected lower-case letters, digits, '-' and '_'.")
+    for _attempt in range(5):
+        stored = load(root, name)
+        wanted = _next(stored, members, name=name, salt=salt, quarantine=quarantine)
+        if stored is not None and wanted.assignment == stored.assignment and wanted.members == stored.members:
+            return stored
+        try:
+            objects.write_json(_url(root, name, wanted.version), wanted.to_json(), create_only=True)
+        except OccupiedError:  # another process wrote this version first: read what it wrote
+            continue
+        return wanted
+    raise SplitError(f"{root}: split {name!r} is being changed by several processes. Try again.")
+
+
+def load(root: str, name: str = "default") -> SplitManifest | None:
+    """Return the newest version of a stored split, or None when it was never created."""
+    version = 0
+    while objects.exists(_url(root, name, version + 1)):
+        version += 1
+    if version == 0:
+        return None
+    url = _url(root, name, version)
+    return SplitManifest.from_json(objects.read_json(url), origin=url)
+
+
+def members_of(labels: Iterable[pd.DataFrame]) -> dict[str, set[str]]:
+    """Return person group -> patients from tables with the columns ``person_group`` and ``patient``."""
+    members: dict[str, set[str]] = defaultdict(set)
+    for table in labels:
+        pairs = table[["person_group", "patient"]].astype(str).drop_duplicates()
+        for group, patient in zip(pairs["person_group"], pairs["patient"], strict=True):
+            members[group].add(patient)
+    return dict(members)
+
+
+def _next(
+    stored: SplitManifest | None,
+    members: Mapping[str, Collection[str]],
+    *,
+    name: str,
+    salt: str,
+    quarantine: Collection[str],
+) -> SplitManifest:
+    """Return the manifest that follows ``stored`` for these members."""
+    _check_members(members)
+    before = stored.members if stored else {}
+    group_before = {patient: group for group, patients in before.items() for patient in patients}
+    joined = {
+        group: {group_before[patient] for patient in patients if patient in group_before}
+        for group, patients in members.items()
+    }
+    joined = {group: old for group, old in joined.items() if old - {group}}
+    merged = {group: set(patients) for group, patients in members.items()}
+    known = {patient for patients in members.values() for patient in patients}
+    for group, patients in before.items():
+        if kept := set(patients) - known:
+            merged.setdefault(group, set()).update(kept)
+    datasets = {group: {patient.partition("-")[0] for patient in patients} for group, patients in merged.items()}
+    salt = stored.salt if stored else salt
+    result = assign(
+        datasets,
+        salt=salt,
+        previous=stored.assignment if stored else None,
+        joined=joined,
+        quarantine=quarantine,
+    )
+    return SplitManifest(
+        name=name,
+        version=stored.version + 1 if stored else 1,
+        salt=salt,
+        assignment=result,
+        members={group: tuple(sorted(merged.get(group, ()))) for group in result},
+    )
+
+
+def _check_members(members: Mapping[str, Collection[str]]) -> None:
+    seen: dict[str, str] = {}
+    for group, patients in members.items():
+        for patient in patients:
+            if seen.setdefault(patient, group) != group:
+                raise SplitError(f"patient {patient!r} is in the person groups {seen[patient]!r} and {group!r}.")
+
+
+def _url(root: str, name: str, version: int) -> str:
+    file = f"{name}.json" if version == 1 else f"{name}.v{version}.json"
+    return str(objects.join(root, "splits", file))

@@ -1,0 +1,63 @@
+"""What every pipeline's command line shares: arguments, clear errors, exit codes, running units on a cluster."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from distributed import Future, as_completed
+
+from biomech_xr.config import Config
+from biomech_xr.errors import BiomechXRError
+from pipelines.progress import count_lines, progress
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str) -> int:
+    """Read ``CONFIG.yaml key=value ...`` from the command line, run, and return the exit code.
+
+    0: all done; 1: some units failed (each is named); 2: the command could not run at all.
+    """
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(usage.strip())
+        return 0 if arguments else 2
+    try:
+        return run(config_class.load(arguments[0], arguments[1:]))
+    except BiomechXRError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def gather(title: str, futures: Sequence[Future], note: Callable[[Any], str]) -> tuple[list[Any], list[str]]:
+    """Wait for units of work; return the results and one message for every unit that failed.
+
+    A failed unit does not stop the others: what can be finished is finished.
+    """
+    names = {future.key: future for future in futures}
+    results: list[Any] = []
+    failures: list[str] = []
+    with progress(title, len(names)) as advance:
+        for future in as_completed(list(names.values())):
+            error = future.exception()
+            if error is None:
+                result = future.result()
+                results.append(result)
+                advance(note(result))
+            else:
+                kind = "" if isinstance(error, BiomechXRError) else f"{type(error).__name__}: "
+                failures.append(f"{kind}{error}")
+                advance("failed")
+            future.release()
+    return results, failures
+
+
+def report_failures(title: str, failures: Iterable[str]) -> int:
+    """Print what failed to stderr and return the exit code (0 without failures)."""
+    messages = list(failures)
+    if not messages:
+        return 0
+    print(f"error: {title}: {len(messages)} unit(s) failed:\n{count_lines(messages)}", file=sys.stderr)
+    return 1

@@ -1,0 +1,156 @@
+"""The main job, end to end: raw files, recordings, strides, training on two ranks, scores, one HTML page.
+
+    python -m pipelines.demo pipelines/configs/demo.yaml out=demo
+
+Raw trees are synthesized in each source's true format; with ``samples=FOLDER`` the real files of `falisse` and `lab`
+take the place of the synthetic ones. A second run does only what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import Field
+
+import biomech_xr
+from biomech_xr.config import Config
+from biomech_xr.errors import MissingInputError
+from biomech_xr.quality import write_report
+from biomech_xr.run import pending_patients
+from biomech_xr.synthetic import write
+from pipelines import parse, process
+from pipelines.cluster import connect
+from pipelines.command import main
+
+T = TypeVar("T")
+
+
+class DemoConfig(Config):
+    """Size of the demo and where it goes."""
+
+    out: str = "demo"
+    samples: str | None = None
+    patients: dict[str, int] = Field(default={"hu": 4, "camargo": 4, "lab": 3, "falisse": 1})
+    minutes: float = Field(default=1.0, gt=0)
+    chain: str = "envelope"
+    training: str = "training/configs/demo.yaml"
+    lab_mapping: str = "pipelines/configs/lab_vicon.yaml"
+    cluster: str = "local"
+    workers: int = Field(default=2, ge=1)
+    ranks: int = Field(default=2, ge=1)
+
+
+def run(config: DemoConfig) -> int:
+    """Walk the whole road and return the exit code."""
+    started = time.monotonic()
+    out = Path(config.out)
+    with connect(config.cluster, workers=config.workers) as client:
+        raw = stage("1/6 raw files", lambda: raw_trees(config, out / "raw"))
+        work = [
+            (name, str(folder), patient)
+            for name, folder in raw.items()
+            for patient in pending_patients(name, folder, str(out))[0]
+        ]
+        failed = stage("2/6 parse", lambda: parse.parse(client, str(out), work) if work else 0)
+        failed = failed or stage("3/6 process", lambda: process.process(client, process_config(config)))
+    if failed:
+        return failed
+    stage("4/6 query", lambda: show_query(str(out), config.chain))
+    run_folder = out / "run"
+    failed = stage("5/6 train and evaluate", lambda: train(config, run_folder))
+    if failed:
+        return failed
+    page = stage(
+        "6/6 report",
+        lambda: write_report(str(out), out / "report.html", chain=config.chain, scores=run_folder / "scores.json"),
+    )
+    print(f"\nDone in {time.monotonic() - started:.0f} s. Open {page.resolve()}")
+    return 0
+
+
+def stage(title: str, work: Callable[[], T]) -> T:
+    """Print a title, do the work, print how long it took."""
+    print(f"\n== {title}", flush=True)
+    started = time.monotonic()
+    result = work()
+    print(f"   {time.monotonic() - started:.1f} s", flush=True)
+    return result
+
+
+def raw_trees(config: DemoConfig, raw: Path) -> dict[str, Path]:
+    """Return the raw folder of every source, synthesized unless real samples are given."""
+    folders = {}
+    for name, patients in config.patients.items():
+        real = real_tree(name, config, raw) if config.samples else None
+        folders[name] = real or raw / name
+        finished = raw / f".{name}.done"
+        if real is None and not finished.exists():
+            shutil.rmtree(raw / name, ignore_errors=True)
+            write(name, raw / name, patients=patients, minutes=config.minutes)
+            finished.touch()
+        print(f"{name}: {'real sample' if real else 'synthetic'}, {folders[name]}")
+    return folders
+
+
+def real_tree(name: str, config: DemoConfig, raw: Path) -> Path | None:
+    """Return the folder of a source's real sample, or None when it has none."""
+    samples = Path(config.samples or "")
+    if not samples.is_dir():
+        raise MissingInputError(
+            f"demo: {samples}: found no such folder; expected real sample files. Correct `samples`."
+        )
+    if name == "falisse" and (samples / "falisse").is_dir():
+        return samples / "falisse"
+    trial = samples / "c3d" / "Vicon_analysis.c3d"
+    if name == "lab" and trial.is_file():
+        mapping = yaml.safe_load(Path(config.lab_mapping).read_text(encoding="utf-8"))
+        mapping["people"][0]["files"] = [str(trial.resolve())]
+        folder = raw / "lab-real"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "lab.yaml").write_text(yaml.safe_dump(mapping, sort_keys=False), encoding="utf-8")
+        return folder
+    return None
+
+
+def process_config(config: DemoConfig) -> process.ProcessConfig:
+    """Return the configuration of the process stage."""
+    return process.ProcessConfig(root=config.out, chain=config.chain)
+
+
+def show_query(root: str, chain: str) -> None:
+    """Print what ordinary xarray selection gives on the fresh store."""
+    strides = biomech_xr.open_strides(root, chain=chain)
+    patient = str(strides["patient"].values[0])
+    walk = strides.sel(patient=patient, activity="walk")
+    print(f'open_strides("{root}"): {dict(strides.sizes)}')
+    print(f'strides.sel(patient="{patient}", activity="walk"): {walk.sizes["stride"]} strides')
+
+
+def train(config: DemoConfig, run_folder: Path) -> int:
+    """Train with torchrun and evaluate; return the exit code."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    commands = (
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={config.ranks}"),
+            *("-m", "training.train", config.training, f"store={config.out}", f"out={run_folder}"),
+        ],
+        [sys.executable, "-m", "training.evaluate", str(run_folder), "--json", str(run_folder / "scores.json")],
+    )
+    for command in commands:
+        print("$", " ".join(Path(part).name if part == sys.executable else part for part in command), flush=True)
+        code = subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(DemoConfig, run, __doc__ or ""))

@@ -1,0 +1,70 @@
+"""Parse raw trees into recordings.
+
+    python -m pipelines.parse pipelines/configs/parse.yaml sources.hu.raw=raw/hu root=my-store workers=4
+
+A rerun parses only the people that are not in the store yet.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from distributed import Client
+from pydantic import Field
+
+from biomech_xr.config import Config
+from biomech_xr.run import parse_patient, pending_patients
+from pipelines.cluster import connect
+from pipelines.command import gather, main, report_failures
+
+
+class SourceConfig(Config):
+    """Where a source's raw tree lies, and whom to take from it (default: all)."""
+
+    raw: str
+    patients: list[str] | None = None
+
+
+class ParseConfig(Config):
+    """Which sources to parse, into which store, on which cluster."""
+
+    root: str
+    sources: dict[str, SourceConfig] = Field(min_length=1)
+    cluster: str = "local"
+    workers: int = Field(default=2, ge=1)
+    threads_per_worker: int = Field(default=1, ge=1)
+
+
+def run(config: ParseConfig) -> int:
+    """Parse all sources of the configuration and return the exit code."""
+    work = []
+    for dataset, source in config.sources.items():
+        todo, done = pending_patients(dataset, source.raw, config.root, only=source.patients)
+        print(f"{dataset}: {len(todo)} patient(s) to parse, {len(done)} in the store already")
+        work += [(dataset, source.raw, patient) for patient in todo]
+    if not work:
+        return 0
+    with connect(config.cluster, workers=config.workers, threads_per_worker=config.threads_per_worker) as client:
+        return parse(client, config.root, work)
+
+
+def parse(client: Client, root: str, work: list[tuple[str, str, str]]) -> int:
+    """Parse (dataset, raw, patient) units on a cluster and return the exit code."""
+    started = time.monotonic()
+    futures = [
+        client.submit(parse_patient, dataset, raw, root, patient, key=f"parse-{dataset}-{patient}")
+        for dataset, raw, patient in work
+    ]
+    results, failures = gather("parse", futures, lambda entry: f"{entry['patient']}")
+    strides = sum(entry["counts"]["strides"] for entry in results)
+    rejected = sum(entry["counts"]["rejected"] for entry in results)
+    print(
+        f"parse: {len(results)} patient(s), {strides} strides, {rejected} candidates rejected, "
+        f"{time.monotonic() - started:.1f} s"
+    )
+    return report_failures("parse", failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main(ParseConfig, run, __doc__ or ""))

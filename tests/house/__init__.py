@@ -1,0 +1,1 @@
+"""Tests about the tree itself: its code, its documents, its commands, its packaging."""

@@ -1,0 +1,142 @@
+"""What is in a window: compared with the slow reference, and with what leaks are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from biomech_xr.load import StrideWindows, state_statistics
+from biomech_xr.schema import BEFORE
+from biomech_xr.store import open_strides
+from tests.load.reference import SlowWindows
+
+VALUES = ("emg", "kinematic_state", "target_kinematic_state", "target_torque")
+CASES = [
+    ("store", {"samples": 1}, "require", 200, 1, 0.0),
+    ("store", {"ms": 100}, "mask", 300, 3, 0.0),
+    ("rate_store", {"ms": 50}, "require", 120, 2, 90.0),
+    ("rate_store", {"samples": 3}, "mask", 120, 1, 90.0),
+]
+
+
+def gathered(windows: StrideWindows) -> dict[str, np.ndarray]:
+    """Return all windows of weight 1 of an epoch."""
+    batches = list(windows)
+    whole = {name: torch.cat([batch[name] for batch in batches]).numpy() for name in batches[0]}
+    return {name: value[whole["weight"] > 0] for name, value in whole.items()}
+
+
+@pytest.mark.parametrize(("fixture", "horizon", "history", "window", "hop", "rate"), CASES)
+def test_windows_equal_the_slow_reference(fixture, horizon, history, window, hop, rate, request) -> None:
+    root: Path = request.getfixturevalue(fixture)
+    options = {"window": window, "horizon": horizon, "history": history, "hop": hop}
+    got = gathered(StrideWindows(root, global_batch=64, phase="oracle", remainder="pad", filters={}, **options))
+    strides = open_strides(root).compute()
+    slow = SlowWindows(strides, rate=rate, **options)
+    pairs = list(zip(got["stride"].tolist(), got["sample"].tolist(), strict=True))
+    assert len(set(pairs)) == len(pairs)
+    assert set(pairs) == slow.all(np.arange(strides.sizes["stride"]))
+    activity = strides["activity"].values[got["stride"]]
+    assert [StrideWindows(root, global_batch=64).activities[code] for code in got["activity"][:50]] == list(
+        activity[:50]
+    )
+    for row in np.random.default_rng(0).permutation(len(pairs))[:400]:
+        compare(slow.cut(*pairs[row]), {name: value[row] for name, value in got.items()})
+
+
+def compare(expected: dict[str, np.ndarray], got: dict[str, np.ndarray]) -> None:
+    measured = np.isfinite(expected["emg"]).all(axis=1)
+    np.testing.assert_array_equal(got["emg_mask"], measured)
+    np.testing.assert_array_equal(got["emg"], np.where(measured[:, None], expected["emg"], 0).astype(np.float32))
+    for name in VALUES[1:]:
+        finite = np.isfinite(expected[name])
+        np.testing.assert_array_equal(got[f"{name}_mask"], finite, err_msg=name)
+        np.testing.assert_allclose(got[name], np.where(finite, expected[name], 0), rtol=2e-5, atol=1e-3, err_msg=name)
+    known = np.isfinite(expected["target_phase"]).all()
+    assert got["target_phase_mask"] == known
+    np.testing.assert_allclose(got["target_phase"], expected["target_phase"] if known else [0, 0], atol=1e-5)
+    np.testing.assert_allclose(got["phase"], expected["phase"], atol=1e-6)
+    np.testing.assert_allclose(got["horizon"], expected["horizon"], rtol=1e-5)
+
+
+def test_reconstruction_leaves_the_third_difference(store: Path) -> None:
+    """Central differences would give away theta(t + 1); backward ones leave exactly its third difference unknown."""
+    got = gathered(StrideWindows(store, global_batch=16, datasets=["hu"]))
+    strides = open_strides(store, dataset="hu").compute()
+    angle = np.concatenate([strides["kinematics_before"], strides["kinematics"], strides["kinematics_after"]], axis=-1)
+    angle = angle.reshape(len(angle), 9, -1).astype(np.float64)
+    step = got["spacing"][:, None].astype(np.float64)
+    theta, omega, alpha = (got["kinematic_state"][:, 9 * i : 9 * i + 9].astype(np.float64) for i in range(3))
+    known = got["kinematic_state_mask"][:, 18:] & got["target_kinematic_state_mask"][:, :9]
+    rest = got["target_kinematic_state"][:, :9] - (theta + omega * step + alpha * step**2)
+    third = np.diff(angle, n=3, axis=2)
+    row = got["sample"] + BEFORE + 1 - 3
+    expected = third[got["stride"], :, row]
+    assert known.sum() > 1000
+    np.testing.assert_allclose(rest[known], expected[known], atol=2e-2)
+    assert np.abs(expected[known]).std() > 10
+
+
+def test_inputs_do_not_see_what_comes_later(store: Path) -> None:
+    """A state uses no sample after its own: it is the same whatever the next sample is."""
+    near = gathered(StrideWindows(store, global_batch=16, horizon={"samples": 1}, remainder="pad"))
+    far = gathered(StrideWindows(store, global_batch=16, horizon={"ms": 30}, remainder="pad"))
+    keys = {(s, k): i for i, (s, k) in enumerate(zip(near["stride"], near["sample"], strict=True))}
+    pairs = [
+        (keys[s, k], i) for i, (s, k) in enumerate(zip(far["stride"], far["sample"], strict=True)) if (s, k) in keys
+    ]
+    first, second = (np.array(column) for column in zip(*pairs, strict=True))
+    for name in ("emg", "emg_mask", "kinematic_state", "kinematic_state_mask"):
+        np.testing.assert_array_equal(near[name][first], far[name][second])
+
+
+def test_phase_targets_lie_on_the_circle(store: Path) -> None:
+    got = gathered(StrideWindows(store, global_batch=16, horizon={"ms": 100}))
+    known = got["target_phase_mask"]
+    assert 0 < (~known).sum() < known.sum()
+    np.testing.assert_allclose(np.hypot(*got["target_phase"][known].T), 1, atol=1e-5)
+    assert not got["target_phase"][~known].any()
+    assert "phase" not in got
+
+
+def test_masked_history_keeps_windows_that_required_history_loses(store: Path) -> None:
+    required = StrideWindows(store, global_batch=16, remainder="pad")
+    masked = StrideWindows(store, global_batch=16, remainder="pad", history="mask")
+    lost = required.lost
+    assert lost["emg_history"] > 0
+    assert lost["kinematic_history"] > 0
+    assert masked.lost["emg_history"] == masked.lost["kinematic_history"] == 0
+    assert masked.windows > required.windows
+    assert not gathered(masked)["emg_mask"].any(axis=1).all()
+    assert required.windows + sum(lost.values()) == masked.windows + sum(masked.lost.values())
+
+
+def test_zero_stands_only_where_the_mask_is_false(store: Path) -> None:
+    got = gathered(StrideWindows(store, global_batch=16, filters={}, history="mask"))
+    for name in VALUES:
+        mask = got[f"{name}_mask"]
+        assert np.isfinite(got[name]).all()
+        assert not got[name][~mask].any()
+        assert 0 < mask.mean() < 1
+
+
+def test_statistics_equal_the_whole_arrays(store: Path) -> None:
+    windows = StrideWindows(store, global_batch=16, datasets=["hu"], split="train")
+    found = state_statistics(windows)
+    strides = open_strides(store, dataset="hu").compute()
+    used = np.flatnonzero(windows.sources[0].index.count)
+    angle = np.concatenate([strides["kinematics_before"], strides["kinematics"]], axis=-1)[used].astype(np.float64)
+    velocity = np.diff(angle, axis=-1)[..., 3:] / (strides["duration"].values[used] / 40)[:, None, None, None]
+    moment = strides["kinetics"].values[used].astype(np.float64)
+    for got, values in (
+        (found.state_mean[:9], np.nanmean(angle[..., 4:], axis=(0, 3))),
+        (found.state_std[:9], np.nanstd(angle[..., 4:], axis=(0, 3))),
+        (found.state_mean[9:18], np.nanmean(velocity, axis=(0, 3))),
+        (found.state_std[9:18], np.nanstd(velocity, axis=(0, 3))),
+        (found.torque_mean, np.nanmean(moment, axis=(0, 3))),
+        (found.torque_std, np.nanstd(moment, axis=(0, 3))),
+    ):
+        np.testing.assert_allclose(got, values.ravel(), rtol=1e-6, atol=1e-6)

@@ -1,0 +1,213 @@
+"""Every window exactly once, for ranks and workers; resumed equals uninterrupted; nothing is lost in silence."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from biomech_xr.errors import ConfigError, LostDataError, NotAStoreError, SplitError
+from biomech_xr.load import LoaderProcessError, StrideWindows
+from biomech_xr.load.buffers import Buffers
+from biomech_xr.window.split import load
+
+
+def open_windows(root: Path, **options) -> StrideWindows:
+    return StrideWindows(root, **({"global_batch": 48, "window": 20, "remainder": "pad"} | options))
+
+
+def keys(batch: dict[str, torch.Tensor]) -> list[tuple[int, int]]:
+    real = batch["weight"] > 0
+    return list(zip(batch["stride"][real].tolist(), batch["sample"][real].tolist(), strict=True))
+
+
+def test_a_step_is_the_same_set_for_one_two_and_three_ranks(store: Path) -> None:
+    alone = [sorted(keys(batch)) for batch in open_windows(store, rank=0, world_size=1)]
+    everything = sorted(key for step in alone for key in step)
+    assert len(set(everything)) == len(everything) == open_windows(store).windows
+    for world_size in (2, 3):
+        ranks = [list(open_windows(store, rank=rank, world_size=world_size)) for rank in range(world_size)]
+        together = [sorted(key for batch in step for key in keys(batch)) for step in zip(*ranks, strict=True)]
+        assert together == alone
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("context", ["spawn", "forkserver"])
+def test_workers_make_the_same_steps(store: Path, context: str) -> None:
+    rank = 1 if context == "spawn" else 0
+    windows = open_windows(store, rank=rank, world_size=2)
+    expected = list(windows)
+    workers = DataLoader(windows, batch_size=None, num_workers=2, multiprocessing_context=context, timeout=100)
+    got = list(workers)
+    assert len(got) == len(expected)
+    for one, other in zip(got, expected, strict=True):
+        for name in other:
+            torch.testing.assert_close(one[name], other[name], rtol=0, atol=0)
+
+
+def test_a_resumed_epoch_is_identical_also_on_another_world_size(store: Path) -> None:
+    windows = open_windows(store, rank=0, world_size=1)
+    windows.set_epoch(3)
+    whole = list(windows)
+    first = open_windows(store, rank=0, world_size=1)
+    first.set_epoch(3)
+    stream = iter(first)
+    for _ in range(5):
+        next(stream)
+    state = first.state_dict()
+    stream.close()
+    resumed = open_windows(store, rank=0, world_size=1)
+    resumed.load_state_dict(state)
+    resumed.set_epoch(3)
+    rest = list(resumed)
+    assert len(rest) == len(whole) - 5
+    for one, other in zip(rest, whole[5:], strict=True):
+        for name in other:
+            assert torch.equal(one[name], other[name]), name
+    ranks = []
+    for rank in range(2):
+        half = open_windows(store, rank=rank, world_size=2)
+        half.load_state_dict(state)
+        ranks.append(list(half))
+    for left, right, other in zip(*ranks, whole[5:], strict=True):
+        for name in other:
+            assert torch.equal(torch.cat([left[name], right[name]]), other[name]), name
+
+
+def test_states_begin_and_end_epochs(store: Path) -> None:
+    windows = open_windows(store)
+    assert windows.state_dict()["step"] == 0
+    first = [keys(batch) for batch in windows]
+    done = windows.state_dict()
+    assert done["step"] == windows.steps_per_epoch == len(first)
+    assert [keys(batch) for batch in windows] == first
+    other = open_windows(store)
+    other.load_state_dict(done)
+    assert list(other) == []
+    other.set_epoch(1)
+    second = [keys(batch) for batch in other]
+    assert second != first
+    assert sorted(sum(second, [])) == sorted(sum(first, []))
+    with pytest.raises(ConfigError, match="seed: found 0, expected 7"):
+        open_windows(store, seed=7).load_state_dict(done)
+
+
+def test_remainders_are_counted(store: Path) -> None:
+    padded, dropped = open_windows(store), open_windows(store, remainder="drop")
+    assert padded.steps_per_epoch == dropped.steps_per_epoch + 1
+    weights = torch.cat([batch["weight"] for batch in padded])
+    assert int(weights.sum()) == padded.windows
+    rest = dropped.windows - 48 * dropped.steps_per_epoch
+    assert 0 < rest < 48
+    assert f"dropped {rest}" in dropped.describe()
+    assert f"padded {48 - rest}" in padded.describe()
+    assert sum(len(keys(batch)) for batch in dropped) == dropped.windows - rest
+
+
+def test_splits_are_disjoint_people_and_stored(store: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(store, root)
+    parts = {split: open_windows(root, split=split, filters={}) for split in ("train", "validation", "test")}
+    assert sum(part.windows for part in parts.values()) == open_windows(root, filters={}).windows
+    people = {
+        split: {part.persons[code] for batch in part for code in batch["person"].tolist()}
+        for split, part in parts.items()
+    }
+    assert all(people.values())
+    assert sum(len(group) for group in people.values()) == len(set.union(*people.values())) == 5
+    manifest = load(str(root))
+    assert manifest is not None
+    assert all(group <= manifest.groups(split) for split, group in people.items())
+    assert set(manifest.members["hu-a"]) == {"hu-a", "camargo-a"}
+    with pytest.raises(SplitError, match="not known"):
+        open_windows(root, split="dev")
+
+
+def test_filters_choose_strides_and_are_counted(store: Path) -> None:
+    everything = open_windows(store, filters={})
+    healthy = open_windows(store)
+    ramps = open_windows(store, filters={"activity": ["ramp_ascent"], "duration": slice(0.5, None)})
+    assert healthy.lost["filtered"] > 0
+    assert everything.lost["filtered"] == 0
+    assert {ramps.activities[code] for batch in ramps for code in batch["activity"].tolist()} == {"ramp_ascent"}
+    with pytest.raises(ConfigError, match="aktivity"):
+        open_windows(store, filters={"aktivity": "walk"})
+    with pytest.raises(ConfigError, match="slice"):
+        open_windows(store, filters={"activity": slice("a", "b")})
+
+
+def test_lookahead_says_what_inputs_know(store: Path, rate_store: Path) -> None:
+    longest = max(float(source.duration[source.index.count > 0].max()) for source in open_windows(store).sources)
+    assert open_windows(store).lookahead == pytest.approx(longest)
+    assert "knows the next contact" in open_windows(store).describe()
+    assert open_windows(rate_store).lookahead == pytest.approx(0.12)
+    assert open_windows(rate_store, phase="oracle").lookahead > 0.4
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_lost_object_reaches_the_user(store: Path, tmp_path: Path, workers: int) -> None:
+    root = tmp_path / "broken"
+    shutil.copytree(store, root)
+    windows = open_windows(root)
+    chunk = next(path for path in (root / "strides/envelope/hu/part-00000.zarr/emg/c").rglob("*") if path.is_file())
+    chunk.unlink()
+    before = threading.active_count()
+    loader = DataLoader(
+        windows, batch_size=None, num_workers=workers, multiprocessing_context="spawn" if workers else None
+    )
+    with pytest.raises(LostDataError, match="emg"):
+        list(loader)
+    assert threading.active_count() <= before + 2
+
+
+def test_threads_end_with_the_iteration(store: Path) -> None:
+    stream = iter(open_windows(store))
+    next(stream)
+    assert any(thread.name.startswith("biomech-xr-read") for thread in threading.enumerate())
+    stream.close()
+    assert not any(thread.name.startswith("biomech-xr-read") for thread in threading.enumerate())
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_forked_workers_are_refused(store: Path) -> None:
+    windows = open_windows(store)
+    with pytest.raises(LoaderProcessError, match="spawn"):
+        next(iter(DataLoader(windows, batch_size=None, num_workers=1, multiprocessing_context="fork")))
+    copy = pickle.loads(pickle.dumps(windows))  # noqa: S301 - our own bytes: how a worker gets it
+    assert keys(next(iter(copy))) == keys(next(iter(windows)))
+
+
+def test_kept_batches_are_never_overwritten_and_dropped_ones_are_used_again() -> None:
+    buffers = Buffers({"x": ((4, 3), np.float32), "y": ((5,), np.bool_)})
+    kept = torch.from_numpy(buffers.take()["x"])[1:]
+    kept.fill_(7)
+    places = set()
+    for _ in range(10):
+        arrays = buffers.take()
+        arrays["x"][:] = 1
+        places.add(arrays["x"].ctypes.data)
+        del arrays
+    assert len(places) == 1
+    assert bool((kept == 7).all())
+
+
+def test_impossible_options_are_refused(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="multiple of world_size=5"):
+        open_windows(store, world_size=5, rank=0)
+    with pytest.raises(ConfigError, match="rank 2"):
+        open_windows(store, world_size=2, rank=2)
+    with pytest.raises(ConfigError, match="phase"):
+        open_windows(store, phase="estimated")
+    with pytest.raises(NotAStoreError, match="no finished strides"):
+        open_windows(tmp_path)
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    windows = open_windows(store)
+    assert (windows.rank, windows.world_size) == (1, 4)

@@ -1,0 +1,96 @@
+"""Resampling: true rates, phase, aliases, gaps, causality."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from biomech_xr.errors import ProcessingError
+from biomech_xr.process.kernels import delayed_linear, spline
+from biomech_xr.process.resample import causal_linear, polyphase, ratio, reach
+
+
+@pytest.mark.parametrize("rate", [1111.11, 1925.9259, 2148.1481, 1259.2593, 500.0, 960.0])
+@pytest.mark.parametrize("frequency", [3.0, 40.0, 190.0])
+def test_a_sinusoid_keeps_amplitude_and_phase_at_the_exact_stamps(rate: float, frequency: float) -> None:
+    t = np.arange(round(4 * rate)) / rate
+    out, new_rate = polyphase(np.sin(2 * np.pi * frequency * t + 0.3)[None], rate=rate)
+    assert new_rate == pytest.approx(1000, rel=2e-6)
+    stamps = np.arange(out.shape[1]) / new_rate
+    inside = (stamps > 0.2) & (stamps < 3.8)
+    expected = np.sin(2 * np.pi * frequency * stamps + 0.3)
+    assert np.abs(out[0] - expected)[inside].max() < 3e-3
+
+
+@pytest.mark.parametrize("frequency", [520.0, 700.0, 900.0])
+def test_aliases_are_suppressed(frequency: float) -> None:
+    t = np.arange(8000) / 2000.0
+    out, _ = polyphase(np.sin(2 * np.pi * frequency * t)[None], rate=2000.0)
+    assert np.abs(out[0, 300:-300]).max() < 10 ** (-40 / 20)
+
+
+def test_delsys_ratios_are_small() -> None:
+    assert ratio(1111.11) == Fraction(9, 10)
+    assert ratio(1925.9259) == Fraction(27, 52)
+    assert ratio(1000.0) == 1
+    with pytest.raises(ProcessingError, match="positive rate"):
+        ratio(float("nan"))
+
+
+def test_equal_rates_return_the_input() -> None:
+    x = np.random.default_rng(0).standard_normal((2, 100))
+    out, rate = polyphase(x, rate=1000.0)
+    np.testing.assert_array_equal(out, x)
+    assert rate == 1000.0
+    assert reach(1000.0) == 0.0
+
+
+def test_a_gap_keeps_the_stamps_and_is_not_filtered_across() -> None:
+    rate = 2000.0
+    x = np.sin(2 * np.pi * 5 * np.arange(6000) / rate)[None]
+    gapped = x.copy()
+    gapped[0, 2501:2551] = np.nan
+    out, new_rate = polyphase(gapped, rate=rate)
+    stamps = np.arange(out.shape[1]) / new_rate
+    missing = (stamps > 2500 / rate) & (stamps < 2551 / rate)
+    assert np.isnan(out[0, missing]).all()
+    far = ~missing & (np.abs(stamps - 1.26) > 0.06) & (stamps > 0.06) & (stamps < 2.94)
+    assert np.abs(out[0] - np.sin(2 * np.pi * 5 * stamps))[far].max() < 2e-3
+    changed = gapped.copy()
+    changed[0, :2501] = 99.0
+    np.testing.assert_array_equal(polyphase(changed, rate=rate)[0][0, 1276:], out[0, 1276:])
+
+
+def test_causal_resampling_is_one_sample_late_and_blind_to_the_future() -> None:
+    rate = 1920.0
+    x = np.cumsum(np.random.default_rng(0).standard_normal((1, 4000)), axis=1)
+    out, new_rate = causal_linear(x, rate=rate)
+    assert new_rate == 1000.0
+    stamps = np.arange(out.shape[1]) / 1000
+    expected = np.interp(stamps - 1 / rate, np.arange(4000) / rate, x[0])
+    np.testing.assert_allclose(out[0, 1:], expected[1:], rtol=1e-9)
+    changed = x.copy()
+    cut = 2000
+    changed[0, cut:] = 0.0
+    known = stamps < cut / rate
+    np.testing.assert_array_equal(causal_linear(changed, rate=rate)[0][0, known], out[0, known])
+
+
+def test_delayed_linear_on_a_sample_needs_that_sample_alone() -> None:
+    times = np.arange(5) / 100
+    values = np.array([[1.0, 2.0, np.nan, 4.0, 5.0]])
+    found = delayed_linear(times, values, np.array([0.0, 0.01, 0.02, 0.025, 0.03, 0.045, 0.05, 0.06]), delay=0.01)
+    np.testing.assert_allclose(found[0], [np.nan, 1.0, 2.0, np.nan, np.nan, 4.5, 5.0, np.nan])
+
+
+def test_spline_stays_inside_its_piece() -> None:
+    times = np.arange(30) / 10
+    values = np.sin(times)[None].copy()
+    values[0, 10:13] = np.nan
+    values[0, 15:17] = np.nan
+    query = np.array([-0.05, 0.0, 0.55, 0.9, 0.95, 1.35, 1.85, 2.9, 2.95])
+    found = spline(times, values, query)[0]
+    assert np.isfinite(found).tolist() == [False, True, True, True, False, False, True, True, False]
+    np.testing.assert_allclose(found[[1, 2, 3, 6, 7]], np.sin(query[[1, 2, 3, 6, 7]]), atol=1e-4)

@@ -1,0 +1,98 @@
+"""The configuration of a training run; every key is checked, an unknown one is an error."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from biomech_xr.config import Config
+
+BOOKKEEPING = ("out", "checkpoint_every", "log_every", "max_minutes", "device", "threads")
+"""Fields that do not change what is learned; they are left out of the hash that a resumed run must match."""
+
+
+class Horizon(Config):
+    """How far ahead the targets lie: `samples` of the stored kinematic grid, or `ms` read by linear interpolation."""
+
+    samples: int | None = Field(default=None, ge=1)
+    ms: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.samples is None) == (self.ms is None):
+            raise ValueError("give either samples or ms, not both and not neither")
+        return self
+
+    def mapping(self) -> dict[str, float]:
+        """Return ``{"samples": n}`` or ``{"ms": t}`` as the loader takes it."""
+        return {"samples": self.samples} if self.samples is not None else {"ms": float(self.ms or 0.0)}
+
+
+class ModelSizes(Config):
+    """Sizes of the transformer: width of a token, attention heads, layers, dropout probability."""
+
+    features: int = Field(default=64, ge=8)
+    heads: int = Field(default=4, ge=1)
+    encoder_layers: int = Field(default=2, ge=1)
+    decoder_layers: int = Field(default=2, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Self:
+        if self.features % (2 * self.heads):
+            raise ValueError(f"features ({self.features}) must be a multiple of twice heads ({self.heads})")
+        return self
+
+
+class LossWeights(Config):
+    """Weights of the loss terms; each term is near 1 for the trivial prediction, so they compare."""
+
+    state: float = Field(default=1.0, ge=0)
+    phase: float = Field(default=0.2, ge=0)
+    torque: float = Field(default=0.5, ge=0)
+
+
+class TrainConfig(Config):
+    """One training run.
+
+    `store` is the URL of the store and `chain` the strides product in it; `window` counts EMG samples (1 kHz, so ms);
+    `global_batch` counts windows over all ranks; `steps` are optimizer steps; `learning_rate` is the peak of a cosine
+    schedule after `warmup` steps that ends at a tenth of it; `clip` bounds the gradient norm; `statistics_batches` are
+    the global batches of the training split that normalization is fitted on; `validation_batches` are scored at every
+    checkpoint; `max_minutes` ends a run early, with a checkpoint; `threads` are CPU threads per rank. `evaluation_hop`
+    and `max_windows` bound the windows that `training.evaluate` scores.
+    """
+
+    task: Literal["emg"] = "emg"
+    store: str
+    chain: str = "envelope"
+    datasets: tuple[str, ...] | None = None
+    window: int = Field(default=200, ge=8)
+    hop: int = Field(default=1, ge=1)
+    horizon: Horizon = Horizon(samples=1)
+    history: Literal["require", "mask"] = "require"
+    phase: Literal["none", "oracle"] = "none"
+    global_batch: int = Field(default=512, ge=1)
+    steps: int = Field(default=1000, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup: int = Field(default=100, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    seed: int = Field(default=0, ge=0)
+    model: ModelSizes = ModelSizes()
+    loss: LossWeights = LossWeights()
+    statistics_batches: int = Field(default=40, ge=1)
+    validation_batches: int = Field(default=20, ge=0)
+    checkpoint_every: int = Field(default=200, ge=1)
+    log_every: int = Field(default=20, ge=1)
+    max_minutes: float | None = Field(default=None, gt=0)
+    out: str
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = Field(default=1, ge=1)
+    evaluation_hop: int = Field(default=1, ge=1)
+    max_windows: int = Field(default=200_000, ge=1)
+
+    def identity(self) -> str:
+        """Return the hash that a resumed run must match: all but `BOOKKEEPING` and what only evaluation uses."""
+        return self.hash(exclude=(*BOOKKEEPING, "evaluation_hop", "max_windows"))

@@ -1,0 +1,137 @@
+"""Score a trained run on people it has not seen, beside predictions that need no learning.
+
+    python -m training.evaluate demo/run --split test --json demo/scores.json
+
+Every score is a root mean square error per person, then mean and SD over persons.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from biomech_xr.errors import BiomechXRError, SplitError
+from training import checkpoint, distributed
+from training.run import read_config
+from training.scoring import Scoreboard, as_rows
+from training.tables import show
+from training.tasks.emg import EmgTask
+
+
+def evaluate(
+    run: Path, *, split: str = "test", which: str = "best", hop: int | None = None, max_windows: int | None = None
+) -> dict[str, Any]:
+    """Return the scores of a run and what they are of, as plain values.
+
+    Parameters
+    ----------
+    run
+        The `out` folder of a training run.
+    which
+        `best` (lowest validation loss; the last where nobody validates) or `last` checkpoint.
+    hop, max_windows
+        Every ``hop``-th kinematic sample of a stride is scored; it is raised until at most ``max_windows`` remain.
+
+    Raises
+    ------
+    NotAStoreError
+        The folder is no run, or has no checkpoint.
+    SplitError
+        Nobody is in the split.
+    """
+    config = read_config(run)
+    state, entry = checkpoint.load(
+        run / "checkpoints", config_hash=config.identity(), which="last" if which == "last" else "best"
+    )
+    task = EmgTask(config)
+    with distributed.start(config.device, threads=torch.get_num_threads()) as ranks:
+        windows, used_hop = open_windows(
+            task, split, ranks, hop=hop or config.evaluation_hop, limit=max_windows or config.max_windows
+        )
+        statistics = {name: value.to(ranks.device) for name, value in state["statistics"].items()}
+        model = task.model(statistics).to(ranks.device)
+        model.load_state_dict(state["model"])
+        model.eval()
+        board = Scoreboard()
+        windows.set_epoch(0)
+        for batch in windows:
+            moved = {name: value.to(ranks.device) for name, value in batch.items()}
+            board.add(moved, task.estimate(model, moved), statistics)
+    return {
+        "run": str(run),
+        "checkpoint_step": entry.step,
+        "store": config.store,
+        "chain": config.chain,
+        "split": split,
+        "persons": task.persons_per_split(windows.persons),
+        "windows": board.windows,
+        "hop": used_hop,
+        "horizon": config.horizon.mapping(),
+        "mean_horizon_ms": 1000 * board.mean_horizon,
+        "lookahead": float(windows.lookahead),
+        "phase_input": config.phase,
+        "scores": as_rows(board.scores(tuple(windows.activities))),
+    }
+
+
+def open_windows(task: EmgTask, split: str, ranks: distributed.Ranks, *, hop: int, limit: int) -> tuple[Any, int]:
+    """Return the windows of a split, at most about ``limit``, from strides of everybody in it; and the hop used.
+
+    Raises
+    ------
+    SplitError
+        Nobody is in the split.
+    """
+    windows: Any = task.windows(split, ranks, remainder="pad", hop=hop)
+    if windows is None:
+        store = task.config.store
+        raise SplitError(
+            f"{store}: nobody is in the split {split!r}, so nothing can be scored. Add people to the store."
+        )
+    if windows.windows > limit:
+        hop *= math.ceil(windows.windows / limit)
+        windows = task.windows(split, ranks, remainder="pad", hop=hop)
+    return windows, hop
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Score as the command line says; return the exit code."""
+    parser = argparse.ArgumentParser(prog="training.evaluate", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("run", type=Path, help="the `out` folder of a training run")
+    parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    parser.add_argument("--checkpoint", default="best", choices=("best", "last"))
+    parser.add_argument("--hop", type=int, help="score every HOP-th kinematic sample")
+    parser.add_argument("--max-windows", type=int, help="raise the hop until at most this many windows remain")
+    parser.add_argument("--json", type=Path, help="also write the scores to this file")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        result = evaluate(
+            options.run,
+            split=options.split,
+            which=options.checkpoint,
+            hop=options.hop,
+            max_windows=options.max_windows,
+        )
+    except BiomechXRError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    show(result, Console())
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_atomically(options.json, json.dumps(result, indent=1).encode())
+        print(f"scores written to {options.json}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""The training loop: batches in, checkpoints and a log out; resumed equals uninterrupted, bit for bit on a CPU.
+
+All randomness of a step is a pure function of (seed, step, rank), so a checkpoint's step is its random state and a run
+may go on with another number of ranks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+import torch
+from torch import nn
+
+from biomech_xr.errors import BiomechXRError
+from training import distributed, losses
+from training.config import TrainConfig
+from training.distributed import Ranks
+from training.run import Run, begin, save
+from training.task import Batch, Task
+
+log = logging.getLogger(__name__)
+
+
+class TrainingError(BiomechXRError, ArithmeticError):
+    """Training diverged: a loss or gradient is not finite."""
+
+
+def train(config: TrainConfig, task: Task, ranks: Ranks) -> int:
+    """Train until `config.steps`, a time limit or SIGTERM, each with a checkpoint; return the optimizer steps done.
+
+    Raises
+    ------
+    TrainingError
+        A loss or gradient is not finite.
+    ConfigError, OccupiedError, CheckpointError
+        See `training.run.begin`.
+    """
+    started, interrupted = time.monotonic(), _catch_sigterm()
+    run = begin(config, task, ranks)
+    if ranks.leads:
+        _say_start(run, config, ranks)
+    done = run.step >= config.steps
+    batches = run.batches()
+    while not done:
+        values = optimizer_step(run, task, next(batches), config, ranks)
+        minutes = (time.monotonic() - started) / 60
+        late = config.max_minutes is not None and minutes > config.max_minutes
+        early = distributed.any_rank(late or interrupted.is_set(), device=ranks.device)
+        done = early or run.step >= config.steps
+        if ranks.leads and (run.step % config.log_every == 0 or done):
+            _log_values(config, {"step": run.step, "epoch": run.epoch, "minutes": round(minutes, 3), **values})
+        if done or run.step % config.checkpoint_every == 0:
+            hurry = distributed.any_rank(interrupted.is_set(), device=ranks.device)
+            scores = {} if hurry else validate(run, task, config, ranks)
+            if ranks.leads:
+                _log_values(config, {"step": run.step, **{f"validation_{name}": x for name, x in scores.items()}})
+                save(run, config, validation=scores.get("loss"))
+    if ranks.leads:
+        _say_end(run, config)
+    return run.step
+
+
+def optimizer_step(run: Run, task: Task, batch: Batch, config: TrainConfig, ranks: Ranks) -> dict[str, float]:
+    """Update the model with one global batch; return loss terms over all ranks, gradient norm and learning rate."""
+    run.parallel.train()
+    torch.manual_seed(_seed(config.seed, run.step, ranks.rank))
+    rate = learning_rate(run.step, config)
+    for group in run.optimizer.param_groups:
+        group["lr"] = rate
+    run.optimizer.zero_grad()
+    terms = task.terms(run.parallel, _to(batch, ranks.device), run.statistics)
+    objective, values = losses.combine(terms, task.weights())
+    objective.backward()  # type: ignore[no-untyped-call]
+    norm = float(nn.utils.clip_grad_norm_(run.model.parameters(), config.clip))
+    if not math.isfinite(norm + values["loss"]):
+        raise TrainingError(
+            f"{config.out}: step {run.step}: found loss {values['loss']}, gradient norm {norm}, expected finite. "
+            "Lower learning_rate or clip and start in another `out`."
+        )
+    run.optimizer.step()
+    run.step += 1
+    return {**values, "gradient_norm": norm, "learning_rate": rate}
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """Return the learning rate of a step: linear warm-up, then half a cosine down to a tenth of the peak."""
+    if step < config.warmup:
+        return config.learning_rate * (step + 1) / config.warmup
+    share = (step - config.warmup) / max(1, config.steps - config.warmup)
+    return config.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * min(share, 1.0))))
+
+
+@torch.no_grad()
+def validate(run: Run, task: Task, config: TrainConfig, ranks: Ranks) -> dict[str, float]:
+    """Return the loss terms on the first validation batches, over all ranks; empty when nobody validates."""
+    if run.validation is None:
+        return {}
+    run.model.eval()
+    run.validation.set_epoch(0)
+    mean = losses.Mean()
+    for batch in itertools.islice(run.validation, config.validation_batches):
+        mean.add(task.terms(run.model, _to(batch, ranks.device), run.statistics))
+    return mean.values(task.weights())
+
+
+def _to(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
+    return {name: value.to(device) for name, value in batch.items()}
+
+
+def _seed(seed: int, step: int, rank: int) -> int:
+    """Return 63 well mixed bits; neighboring seeds would give correlated dropout."""
+    digest = hashlib.sha256(f"{seed}/{step}/{rank}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+def _catch_sigterm() -> threading.Event:
+    """Return an event that SIGTERM sets; a scheduler sends it before it takes the machine away."""
+    event = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        event.set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_signal)
+    return event
+
+
+def _log_values(config: TrainConfig, values: Mapping[str, float]) -> None:
+    """Append one line to metrics.jsonl and say it."""
+    if len(values) < 2:
+        return
+    with (Path(config.out) / "metrics.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(values) + "\n")
+    log.info("%s", "  ".join(f"{name} {value:.5g}" for name, value in values.items()))
+
+
+def _say_start(run: Run, config: TrainConfig, ranks: Ranks) -> None:
+    """Say what starts; after a resume, drop log lines of steps that are done again."""
+    count = sum(parameter.numel() for parameter in run.model.parameters())
+    start = f"resumes at step {run.step}" if run.step else "starts"
+    log.info(
+        "%s: %s, %d parameters, %d rank(s) on %s, %d global batches of %d windows per epoch",
+        config.out,
+        start,
+        count,
+        ranks.world_size,
+        ranks.device,
+        run.windows.steps_per_epoch,
+        config.global_batch,
+    )
+    if run.validation is None and config.validation_batches:
+        log.info("%s: nobody is in the validation split, so there is no best checkpoint, only the last", config.out)
+    file = Path(config.out) / "metrics.jsonl"
+    if file.is_file():
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if _logged_step(line) <= run.step), encoding="utf-8")
+
+
+def _logged_step(line: str) -> float:
+    """Return the step of one log line; infinity for a line that a crash cut."""
+    try:
+        return float(json.loads(line)["step"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return math.inf
+
+
+def _say_end(run: Run, config: TrainConfig) -> None:
+    if run.step >= config.steps:
+        log.info(
+            "%s: done after %d steps; score it with: python -m training.evaluate %s", config.out, run.step, config.out
+        )
+    else:
+        log.info("%s: stopped at step %d of %d; the same command goes on", config.out, run.step, config.steps)

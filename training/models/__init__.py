@@ -1,0 +1,1 @@
+"""One architecture per file; a model knows nothing of files, ranks or optimizers."""

@@ -1,0 +1,189 @@
+"""A training run on disk and in memory: claim its folder, start or resume it, save it.
+
+``<out>/config.yaml`` says what is trained, ``<out>/checkpoints`` holds the states, ``<out>/metrics.jsonl`` the log.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from biomech_xr.errors import ConfigError, NotAStoreError, OccupiedError, SplitError, describe
+from training import checkpoint, distributed
+from training.config import TrainConfig
+from training.distributed import Ranks
+from training.task import Batch, Task, Windows
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True, slots=True)
+class Run:
+    """Everything that changes while training, and what it needs; `parallel` is the model as the ranks share it."""
+
+    model: nn.Module
+    parallel: nn.Module
+    optimizer: torch.optim.Optimizer
+    windows: Windows
+    validation: Windows | None
+    statistics: dict[str, torch.Tensor]
+    step: int = 0
+    epoch: int = 0
+
+    def batches(self) -> Iterator[Batch]:
+        """Iterate over this rank's batches, epoch after epoch, from where the run is."""
+        while True:
+            yield from self.windows
+            self.epoch += 1
+            self.windows.set_epoch(self.epoch)
+
+
+def begin(config: TrainConfig, task: Task, ranks: Ranks) -> Run:
+    """Return a new run, or the one that `config.out` holds, at its last checkpoint.
+
+    Raises
+    ------
+    ConfigError
+        The training split is smaller than one global batch, or the ranks do not divide it.
+    OccupiedError
+        `config.out` holds a run of another configuration, or something else.
+    CheckpointError
+        There are checkpoints and none can be read.
+    """
+    folder = claim(config, ranks)
+    saved = _last_checkpoint(folder, config)
+    windows = _training_windows(config, task, ranks)
+    statistics = saved["statistics"] if saved else _fit(config, task, ranks)
+    torch.manual_seed(config.seed)
+    model = task.model(statistics).to(ranks.device)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.95)
+    )
+    windows.set_epoch(0)
+    if saved:
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        windows.load_state_dict(json.loads(saved["windows"]))
+    _check_agreement(int(saved["step"]) if saved else 0, ranks)
+    return Run(
+        model=model,
+        parallel=DistributedDataParallel(model) if ranks.world_size > 1 else model,
+        optimizer=optimizer,
+        windows=windows,
+        validation=task.windows("validation", ranks, remainder="pad") if config.validation_batches else None,
+        statistics={name: value.to(ranks.device) for name, value in statistics.items()},
+        step=int(saved["step"]) if saved else 0,
+        epoch=int(saved["epoch"]) if saved else 0,
+    )
+
+
+def save(run: Run, config: TrainConfig, *, validation: float | None) -> Path:
+    """Write a checkpoint of the run; call it on the leading rank only, because the state is the same on all.
+
+    The random state is the pair (seed, step), see `training.loop`, and the learning rate a function of the step.
+    """
+    state = {
+        "model": run.model.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "windows": json.dumps(run.windows.state_dict()),
+        "random": {"seed": config.seed, "step": run.step},
+        "statistics": {name: value.cpu() for name, value in run.statistics.items()},
+        "step": run.step,
+        "epoch": run.epoch,
+    }
+    folder = Path(config.out) / "checkpoints"
+    return checkpoint.save(folder, state, step=run.step, config_hash=config.identity(), validation=validation)
+
+
+def claim(config: TrainConfig, ranks: Ranks) -> Path:
+    """Make `config.out` this run's folder, or find that it is already; return it.
+
+    Raises
+    ------
+    OccupiedError
+        The folder holds a run of another configuration, or something that is no run.
+    """
+    out = Path(config.out)
+    file = out / "config.yaml"
+    problem = ""
+    if ranks.leads and file.is_file():
+        found = TrainConfig.load(file)
+        if found.identity() != config.identity():
+            problem = f"a run with other settings ({', '.join(_differences(found, config))})"
+    elif ranks.leads and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        problem = "files that are not a training run"
+    if distributed.any_rank(bool(problem), device=ranks.device):
+        expected = f"an empty folder or a run with config hash {config.identity()}"
+        action = "Choose another `out`, restore the settings, or remove the folder."
+        raise OccupiedError(describe(file=out, found=problem or "another run", expected=expected, action=action))
+    if ranks.leads:
+        out.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+        checkpoint.write_atomically(file, text.encode())
+    return out
+
+
+def read_config(run: Path) -> TrainConfig:
+    """Return the configuration of a run folder.
+
+    Raises
+    ------
+    NotAStoreError
+        The folder is not a training run.
+    """
+    file = run / "config.yaml"
+    if not file.is_file():
+        action = "Give the `out` folder of a training run."
+        raise NotAStoreError(describe(file=run, found="no config.yaml", expected="a training run", action=action))
+    return TrainConfig.load(file)
+
+
+def _differences(found: TrainConfig, wanted: TrainConfig) -> list[str]:
+    before, now = found.model_dump(mode="json"), wanted.model_dump(mode="json")
+    return [f"{name}: {before[name]!r}, now {now[name]!r}" for name in now if before[name] != now[name]]
+
+
+def _last_checkpoint(out: Path, config: TrainConfig) -> dict[str, Any] | None:
+    folder = out / "checkpoints"
+    if not checkpoint.entries(folder):
+        return None
+    return checkpoint.load(folder, config_hash=config.identity())[0]
+
+
+def _training_windows(config: TrainConfig, task: Task, ranks: Ranks) -> Windows:
+    if config.global_batch % ranks.world_size:
+        raise ConfigError(
+            f"global_batch: found {config.global_batch}, expected a multiple of {ranks.world_size} ranks."
+        )
+    windows = task.windows("train", ranks, remainder="drop")
+    if windows is None:
+        raise SplitError(f"{config.store}: nobody is in the training split. Add people to the store.")
+    if windows.steps_per_epoch < 1:
+        found = "fewer windows in the training split than one global batch"
+        action = "Lower global_batch or add people."
+        raise ConfigError(describe(file=config.store, found=found, expected=str(config.global_batch), action=action))
+    return windows
+
+
+def _fit(config: TrainConfig, task: Task, ranks: Ranks) -> dict[str, torch.Tensor]:
+    """Fit the statistics on windows opened for that alone, so that training starts at its first batch."""
+    windows = _training_windows(config, task, ranks)
+    windows.set_epoch(0)
+    return task.fit(itertools.islice(windows, config.statistics_batches))
+
+
+def _check_agreement(step: int, ranks: Ranks) -> None:
+    """Raise when ranks resumed from different checkpoints: their folder is not shared, or not yet in sync."""
+    summed = float(distributed.total(torch.tensor(float(step), device=ranks.device)))
+    if distributed.any_rank(summed != step * ranks.world_size, device=ranks.device):
+        raise ConfigError("out: the ranks found different checkpoints. Give a folder that all of them share.")

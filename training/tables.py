@@ -1,0 +1,54 @@
+"""Print scores for people: one table a quantity, the model beside every baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from training.scoring import MODEL, UNITS
+
+SHOWN: Final = ("angle", "torque", "phase")
+"""Quantities of the printed tables; the JSON holds all."""
+DIGITS: Final[Mapping[str, int]] = {"angle": 2, "torque": 3, "phase": 1}
+
+
+def show(result: Mapping[str, Any], console: Console) -> None:
+    """Print what `training.evaluate.evaluate` returned."""
+    horizon = ", ".join(f"{value:g} {unit}" for unit, value in result["horizon"].items())
+    console.print(
+        f"{result['run']}, step {result['checkpoint_step']}: {result['windows']} windows of split "
+        f"{result['split']} (every {result['hop']}. sample), horizon +{horizon} = {result['mean_horizon_ms']:.1f} ms "
+        f"on average, lookahead of the inputs {result['lookahead']:.3f} s, phase input: {result['phase_input']}"
+    )
+    if result["persons"]:
+        sizes = ", ".join(f"{name} {count}" for name, count in result["persons"].items())
+        console.print(f"persons per split: {sizes}")
+    if result["lookahead"] > 0:
+        console.print("The inputs know some of the future: these scores are offline, no claim about control.")
+    for quantity in SHOWN:
+        rows = [row for row in result["scores"] if row["quantity"] == quantity]
+        if rows:
+            console.print(_table(quantity, rows))
+
+
+def _table(quantity: str, rows: list[dict[str, Any]]) -> Table:
+    """Return the table of one quantity; the best predictor of each row is bold."""
+    names = [MODEL, *(name for name in rows[0]["rmse"] if name != MODEL)]
+    title = f"{quantity}: RMSE in {UNITS[quantity]}, mean ± SD over persons"
+    table = Table("activity", "component", "persons", title=title, title_justify="left")
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        best = min(row["rmse"].values(), key=lambda score: score["mean"])
+        cells = [_cell(row["rmse"][name], DIGITS[quantity], best=row["rmse"][name] is best) for name in names]
+        table.add_row(row["activity"], row["component"], str(row["persons"]), *cells)
+    return table
+
+
+def _cell(score: Mapping[str, float | None], digits: int, *, best: bool) -> str:
+    deviation = "" if score["sd"] is None else f" ± {score['sd']:.{digits}f}"
+    text = f"{score['mean']:.{digits}f}{deviation}"
+    return f"[bold]{text}[/bold]" if best else text

@@ -1,0 +1,53 @@
+"""What the loop asks of a loader and of a task; anything that has these methods can be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import nn
+
+from training.distributed import Ranks
+from training.losses import Term
+
+Batch = Mapping[str, torch.Tensor]
+Statistics = Mapping[str, torch.Tensor]
+
+
+class Windows(Protocol):
+    """What the loop needs of a loader; `biomech_xr.load.StrideWindows` has it."""
+
+    steps_per_epoch: int
+    """Global batches per epoch."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next iteration; naming the epoch of a loaded state keeps its place."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the iteration is, as plain values."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Make the next iteration go on from there."""
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        """Iterate over this rank's batches of one epoch."""
+
+
+class Task(Protocol):
+    """What the loop needs of a task: its windows, model and losses."""
+
+    def windows(self, split: str, ranks: Ranks, *, remainder: Literal["drop", "pad"]) -> Windows | None:
+        """Return the windows of a split; None when nobody is in it."""
+
+    def fit(self, batches: Iterable[Batch]) -> dict[str, torch.Tensor]:
+        """Return the normalization statistics of the training split."""
+
+    def model(self, statistics: Statistics) -> nn.Module:
+        """Return a new model."""
+
+    def terms(self, model: nn.Module, batch: Batch, statistics: Statistics) -> dict[str, Term]:
+        """Return the loss terms of one batch."""
+
+    def weights(self) -> dict[str, float]:
+        """Return the weight of each loss term."""

@@ -1,0 +1,1 @@
+"""One file per task: which windows go in, which model, which losses, which scores."""

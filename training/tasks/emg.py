@@ -1,0 +1,134 @@
+"""EMG and joint state -> next joint state, gait phase and impedance torque.
+
+Shape suffixes: B windows.
+"""
+
+# ruff: noqa: N806 - shape suffixes are capitals, see the legend
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from biomech_xr.window.split import SPLITS
+from biomech_xr.window.split import load as load_split
+from training import losses, statistics
+from training.config import TrainConfig
+from training.distributed import Ranks
+from training.losses import Term
+from training.models.emg_transformer import EmgTransformer, Prediction
+from training.scoring import Estimate
+from training.task import Batch, Statistics, Windows
+
+
+class EmgTask:
+    """Windows, model and losses of one configuration.
+
+    Parameters
+    ----------
+    open_windows
+        Called like `biomech_xr.load.StrideWindows`, which is the default.
+    """
+
+    def __init__(self, config: TrainConfig, *, open_windows: Callable[..., Any] | None = None) -> None:
+        self.config = config
+        self._open = open_windows or _stride_windows
+
+    def windows(
+        self, split: str, ranks: Ranks, *, remainder: Literal["drop", "pad"], hop: int | None = None
+    ) -> Windows | None:
+        """Return the windows of a split, this rank's share; None when nobody is in the split."""
+        config = self.config
+        opened = self._open(
+            config.store,
+            split=split,
+            chain=config.chain,
+            window=config.window,
+            hop=hop or config.hop,
+            horizon=config.horizon.mapping(),
+            global_batch=config.global_batch,
+            seed=config.seed,
+            rank=ranks.rank,
+            world_size=ranks.world_size,
+            history=config.history,
+            phase=config.phase,
+            remainder=remainder,
+            datasets=None if config.datasets is None else list(config.datasets),
+        )
+        found: Windows | None = opened if opened.windows else None
+        return found
+
+    def persons_per_split(self, persons: Iterable[str]) -> dict[str, int]:
+        """Return how many of these persons each split of the store holds; empty when the store has no split."""
+        manifest = load_split(self.config.store)
+        if manifest is None:
+            return {}
+        return {split: len(manifest.groups(split) & set(persons)) for split in SPLITS}
+
+    def fit(self, batches: Iterable[Batch]) -> dict[str, torch.Tensor]:
+        """Return the normalization statistics of training windows, see `training.statistics`."""
+        return statistics.fit(batches)
+
+    def model(self, statistics: Statistics) -> nn.Module:
+        """Return a new transformer."""
+        return EmgTransformer(
+            window=self.config.window,
+            phase_input=self.config.phase != "none",
+            statistics=statistics,
+            **self.config.model.model_dump(),
+        )
+
+    def weights(self) -> dict[str, float]:
+        """Return the weight of each loss term."""
+        return dict(self.config.loss.model_dump())
+
+    def terms(self, model: nn.Module, batch: Batch, statistics: Statistics) -> dict[str, Term]:
+        """Return the loss terms: squared errors over their trivial prediction's, and 1 - cos of the phase error."""
+        prediction = _predict(model, batch)
+        weight_B = batch["weight"]
+        return {
+            "state": losses.squared_error(
+                prediction.state_BS,
+                batch["target_kinematic_state"],
+                batch["target_kinematic_state_mask"] & batch["kinematic_state_mask"],
+                weight_B=weight_B,
+                scale_K=statistics["change_scale"],
+            ),
+            "phase": losses.phase_error(
+                prediction.phase_B2, batch["target_phase"], batch["target_phase_mask"], weight_B=weight_B
+            ),
+            "torque": losses.squared_error(
+                prediction.torque_BJ,
+                batch["target_torque"],
+                batch["target_torque_mask"],
+                weight_B=weight_B,
+                scale_K=statistics["torque_deviation"],
+            ),
+        }
+
+    def estimate(self, model: nn.Module, batch: Batch) -> Estimate:
+        """Return what is scored, without gradient."""
+        with torch.no_grad():
+            prediction = _predict(model, batch)
+        return Estimate(state=prediction.state_BS, torque=prediction.torque_BJ, phase=prediction.phase_B2)
+
+
+def _predict(model: nn.Module, batch: Batch) -> Prediction:
+    """Run the model; padded windows show it nothing, so that nothing odd in them can reach a gradient."""
+    real_B1 = (batch["weight"] > 0)[:, None]
+    prediction: Prediction = model(
+        batch["emg"],
+        batch["emg_mask"] & real_B1,
+        batch["kinematic_state"],
+        batch["kinematic_state_mask"] & real_B1,
+        batch.get("phase"),
+    )
+    return prediction
+
+
+def _stride_windows(*arguments: Any, **options: Any) -> Any:
+    from biomech_xr.load import StrideWindows
+
+    return StrideWindows(*arguments, **options)

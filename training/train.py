@@ -1,0 +1,44 @@
+"""Train a model on windows of a strides store, on one process or many.
+
+    torchrun --nproc_per_node=2 -m training.train training/configs/emg_demo.yaml steps=200
+
+The same command goes on after an interruption, from the last checkpoint in `out`. Without torchrun, on one process:
+`python -m training.train CONFIG.yaml key=value`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from biomech_xr.errors import BiomechXRError
+from training import distributed
+from training.config import TrainConfig
+from training.loop import train
+from training.tasks.emg import EmgTask
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train as the command line says; return the exit code."""
+    parser = argparse.ArgumentParser(prog="training.train", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("config", help="YAML file, see training/configs")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="for example steps=200 model.features=32")
+    options = parser.parse_args(arguments)
+    leads = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(level=logging.INFO if leads else logging.ERROR, format="%(message)s", stream=sys.stderr)
+    try:
+        config = TrainConfig.load(options.config, options.overrides)
+        with distributed.start(config.device, threads=config.threads) as ranks:
+            train(config, EmgTask(config), ranks)
+    except BiomechXRError as error:
+        if leads:
+            print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
