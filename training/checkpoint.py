@@ -13,7 +13,7 @@ import logging
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError  # noqa: S403 - the error that torch raises when it refuses; nothing is unpickled
+from pickle import UnpicklingError  # what torch raises when it refuses; nothing is unpickled
 from typing import Any, Literal
 
 import torch

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 
 from biomech_xr.errors import BiomechXRError, SplitError
 from training import checkpoint, distributed
+from training.config import TrainConfig
 from training.run import read_config
 from training.scoring import Scoreboard, as_rows
 from training.tables import show
@@ -53,7 +53,7 @@ def evaluate(
         run / "checkpoints", config_hash=config.identity(), which="last" if which == "last" else "best"
     )
     task = EmgTask(config)
-    with distributed.start(config.device, threads=torch.get_num_threads()) as ranks:
+    with distributed.start(config.device, threads=config.threads) as ranks:
         windows, used_hop = open_windows(
             task, split, ranks, hop=hop or config.evaluation_hop, limit=max_windows or config.max_windows
         )
@@ -79,8 +79,21 @@ def evaluate(
         "mean_horizon_ms": 1000 * board.mean_horizon,
         "lookahead": float(windows.lookahead),
         "phase_input": config.phase,
+        "notes": notes(config, float(windows.lookahead)),
         "scores": as_rows(board.scores(tuple(windows.activities))),
     }
+
+
+def notes(config: TrainConfig, lookahead: float) -> list[str]:
+    """Return what a reader of the scores must know, one sentence each."""
+    offline = f"The inputs know up to {lookahead:.3f} s of the future: offline scores, no claim about control."
+    return [
+        *([offline] if lookahead > 0 else ["The inputs know nothing of the future."]),
+        *(["The phase at t is an input; nobody knows it at t."] if config.phase == "oracle" else []),
+        "linear regression (state) and training mean (torque, phase) are fitted on training people only.",
+        "Torque has no persistence baseline, because the current moment is no input.",
+        "Windows of one stride overlap: persons, not windows, are the sample.",
+    ]
 
 
 def open_windows(task: EmgTask, split: str, ranks: distributed.Ranks, *, hop: int, limit: int) -> tuple[Any, int]:

@@ -14,7 +14,8 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -45,26 +46,26 @@ def train(config: TrainConfig, task: Task, ranks: Ranks) -> int:
     ConfigError, OccupiedError, CheckpointError
         See `training.run.begin`.
     """
-    started, interrupted = time.monotonic(), _catch_sigterm()
-    run = begin(config, task, ranks)
-    if ranks.leads:
-        _say_start(run, config, ranks)
-    done = run.step >= config.steps
-    batches = run.batches()
-    while not done:
-        values = optimizer_step(run, task, next(batches), config, ranks)
-        minutes = (time.monotonic() - started) / 60
-        late = config.max_minutes is not None and minutes > config.max_minutes
-        early = distributed.any_rank(late or interrupted.is_set(), device=ranks.device)
-        done = early or run.step >= config.steps
-        if ranks.leads and (run.step % config.log_every == 0 or done):
-            _log_values(config, {"step": run.step, "epoch": run.epoch, "minutes": round(minutes, 3), **values})
-        if done or run.step % config.checkpoint_every == 0:
-            hurry = distributed.any_rank(interrupted.is_set(), device=ranks.device)
-            scores = {} if hurry else validate(run, task, config, ranks)
-            if ranks.leads:
-                _log_values(config, {"step": run.step, **{f"validation_{name}": x for name, x in scores.items()}})
-                save(run, config, validation=scores.get("loss"))
+    started = time.monotonic()
+    with _sigterm_as_event() as interrupted:
+        run = begin(config, task, ranks)
+        if ranks.leads:
+            _say_start(run, config, ranks)
+        done = run.step >= config.steps
+        batches = run.batches()
+        while not done:
+            values = optimizer_step(run, task, next(batches), config, ranks)
+            minutes = (time.monotonic() - started) / 60
+            late = config.max_minutes is not None and minutes > config.max_minutes
+            done = distributed.any_rank(late or interrupted.is_set(), device=ranks.device) or run.step >= config.steps
+            if ranks.leads and (run.step % config.log_every == 0 or done):
+                _log_values(config, {"step": run.step, "epoch": run.epoch, "minutes": round(minutes, 3), **values})
+            if done or run.step % config.checkpoint_every == 0:
+                hurry = distributed.any_rank(interrupted.is_set(), device=ranks.device)
+                scores = {} if hurry else validate(run, task, config, ranks)
+                if ranks.leads:
+                    _log_values(config, {"step": run.step, **{f"validation_{name}": x for name, x in scores.items()}})
+                    save(run, config, validation=scores.get("loss"))
     if ranks.leads:
         _say_end(run, config)
     return run.step
@@ -123,16 +124,22 @@ def _seed(seed: int, step: int, rank: int) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
-def _catch_sigterm() -> threading.Event:
-    """Return an event that SIGTERM sets; a scheduler sends it before it takes the machine away."""
+@contextmanager
+def _sigterm_as_event() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM sets; a scheduler sends it before it takes the machine away."""
     event = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         event.set()
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_signal)
-    return event
+    if threading.current_thread() is not threading.main_thread():
+        yield event  # only the main thread may choose what a signal does
+        return
+    before = signal.signal(signal.SIGTERM, on_signal)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _log_values(config: TrainConfig, values: Mapping[str, float]) -> None:

@@ -26,12 +26,12 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     if result["persons"]:
         sizes = ", ".join(f"{name} {count}" for name, count in result["persons"].items())
         console.print(f"persons per split: {sizes}")
-    if result["lookahead"] > 0:
-        console.print("The inputs know some of the future: these scores are offline, no claim about control.")
     for quantity in SHOWN:
         rows = [row for row in result["scores"] if row["quantity"] == quantity]
         if rows:
             console.print(_table(quantity, rows))
+    for note in result["notes"]:
+        console.print(f"- {note}")
 
 
 def _table(quantity: str, rows: list[dict[str, Any]]) -> Table:

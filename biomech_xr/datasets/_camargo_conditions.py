@@ -17,7 +17,7 @@ from biomech_xr.errors import DataFormatError
 from biomech_xr.readers.matlab import load_tables
 from biomech_xr.readers.tables import check_columns
 
-_SPEED_TOLERANCE: Final = 0.001
+_SPEED_TOLERANCE: Final = 0.01
 _STANDSTILL: Final = 0.05
 _INCLINES: Final = {"1": 5.2, "2": 7.8, "3": 9.2, "4": 11.0, "5": 12.4, "6": 18.0}
 _LABELS: Final = {

@@ -80,18 +80,23 @@ def _joint_signal(
 
 
 def _drop_unloaded(content: C3dTrial, kinetics: xr.DataArray, moments: Moments) -> str:
-    """Set the moments of stances without force under the foot to NaN, in place; return a note that lists them."""
+    """Set the moments of stances without force under the foot to NaN, in place; return a note that lists them.
+
+    A stance with values above the limit stays: a force did enter its moments, and the limit flags it as an artefact.
+    """
     forces = plug_in_gait.find_forces(content.points, prefix=moments.prefix, suffix=moments.suffix)
     if not forces:
         return "no ground reaction forces in the file: stances off the plates could not be told"
     dropped = []
-    for side in kinetics["side"].values:
+    for index, side in enumerate(kinetics["side"].values):
         if side not in forces:
             continue
         contacts, offs = (_frames(content, side, kind) for kind in (CONTACTS, OFFS))
         for start, stop in plug_in_gait.unloaded_stances(content.points[forces[side]], contacts, offs):
-            kinetics.loc[{"side": side}][start:stop] = np.nan
-            dropped.append(f"{side} {start}-{stop - 1}")
+            stance = kinetics.values[start:stop, index]
+            if not (np.abs(stance) > moments.limit).any():
+                stance[:] = np.nan
+                dropped.append(f"{side} {start}-{stop - 1}")
     return f"not measured, stance without force (frames of the file): {', '.join(dropped) or 'none'}"
 
 

@@ -1,8 +1,7 @@
 """Camargo 2021: treadmill and ramp walking, right leg, MATLAB tables with one absolute clock per trial.
 
-Layout `<root>/<subject>/<date>/<mode>/<sensor>/<trial>.mat` with `SubjectInfo.mat` beside the subjects. The facts come
-from the distribution's README and scripts and from public readers; of the real files only `SubjectInfo.mat` was at
-hand (`evidence="notes"`).
+Layout `<root>/<subject>/<date>/<mode>/<sensor>/<trial>.mat`, `SubjectInfo.mat` beside the subjects. The facts come from
+the distribution's README and scripts and from public readers; of the real files only `SubjectInfo.mat` was at hand.
 """
 
 from __future__ import annotations
@@ -165,13 +164,8 @@ def _person(root: Path, patient: str) -> tuple[Patient, tuple[str, str]]:
             "Copy SubjectInfo.mat of the full distribution beside the folders of the people",
         )
     table = the_table(load_tables(path, dataset="camargo"), path)
-    check_columns(
-        table,
-        path,
-        dataset="camargo",
-        columns=("Subject", "Age", "Gender", "Height", "Weight"),
-        text=("Subject", "Gender"),
-    )
+    text = ("Subject", "Gender")
+    check_columns(table, path, dataset="camargo", columns=(*text, "Age", "Height", "Weight"), text=text)
     rows = table[table["Subject"].str.strip().str.upper() == patient]
     mass = float(rows["Weight"].iloc[0]) if len(rows) else float("nan")
     if not 30.0 <= mass <= 200.0:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from biomech_xr import vocabulary as words
-from biomech_xr.errors import BiomechXRError, ConfigError
+from biomech_xr.errors import ConfigError
 from biomech_xr.load import description, gather
+from biomech_xr.load.blocks import Loaded, fill_windows, load_block
 from biomech_xr.load.buffers import Buffers
 from biomech_xr.load.prefetch import prefetched
+from biomech_xr.load.ranks import LoaderProcessError, find_rank
 from biomech_xr.load.selection import make_sources, open_parts, persons_of, split_groups
-from biomech_xr.load.sources import Source, read_block
+from biomech_xr.load.sources import Source
 from biomech_xr.store.objects import Url
 from biomech_xr.window.index import Grid, History, Horizon, StrideFacts, WindowIndex, index_windows
 from biomech_xr.window.order import POOL_BLOCKS, EpochOrder, Remainder, Share
@@ -29,20 +29,6 @@ Phase = Literal["none", "oracle"]
 Batch = dict[str, torch.Tensor]
 
 DEFAULT_FILTERS: Final[Mapping[str, Any]] = {"condition": "none"}
-
-
-class LoaderProcessError(BiomechXRError, RuntimeError):
-    """A loader is iterated in a process in which it cannot work."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Loaded:
-    """A block in memory: the strides, where they are, and the running count of their windows."""
-
-    block: gather.Block
-    source: Source
-    start: int
-    cumulative: npt.NDArray[np.int64]
 
 
 class StrideWindows(IterableDataset[Batch]):
@@ -139,7 +125,7 @@ class StrideWindows(IterableDataset[Batch]):
         self.url = os.fspath(url)
         self.split, self.chain, self.phase, self.seed = split, chain, phase, seed
         self.window, self.global_batch, self.remainder = window, global_batch, remainder
-        self.rank, self.world_size = _ranks(rank, world_size, global_batch)
+        self.rank, self.world_size = find_rank(rank, world_size, global_batch)
         self.horizon = Horizon.of(horizon or {"samples": 1})
         parts = open_parts(self.url, chain=chain, datasets=datasets)
         groups = None
@@ -271,26 +257,19 @@ class StrideWindows(IterableDataset[Batch]):
                 self._done = share.step + 1
                 yield batch
 
-    def _batch(self, share: Share, blocks: Mapping[int, _Loaded], buffers: Buffers) -> Batch:
+    def _batch(self, share: Share, blocks: Mapping[int, Loaded], buffers: Buffers) -> Batch:
         arrays = buffers.take()
         arrays["weight"][:] = share.weight
         edges = np.flatnonzero(np.diff(share.block, prepend=-1, append=-1))
         for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            _fill(arrays, start, blocks[int(share.block[start])], share.offset[start:stop])
+            fill_windows(arrays, start, blocks[int(share.block[start])], share.offset[start:stop])
         if not self._oracle:
             del arrays["phase"]
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def _read(self, number: int) -> _Loaded:
+    def _read(self, number: int) -> Loaded:
         part, start = self._blocks[number]
-        source = self.sources[part]
-        count = source.index.count[start : start + source.chunk]
-        return _Loaded(
-            block=read_block(source, start),
-            source=source,
-            start=start,
-            cumulative=np.concatenate([[0], np.cumsum(count)]),
-        )
+        return load_block(self.sources[part], start)
 
     def _order(self) -> EpochOrder:
         return EpochOrder(
@@ -319,35 +298,9 @@ class StrideWindows(IterableDataset[Batch]):
         self._process = os.getpid()
 
 
-def _fill(arrays: Mapping[str, Any], start: int, loaded: _Loaded, offset: npt.NDArray[np.int64]) -> None:
-    """Write the windows of one block, given by their number in the block, into rows ``start`` and on."""
-    source = loaded.source
-    stride = np.searchsorted(loaded.cumulative, offset, side="right") - 1
-    row = loaded.start + stride
-    sample = source.index.first[row] + source.index.hop * (offset - loaded.cumulative[stride])
-    gather.fill(arrays, start, loaded.block, stride, sample)
-    rows = slice(start, start + len(offset))
-    arrays["spacing"][rows] = source.index.step[row]
-    arrays["dataset"][rows] = source.dataset
-    arrays["activity"][rows] = source.activity[row]
-    arrays["person"][rows] = source.person[row]
-    arrays["stride"][rows] = source.first_row + row
-
-
 def _index(
     facts: StrideFacts, grid: Grid, time_size: int, *, horizon: Horizon, window: int, hop: int, history: History
 ) -> WindowIndex:
     return index_windows(
         facts, grid=grid, horizon=horizon, window=window, hop=hop, history=history, time_size=time_size
     )
-
-
-def _ranks(rank: int | None, world_size: int | None, global_batch: int) -> tuple[int, int]:
-    """Return rank and world size, from the environment where they are not given."""
-    world = int(os.environ.get("WORLD_SIZE", "1")) if world_size is None else world_size
-    own = (int(os.environ.get("RANK", "0")) if world_size is None else 0) if rank is None else rank
-    if world < 1 or not 0 <= own < world:
-        raise ConfigError(f"rank {own} of world_size {world}: expected 0 <= rank < world_size.")
-    if global_batch < 1 or global_batch % world:
-        raise ConfigError(f"global_batch: found {global_batch}, expected a positive multiple of world_size={world}.")
-    return own, world

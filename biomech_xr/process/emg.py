@@ -127,6 +127,8 @@ def process_emg(signal: Signal | None, task: EmgTask, chain: Chain) -> tuple[Arr
     if signal.kind == "segmented" and task.state == "envelope":
         for run in cut_runs(signal, task.table, sides):
             own, kept = _wanted(run, task)
+            if own.size == 0:
+                continue
             emg[own] = _interpolated(run, kept, task, own, causal=chain.causal)
             peaks[own] = _peaks(emg[own], task.owned[own])
         return emg, peaks

@@ -36,9 +36,11 @@ def finite_pieces(values: npt.NDArray[Any]) -> Iterator[tuple[Index, int, int]]:
         if finite.size:
             yield np.arange(len(values)), 0, values.shape[1]
         return
-    patterns, group = np.unique(np.packbits(finite, axis=1), axis=0, return_inverse=True)
-    for number in range(len(patterns)):
-        rows = np.flatnonzero(group.reshape(-1) == number)
+    groups: dict[bytes, list[int]] = {}
+    for row, pattern in enumerate(np.packbits(finite, axis=1)):
+        groups.setdefault(pattern.tobytes(), []).append(row)
+    for members in groups.values():
+        rows = np.array(members)
         steps = np.diff(np.concatenate(([0], finite[rows[0]].astype(np.int8), [0])))
         for start, stop in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True):
             yield rows, int(start), int(stop)

@@ -87,6 +87,8 @@ def sample_group(
         contact = table["trial_time"].to_numpy(dtype=np.float64)[rows]
         for side, values in sides.items():
             own = np.flatnonzero(side_of == side)
+            if own.size == 0:
+                continue
             query = (contact[own, None] + grid.offsets[own]).reshape(-1)
             if causal:
                 found = delayed_linear(times, values, query, delay=1 / signal.sampling_frequency)
@@ -99,6 +101,8 @@ def sample_group(
     for run in cut_runs(signal, table, sides):
         kept = position[run.members] >= 0
         own = position[run.members][kept]
+        if own.size == 0:
+            continue
         query = (run.starts[kept, None] + grid.offsets[own]).reshape(-1)
         found = evaluate_causal(run, query) if causal else evaluate(run, query)
         out[own] = found.reshape(COMPONENTS, own.size, -1).swapaxes(0, 1)

@@ -25,7 +25,8 @@ def amplitude_reference(strides: pd.DataFrame, peaks: Array32, method: Normalize
         Maximum of each stride's 6 Hz envelope, (n, channel), the source's unit; NaN where not measured.
     method
         `peak_dynamic`: 95th percentile of the peaks of all strides with condition none of the same session and side;
-        `first_strides`: of the first ``method.strides`` such strides that the channel was measured in; `none`: 1.
+        `first_strides`: of the first ``method.strides`` such strides that the channel was measured in, for the strides
+        after them: while it calibrates, a controller has no reference, so those strides have NaN; `none`: 1.
 
     Returns
     -------
@@ -43,7 +44,16 @@ def amplitude_reference(strides: pd.DataFrame, peaks: Array32, method: Normalize
         rows = np.flatnonzero((session == key[0]) & (side == key[1]))
         used = rows[plain[rows]]
         used = used[np.argsort(order[used], kind="stable")]
-        out[rows] = [_reference(peaks[used, channel], method) for channel in range(peaks.shape[1])]
+        for channel in range(peaks.shape[1]):
+            measured = used[np.isfinite(peaks[used, channel])]
+            if method.kind == "first_strides":
+                measured = measured[: method.strides]
+                if measured.size < method.strides:
+                    continue
+                rows_after = rows[order[rows] > order[measured[-1]]]
+            else:
+                rows_after = rows
+            out[rows_after, channel] = _reference(peaks[measured, channel])
     return out
 
 
@@ -61,9 +71,6 @@ def normalize(emg: xr.DataArray, scale: xr.DataArray) -> xr.DataArray:
     return (emg / usable).astype(np.float32).assign_attrs({**emg.attrs, "units": "1"})
 
 
-def _reference(peaks: npt.NDArray[np.float32], method: Normalize) -> float:
-    finite = peaks[np.isfinite(peaks)]
-    if method.kind == "first_strides":
-        finite = finite[: method.strides]
-    value = float(np.percentile(finite.astype(np.float64), PERCENTILE)) if finite.size else np.nan
+def _reference(peaks: npt.NDArray[np.float32]) -> float:
+    value = float(np.percentile(peaks.astype(np.float64), PERCENTILE)) if peaks.size else np.nan
     return value if value > np.finfo(np.float32).tiny else np.nan

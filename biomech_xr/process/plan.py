@@ -137,8 +137,6 @@ def _candidates(one: Recordings, chain: Chain) -> pd.DataFrame:
     text = [name for name in strides if isinstance(strides[name].dtype, pd.CategoricalDtype)]
     table = strides.astype(dict.fromkeys(text, object)).merge(facts, on="trial", how="left", validate="many_to_one")
     ambiguous = [side in sides for side, sides in zip(table["side"], table["_ambiguous"], strict=True)]
-    per_stride = np.where(table["_emg_points"] > 0, (table["_emg_points"] - 1) / table["duration"], np.nan)
-    rate = np.where(table["_emg_kind"] == "segmented", per_stride, table["_emg_rate"])
     table = table.assign(
         dataset=patient.dataset,
         patient=patient.patient,
@@ -152,7 +150,8 @@ def _candidates(one: Recordings, chain: Chain) -> pd.DataFrame:
         body_mass=patient.body_mass,
         evidence=spec["evidence"],
         reader_version=spec["reader_version"],
-        emg_native_rate=rate.astype(np.float64),
+        emg_native_rate=_native_rate(table, "emg"),
+        _kinematics_rate=_native_rate(table, "kinematics"),
         channel_ambiguous=np.array(ambiguous, dtype=bool),
         kinetics_artefact=False,
         emg_clipped=False,
@@ -198,6 +197,14 @@ def _trial_facts(row: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
             if other in labels.get("channel", ()) and muscle not in labels.get("channel", ())
         ],
     }
+
+
+def _native_rate(table: pd.DataFrame, group: str) -> npt.NDArray[np.float64]:
+    """Return the rate (Hz) of a group in each stride; of time-normalised strides that of their own duration."""
+    points = table[f"_{group}_points"].to_numpy(dtype=np.float64)
+    cut = (points - 1) / table["duration"].to_numpy(dtype=np.float64)
+    known = table[f"_{group}_sampling_frequency"].to_numpy(dtype=np.float64)
+    return np.where((table[f"_{group}_kind"] == "segmented").to_numpy(), cut, known)
 
 
 def _measured(table: pd.DataFrame, group: str) -> npt.NDArray[np.bool_]:
@@ -251,7 +258,7 @@ def _attrs(recordings: Sequence[Recordings], kept: pd.DataFrame, chain: Chain) -
     line = float(spec["line_frequency"])
     served = kept[kept["_has_emg"] & (kept["_refusal"] == "")]
     rates = sorted(set(served["_emg_rate"].dropna())) or [1000.0]
-    joints = kept.loc[kept["_has_kinematics"], "_kinematics_sampling_frequency"].dropna()
+    joints = kept.loc[kept["_has_kinematics"], "_kinematics_rate"].dropna()
     slowest = float(joints.min()) if len(joints) else None
     upstream = float(served["emg_lookahead"].max()) if len(served) else 0.0
     own = max(chain.lookahead(rate, line_frequency=line, kinematics_rate=slowest) for rate in rates)

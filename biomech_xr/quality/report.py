@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from biomech_xr import __version__
@@ -102,11 +103,16 @@ def _source_rows(
                 "strides": processed[name]["strides"],
                 "rejected": parsed.get(name, {}).get("rejected", 0) + processed[name]["rejected"],
                 "activities": ", ".join(sorted(set(labels["activity"][here]))).replace("_", " "),
-                "emg": states + "".join(f", {value:g} Hz" for value in rate),
+                "emg": f"{states}, {_rates(rate)}" if rate.size else states,
                 "licence": source["licence"],
             }
         )
     return rows
+
+
+def _rates(rates: npt.NDArray[np.float64]) -> str:
+    low, high = rates.min(), rates.max()
+    return f"{low:g} Hz" if low == high else f"{low:.0f} to {high:.0f} Hz"
 
 
 def _figures(curves: xr.Dataset) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import pandas as pd
 import zarr
 
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, SchemaError
-from biomech_xr.schema import INDEX_LEVELS, LABELS
+from biomech_xr.schema import INDEX_LEVELS, LABELS, LabelKind
 from biomech_xr.store import layout, ledger
 from biomech_xr.store.encoding import encode_emg
 from biomech_xr.store.objects import (
@@ -124,7 +124,17 @@ def _checked_labels(labels: pd.DataFrame, template: Template) -> pd.DataFrame:
         problems += [f"label {name!r} is empty in a stride" for name in INDEX_LEVELS if labels[name].isna().any()]
     if problems:
         raise SchemaError.of("labels of a part", problems)
-    return labels[expected].reset_index(drop=True)
+    return pd.DataFrame({name: _conformed(labels[name], LABELS[name]) for name in expected})
+
+
+def _conformed(column: pd.Series[Any], kind: LabelKind) -> Any:
+    """Return a label in the kind that the schema gives it, whatever dtype a table of few rows ended up with."""
+    if kind == "category":
+        return as_categorical(column.reset_index(drop=True))
+    try:
+        return column.to_numpy(dtype={"float": "float64", "int": "int64", "bool": "bool"}[kind])
+    except (TypeError, ValueError) as error:
+        raise SchemaError.of("labels of a part", [f"label {column.name!r} is not of kind {kind} ({error})"]) from error
 
 
 def _checked_template(template: Template) -> dict[str, dict[str, Any]]:

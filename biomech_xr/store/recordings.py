@@ -250,7 +250,11 @@ class PatientRecordings:
 
     def labels(self, group: str) -> dict[str, list[str]]:
         """Return the labels of each dim of a group, over all trials."""
-        return cast("dict[str, list[str]]", self.group[group].attrs["labels"])
+        return self._labels[group]
+
+    @cached_property
+    def _labels(self) -> dict[str, dict[str, list[str]]]:
+        return {group: cast("Any", self.group[group].attrs["labels"]) for group in self.groups}
 
     def read(self, group: str, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Return rows of a signal group, all labels, dims as in `schema.GROUP_DIMS`.

@@ -19,6 +19,7 @@ from biomech_xr.errors import NotAStoreError, SchemaError, StoreError
 from biomech_xr.schema import BEFORE, HISTORY, INDEX_LEVELS, LABELS
 from biomech_xr.store import layout
 from biomech_xr.store.encoding import decode_emg
+from biomech_xr.store.lazy import lazy_array, take
 from biomech_xr.store.objects import Url, exists, join, names
 from biomech_xr.store.reading import Part, open_part, part_here, read_manifest
 
@@ -273,18 +274,10 @@ class StoredVariable:
         return len(self.shape)
 
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
-        index = key if isinstance(key, tuple) else (key,)
-        first = index[0] if index else slice(None)
-        if not isinstance(first, slice):
-            block = self._block(int(first), int(first) + 1)[0]
-            return np.asarray(block[tuple(index[1:])])
-        start, stop, step = first.indices(self.shape[0])
-        if step <= 0:
-            return np.asarray(self._block(0, self.shape[0])[index])
-        return np.asarray(self._block(start, stop)[(slice(None, None, step), *index[1:])])
+        return take(self._block, self.shape[0], key)
 
     def _block(self, start: int, stop: int) -> npt.NDArray[Any]:
-        raw = part_here(self.folder, self.part, self.digest).read(self.name, start, max(start, stop))
+        raw = part_here(self.folder, self.part, self.digest).read(self.name, start, stop)
         values = decode_emg(raw) if self.name == "emg" else raw
         if values.shape[1:] == self.shape[1:]:
             return values
@@ -296,17 +289,10 @@ class StoredVariable:
 def _lazy(part: Part, name: str, dims: Sequence[str], sizes: Mapping[str, int]) -> da.Array:
     shape = (part.size, *(sizes[dim] for dim in dims[1:]))
     dtype = np.dtype("float32" if name == "emg" else layout.stored_dtype(name))
-    chunks = (layout.STRIDES_PER_SHARD, *shape[1:])
     if name not in part.variables:
+        chunks = (layout.STRIDES_PER_SHARD, *shape[1:])
         return da.full(shape, np.nan if dtype.kind == "f" else 0, dtype=dtype, chunks=chunks)
-    folder = os.fspath(part.folder)
-    source = StoredVariable(folder, part.name, part.manifest["digest"], name, shape, dtype)
-    return da.from_array(
-        source,
-        chunks=chunks,
-        name=f"{name}-{part.manifest['digest'][:16]}-{part.name}-{'x'.join(map(str, shape))}",
-        lock=False,
-        asarray=True,
-        fancy=False,
-        meta=np.empty((0,) * len(shape), dtype=dtype),
-    )
+    digest = part.manifest["digest"]
+    source = StoredVariable(os.fspath(part.folder), part.name, digest, name, shape, dtype)
+    token = f"{name}-{digest[:16]}-{part.name}-{'x'.join(map(str, shape))}"
+    return lazy_array(source, rows=layout.STRIDES_PER_SHARD, name=token)

@@ -13,8 +13,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from biomech_xr.errors import LostDataError, NotAStoreError
-from biomech_xr.schema import GROUP_DIMS, Signal
+from biomech_xr.schema import GROUP_DIMS
 from biomech_xr.store import layout
+from biomech_xr.store.lazy import lazy_array, take
 from biomech_xr.store.objects import Url, join
 from biomech_xr.store.recordings import PatientRecordings, list_patients, open_patient
 from biomech_xr.store.trials import row_attrs, row_labels, signal_of
@@ -60,14 +61,13 @@ def _patient_nodes(recordings: PatientRecordings) -> dict[str, xr.Dataset]:
     person = recordings.patient
     facts = {"dataset": person.dataset, "person_group": person.group, "body_mass": person.body_mass}
     nodes = {f"/{_node(recordings.name)}": xr.Dataset(attrs=facts)}
-    lazy = {group: _lazy(recordings, group) for group in recordings.groups}
     for row in recordings.trials.to_dict("records"):
         place = "/".join(("", *(_node(str(name)) for name in (recordings.name, row["task"], row["trial"]))))
         keys = ("trial", "task", "session", "emg_state", "emg_lookahead", "source_file", "source_sha256")
         nodes[place] = xr.Dataset(attrs={key: row[key] for key in keys})
         for group in recordings.groups:
             if row[f"{group}_kind"]:
-                nodes[f"{place}/{group}"] = _signal_node({str(k): v for k, v in row.items()}, group, lazy[group])
+                nodes[f"{place}/{group}"] = _signal_node({str(k): v for k, v in row.items()}, group, recordings)
     return nodes
 
 
@@ -75,25 +75,26 @@ def _node(name: str) -> str:
     return name.replace("/", "|") or "-"
 
 
-def _signal_node(row: Mapping[str, Any], group: str, whole: xr.DataArray) -> xr.Dataset:
-    start = int(row[f"{group}_row_start"])
-    values = whole.isel(sample=slice(start, start + int(row[f"{group}_row_size"]))).sel(row_labels(row, group))
-    signal = signal_of(row, group, values.assign_attrs(row_attrs(row, group)))
+def _signal_node(row: Mapping[str, Any], group: str, recordings: PatientRecordings) -> xr.Dataset:
+    """Return the node of one signal, with the coordinate that says what a row is: a time, or a cut stride."""
+    labels = row_labels(row, group)
+    whole = recordings.labels(group)
+    where = tuple(tuple(whole[dim].index(label) for label in names) for dim, names in labels.items())
+    values = _lazy(recordings, group, int(row[f"{group}_row_start"]), int(row[f"{group}_row_size"]), where)
+    signal = signal_of(row, group, xr.DataArray(values, dims=GROUP_DIMS[group]))
     attrs = {"kind": signal.kind, "contiguity": signal.contiguity, "sampling_frequency": signal.sampling_frequency}
-    if signal.kind == "segmented":
-        attrs |= {"points": signal.points, "endpoint": signal.endpoint}
-    return xr.Dataset({"values": _with_rows(signal)}, attrs=attrs)
-
-
-def _with_rows(signal: Signal) -> xr.DataArray:
-    """Return the values with the coordinate that says what a row is: a time, or the cut stride it belongs to."""
-    rows = signal.values.sizes["sample"]
+    coords: dict[str, Any] = {dim: (dim, names) for dim, names in labels.items()}
+    rows = "sample"
     if signal.kind == "continuous":
-        stamps = xr.Variable("time", signal.time(), {"units": "s", "long_name": "time on the trial's clock"})
-        return signal.values.rename(sample="time").assign_coords(time=stamps)
-    if signal.kind == "segmented":
-        return signal.values.assign_coords(segment=("sample", np.arange(rows) // signal.points))
-    return signal.values.assign_coords(segment=("sample", np.repeat(np.arange(len(signal.lengths)), signal.lengths)))
+        rows = "time"
+        coords["time"] = ("time", signal.time(), {"units": "s", "long_name": "time on the trial's clock"})
+    elif signal.kind == "segmented":
+        attrs |= {"points": signal.points, "endpoint": signal.endpoint}
+        coords["segment"] = ("sample", np.arange(len(values)) // signal.points)
+    else:
+        coords["segment"] = ("sample", np.repeat(np.arange(len(signal.lengths)), signal.lengths))
+    dims = (rows, *GROUP_DIMS[group][1:])
+    return xr.Dataset({"values": (dims, values, row_attrs(row, group))}, coords=coords, attrs=attrs)
 
 
 @lru_cache(maxsize=64)
@@ -106,49 +107,42 @@ def _opened(root: str, dataset: str, patient: str, digest: str) -> PatientRecord
 
 @dataclass(frozen=True, slots=True)
 class StoredSignal:
-    """One signal group of one patient as Dask sees it; opened in the process that reads it."""
+    """One signal of one trial as Dask sees it; opened in the process that reads it."""
 
     root: str
     dataset: str
     patient: str
     digest: str
     group: str
+    start: int
+    where: tuple[tuple[int, ...], ...]
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
 
     @property
     def ndim(self) -> int:
         """Number of dims."""
         return len(self.shape)
 
-    def __getitem__(self, key: Any) -> npt.NDArray[np.float32]:
-        index = key if isinstance(key, tuple) else (key,)
-        first = index[0] if index else slice(None)
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return np.dtype("float32")
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        return take(self._rows, self.shape[0], key)
+
+    def _rows(self, start: int, stop: int) -> npt.NDArray[Any]:
         recordings = _opened(self.root, self.dataset, self.patient, self.digest)
-        if not isinstance(first, slice):
-            return np.asarray(recordings.read(self.group, int(first), int(first) + 1)[0][tuple(index[1:])])
-        start, stop, step = first.indices(self.shape[0])
-        if step <= 0:
-            return np.asarray(recordings.read(self.group, 0, self.shape[0])[index])
-        rows = recordings.read(self.group, start, max(start, stop))
-        return np.asarray(rows[(slice(None, None, step), *index[1:])])
+        rows = recordings.read(self.group, self.start + start, self.start + stop)
+        taken: npt.NDArray[Any] = rows[np.ix_(np.arange(len(rows)), *(np.array(index) for index in self.where))]
+        return taken
 
 
-def _lazy(recordings: PatientRecordings, group: str) -> xr.DataArray:
-    labels = recordings.labels(group)
-    dims = GROUP_DIMS[group]
-    shape = (int(recordings.trials[f"{group}_row_size"].sum()), *(len(labels[dim]) for dim in dims[1:]))
+def _lazy(
+    recordings: PatientRecordings, group: str, start: int, rows: int, where: tuple[tuple[int, ...], ...]
+) -> da.Array:
     digest = str(recordings.ledger["digest"])
-    dtype = np.dtype("float32")
-    source = StoredSignal(recordings.root, recordings.dataset, recordings.name, digest, group, shape, dtype)
-    rows = layout.recording_rows(int(np.prod(shape[1:])) * dtype.itemsize)
-    values = da.from_array(
-        source,
-        chunks=(rows, *shape[1:]),
-        name=f"{group}-{recordings.name}-{digest[:16]}",
-        lock=False,
-        asarray=True,
-        fancy=False,
-        meta=np.empty((0,) * len(shape), dtype=dtype),
-    )
-    return xr.DataArray(values, dims=dims, coords=labels)
+    shape = (rows, *(len(index) for index in where))
+    source = StoredSignal(recordings.root, recordings.dataset, recordings.name, digest, group, start, where, shape)
+    chunk = layout.recording_rows(4 * int(np.prod(shape[1:])))
+    return lazy_array(source, rows=chunk, name=f"{group}-{recordings.name}-{digest[:16]}-{start}-{rows}")

@@ -1,6 +1,6 @@
 """When each muscle works in a stride, as sums of few periodic bursts.
 
-Centre, width (standard deviation) and height of the bursts are rounded readings of Winter & Yack 1987,
+Centre, width (standard deviation) and height of the bursts were set by hand after the profiles of Winter & Yack 1987,
 Electroencephalogr Clin Neurophysiol 67:402, and Perry & Burnfield 2010, *Gait Analysis*, 2nd ed.; on stairs of
 McFadyen & Winter 1988, J Biomech 21:733; on ramps of Franz & Kram 2012, Gait & Posture 35:165.
 """

@@ -237,18 +237,17 @@ def _sawtooth(events: FloatArray, rows: int, *, plates: bool) -> FloatArray:
 
 
 def _true_strides(name: str, recording: _Recording, conditions: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the strides of one belt speed, or on the ramp of one activity in most of their time: all of them."""
     contacts = recording.gait.contacts["right"]
+    words = [recording.gait.bouts[index].activity for index in recording.gait.bout_at(contacts[:-1])]
     rows = []
-    for start, stop in pairwise(contacts):
+    for activity, (start, stop) in zip(words, pairwise(contacts), strict=True):
         if recording.mode == "treadmill":
             speed = conditions["speed"]["Speed"].to_numpy()[round(start * EMG_RATE) : round(stop * EMG_RATE) + 1]
-            activity = "walk" if speed.min() == speed.max() > 0 else ""
-        else:
-            first, last = (recording.gait.bouts[k].activity for k in recording.gait.bout_at(np.array([start, stop])))
-            activity = first if first == last else ""
-        if activity:
-            rows.append({"source_patient": name, "trial": recording.name, "side": "right", "activity": activity,
-                         "trial_time": recording.origin + start, "duration": stop - start})  # fmt: skip
+            if not speed.min() == speed.max() > 0:
+                continue
+        rows.append({"source_patient": name, "trial": recording.name, "side": "right", "activity": activity,
+                     "trial_time": recording.origin + start, "duration": stop - start})  # fmt: skip
     return rows
 
 

@@ -56,7 +56,7 @@ def ramp_conditions(gait: Gait, origin: float, incline: float) -> dict[str, Any]
 
 
 def _labels(gait: Gait) -> list[tuple[float, str]]:
-    """Return (start in s, label); transitions lie between two contacts, so no contact has a transition's label."""
+    """Return (start in s, label); a transition takes 0.3 s of the first stride after it, between contacts."""
     words = {"stand": "stand", "walk": "walk", "ramp_ascent": "rampascent", "ramp_descent": "rampdescent"}
     right = gait.contacts["right"]
     result, before = [(0.0, "stand")], "stand"

@@ -1,11 +1,11 @@
 """Normative joint angles, moments and vertical forces of gait, as few control points of periodic splines.
 
 Canonical signs and units (see `biomech_xr.vocabulary`): degrees and N m/kg, flexion, dorsiflexion, adduction and
-internal rotation positive, moments internal and conjugate to the angles. The points are rounded readings of published
-mean curves, not anyone's data:
+internal rotation positive, moments internal and conjugate to the angles. The points were set by hand to follow
+the shape and range of published mean curves; they are no one's data and no digitization:
 
 * level walking: Winter 2009, *Biomechanics and Motor Control of Human Movement*, 4th ed.; Bovi et al. 2011,
-  Gait & Posture 33(6), doi:10.1016/j.gaitpost.2010.08.009 (frontal and transverse planes);
+  Gait & Posture 33:6, doi:10.1016/j.gaitpost.2010.08.009 (frontal and transverse planes);
 * stairs: Riener et al. 2002, Gait & Posture 15:32, doi:10.1016/S0966-6362(01)00162-X;
 * ramps of 10 degrees: McIntosh et al. 2006, J Biomech 39:2491, doi:10.1016/j.jbiomech.2005.07.025.
 """

@@ -62,7 +62,7 @@ def make_person(
     drawn_mass = float(_clipped(rng, 22.8, 1.8, ())) * (height or drawn_height) ** 2
     drawn_age = float(rng.integers(19, 34))
     offset = _clipped(rng, 0, 1.0, shape)
-    offset[1, 2] *= 0.35
+    offset[1, 2] *= 0.6
     return Person(
         name=name,
         height=round(height or drawn_height, 2),

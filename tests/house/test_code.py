@@ -77,7 +77,7 @@ def test_no_handler_catches_everything(code: Mapping[str, ast.Module]) -> None:
         f"{name}:{node.lineno}"
         for name, tree in code.items()
         for node in ast.walk(tree)
-        if isinstance(node, ast.ExceptHandler) and _catches_everything(node.type)
+        if isinstance(node, ast.ExceptHandler) and _catches_everything(node.type) and not _raises_again(node)
     ]
     assert broad == []
 
@@ -87,6 +87,12 @@ def _catches_everything(caught: ast.expr | None) -> bool:
         return True
     types = caught.elts if isinstance(caught, ast.Tuple) else [caught]
     return any(isinstance(kind, ast.Name) and kind.id in {"Exception", "BaseException"} for kind in types)
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    """Tell whether the handler only cleans up: it ends with a bare `raise`."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def test_nothing_unpickles_or_loads_yaml_unsafely(code: Mapping[str, ast.Module]) -> None:
@@ -104,6 +110,8 @@ def _is_unsafe(call: ast.Call) -> bool:
     if options.get("allow_pickle") == "True" or options.get("weights_only") == "False":
         return True
     called = ast.unparse(call.func)
+    if called == "pickle.loads" and ast.unparse(call.args[0]).startswith("pickle.dumps("):
+        return False  # a test's own bytes, not input
     module, _, function = called.rpartition(".")
     if module in UNSAFE_LOADERS and function in {"load", "loads", "open", "Unpickler"}:
         return True
@@ -142,7 +150,7 @@ def test_nothing_is_left_unfinished_and_no_home_folder_is_named(texts: Mapping[s
 
 def _modules_after(statement: str) -> set[str]:
     script = f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=170)
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -152,13 +160,10 @@ def test_importing_the_library_is_cheap() -> None:
     assert loaded & (HEAVY | {"dask.distributed", "numba", "gcsfs"}) == set()
 
 
-def test_only_the_loader_imports_torch_and_no_module_imports_a_format_library() -> None:
-    statement = (
-        "import importlib, pkgutil, biomech_xr\n"
-        "for found in pkgutil.walk_packages(biomech_xr.__path__, 'biomech_xr.'):\n"
-        "    if not found.name.startswith(('biomech_xr.load', 'biomech_xr.testing')):\n"
-        "        importlib.import_module(found.name)"
-    )
-    loaded = _modules_after(statement)
+def test_only_the_loader_imports_torch_and_no_module_imports_a_format_library(code: Mapping[str, ast.Module]) -> None:
+    files = [name for name in code if name.startswith("biomech_xr/")]
+    names = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in files]
+    light = [name for name in names if not name.startswith(("biomech_xr.load", "biomech_xr.testing"))]
+    loaded = _modules_after("\n".join(f"import {name}" for name in light))
     assert {"biomech_xr.store", "biomech_xr.readers", "biomech_xr.cli"} <= loaded
     assert loaded & HEAVY == set()

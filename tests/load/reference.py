@@ -28,6 +28,8 @@ class SlowWindows:
         names = ("duration", "trial_time", "emg_history", "kinematics_history", "kinematics_future", "stride_number")
         self.labels = {name: strides[name].values for name in names}
         self.place = list(zip(strides["patient"].values, strides["trial"].values, strides["side"].values, strict=True))
+        emg = np.isfinite(self.data["emg"][..., HISTORY:]).any(axis=(1, 2))
+        self.something = emg & np.isfinite(self.data["kinematics"]).any(axis=(1, 2, 3))
         self.points = strides.sizes[kinematic_dim(strides)]
         self.window, self.horizon, self.history, self.hop, self.rate = window, horizon, history, hop, rate
 
@@ -59,12 +61,8 @@ class SlowWindows:
     def exists(self, s: int, k: int) -> bool:
         """Return whether the labels allow the window."""
         end = math.floor(1000 * k * self.spacing(s) + 1e-6)
-        if self.history == "require":
-            if end - self.window + 1 < -self.labels["emg_history"][s] or k - 2 < -self.labels["kinematics_history"][s]:
-                return False
-        if not np.isfinite(self.data["emg"][s, :, HISTORY : HISTORY + 300]).any():
-            return False
-        if not np.isfinite(self.data["kinematics"][s]).any():
+        early = end - self.window + 1 < -self.labels["emg_history"][s] or k - 2 < -self.labels["kinematics_history"][s]
+        if (early and self.history == "require") or not self.something[s]:
             return False
         return math.ceil(self.target(s, k) - 1e-9) <= self.samples(s) - 1 + self.labels["kinematics_future"][s]
 

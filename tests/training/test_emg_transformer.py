@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
-from fake_windows import make_batch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.training.fake_windows import make_batch
 from training import statistics
 from training.models.emg_transformer import EmgTransformer, Prediction, impedance_torque
 

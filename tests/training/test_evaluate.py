@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_windows import FakeWindows
-from test_loop import configure, run
 
-from training import evaluate as evaluate_module
+from tests.training.fake_windows import FakeWindows
+from tests.training.test_loop import configure, run
 from training.evaluate import evaluate, main
 from training.tasks import emg
 
@@ -73,7 +72,3 @@ def test_the_hop_grows_until_the_windows_fit(trained: Path, monkeypatch: pytest.
 def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path: Path, capsys: Any) -> None:
     assert main([str(tmp_path)]) == 2
     assert "expected a training run" in capsys.readouterr().err
-
-
-def test_module_says_a_command_that_works_as_pasted() -> None:
-    assert "python -m training.evaluate demo/run" in (evaluate_module.__doc__ or "")

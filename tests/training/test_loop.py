@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import torch
-from fake_windows import FakeWindows
 
 from biomech_xr.errors import ConfigError, OccupiedError
+from tests.training.fake_windows import FakeWindows
 from training import checkpoint, loop
 from training.config import TrainConfig
 from training.distributed import Ranks
@@ -108,11 +108,9 @@ def test_sigterm_leaves_a_checkpoint_and_the_same_command_goes_on(
     whole, stopped = configure(tmp_path / "whole"), configure(tmp_path / "stopped")
     run(whole)
     before = signal.getsignal(signal.SIGTERM)
-    try:
-        with caplog.at_level(logging.INFO):
-            steps = run(stopped, interrupt_at(9, lambda: os.kill(os.getpid(), signal.SIGTERM)))
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with caplog.at_level(logging.INFO):
+        steps = run(stopped, interrupt_at(9, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    assert signal.getsignal(signal.SIGTERM) == before
     assert 0 < steps < 10
     assert "the same command goes on" in caplog.text
     assert checkpoint.entries(Path(stopped.out) / "checkpoints")[-1].step == steps

@@ -6,8 +6,8 @@ import math
 
 import pytest
 import torch
-from fake_windows import make_batch
 
+from tests.training.fake_windows import make_batch
 from training import losses
 from training.config import TrainConfig
 from training.tasks.emg import EmgTask

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 import torch.multiprocessing as mp
-from fake_windows import FakeWindows, make_batch
-from test_loop import CrashError, configure, crash, final_model, interrupt_at
 from torch.nn.parallel import DistributedDataParallel
 
+from tests.training.fake_windows import FakeWindows, make_batch
+from tests.training.test_loop import CrashError, configure, crash, final_model, interrupt_at
 from training import distributed, loop, losses
 from training.config import TrainConfig
 from training.distributed import Ranks

@@ -12,8 +12,6 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from biomech_xr.window.split import SPLITS
-from biomech_xr.window.split import load as load_split
 from training import losses, statistics
 from training.config import TrainConfig
 from training.distributed import Ranks
@@ -62,10 +60,12 @@ class EmgTask:
 
     def persons_per_split(self, persons: Iterable[str]) -> dict[str, int]:
         """Return how many of these persons each split of the store holds; empty when the store has no split."""
-        manifest = load_split(self.config.store)
+        from biomech_xr import window  # here, because the libraries of stores take seconds to import
+
+        manifest = window.load(self.config.store)
         if manifest is None:
             return {}
-        return {split: len(manifest.groups(split) & set(persons)) for split in SPLITS}
+        return {split: len(manifest.groups(split) & set(persons)) for split in window.SPLITS}
 
     def fit(self, batches: Iterable[Batch]) -> dict[str, torch.Tensor]:
         """Return the normalization statistics of training windows, see `training.statistics`."""

@@ -1,0 +1,43 @@
+"""The whole road walked once on small synthetic trees: raw files, recordings, strides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from biomech_xr.run import pending_patients
+from biomech_xr.synthetic import write
+from pipelines import parse, process
+from pipelines.cluster import connect
+
+PEOPLE = {"hu": 3, "camargo": 3, "falisse": 1, "lab": 2}
+
+
+@pytest.fixture(scope="session")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    for name, patients in PEOPLE.items():
+        write(name, folder / name, patients=patients, seed=1, minutes=0.5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def client() -> Client:
+    with connect("local", workers=2) as started:
+        yield started
+
+
+def units(raw: Path, root: str) -> list[tuple[str, str, str]]:
+    return [
+        (name, str(raw / name), patient) for name in PEOPLE for patient in pending_patients(name, raw / name, root)[0]
+    ]
+
+
+@pytest.fixture(scope="session")
+def store(raw: Path, client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
+    root = str(tmp_path_factory.mktemp("store"))
+    assert parse.parse(client, root, units(raw, root)) == 0
+    assert process.process(client, process.ProcessConfig(root=root)) == 0
+    return root

@@ -1,0 +1,185 @@
+"""The main job on every source: what comes out is valid, right, found by selection, and left alone by a rerun."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from distributed import Client
+
+import biomech_xr as bx
+from biomech_xr.process import ProcessConfig, strides
+from biomech_xr.schema import INDEX_LEVELS, validate_strides
+from biomech_xr.store import list_patients
+from pipelines import parse, process
+
+from .conftest import PEOPLE, units
+
+pytestmark = pytest.mark.cluster
+
+
+def snapshot(root: str) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(Path(root).rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def curves(store: str) -> xr.Dataset:
+    return bx.ensemble(bx.open_strides(store), by=["dataset", "activity"]).compute(scheduler="threads")
+
+
+def test_the_store_is_valid_and_selected_as_usual(store: str) -> None:
+    everything = bx.open_strides(store)
+    validate_strides(everything)
+    assert everything.indexes["stride"].is_unique
+    assert tuple(everything.indexes["stride"].names) == INDEX_LEVELS
+    assert set(np.unique(everything["dataset"])) == set(PEOPLE)
+    some = everything.sel(patient="hu-AB156", activity="ramp_ascent")
+    assert some.sizes["stride"] > 0
+    assert set(np.unique(some["incline"])) == {10.0}
+    fast = bx.select(everything, activity=["walk"], speed=slice(1.0, 1.2))
+    assert fast.sizes["stride"] > 0
+    assert float(fast["speed"].min()) >= 1.0
+
+
+@pytest.mark.parametrize("name", sorted(PEOPLE))
+def test_processed_angles_keep_their_physiology(curves: xr.Dataset, name: str) -> None:
+    walk = curves.sel(dataset=name, activity="walk", motion="flexion")
+    knee = walk["kinematics_mean"].sel(joint="knee").values
+    assert 45 < knee.max() < 75
+    assert 130 <= knee.argmax() <= 160
+    if name == "hu":
+        assert np.isnan(walk["kinetics_mean"]).all()
+        return
+    ankle = walk["kinetics_mean"].sel(joint="ankle").values
+    assert -1.9 < np.nanmin(ankle) < -1.1
+    assert 84 <= np.nanargmin(ankle) <= 112
+
+
+@pytest.mark.parametrize("name", sorted(PEOPLE))
+def test_calf_and_shin_are_active_in_their_phases(curves: xr.Dataset, name: str) -> None:
+    emg = curves.sel(dataset=name, activity="walk")["emg_mean"]
+    calf = emg.sel(channel="gastrocnemius_medialis").values
+    assert 60 <= calf.argmax() <= 108
+    assert calf[130:170].mean() < 0.5 * calf.max()
+    shin = emg.sel(channel="tibialis_anterior").values
+    if np.isfinite(shin).all():
+        assert shin[50:90].mean() < 0.5 * max(shin[:20].max(), shin[120:].max())
+
+
+def test_emg_is_in_multiples_of_its_reference(store: str) -> None:
+    walk = bx.select(bx.open_strides(store), activity="walk").compute(scheduler="threads")
+    peaks = walk["emg"].where(walk["emg_mask"]).max("time")
+    assert 0.3 < float(peaks.median()) < 1.1
+    assert not walk["emg_clipped"].any()
+
+
+def test_the_lazy_dataset_equals_the_store(store: str) -> None:
+    lazy = strides(store, ProcessConfig(dataset="lab"))
+    stored = bx.select(bx.open_strides(store, dataset="lab"))
+    for name in ("kinematics", "kinetics", "emg_mask", "emg_scale", "kinematics_before"):
+        np.testing.assert_array_equal(lazy[name].values, stored[name].values)
+    np.testing.assert_allclose(lazy["emg"].values, stored["emg"].values, atol=2**-12 + 1e-6)
+
+
+def test_a_rerun_changes_nothing(store: str, raw: Path, client: Client) -> None:
+    before = snapshot(store)
+    assert units(raw, store) == []
+    assert process.process(client, process.ProcessConfig(root=store)) == 0
+    assert snapshot(store) == before
+
+
+def test_a_killed_parse_leaves_no_patient_and_a_rerun_ends_the_same(
+    store: str, raw: Path, client: Client, tmp_path: Path
+) -> None:
+    root = tmp_path / "store"
+    code = "import sys; from biomech_xr.run import parse_patient; parse_patient(*sys.argv[1:])"
+    worker = subprocess.Popen([sys.executable, "-c", code, "hu", str(raw / "hu"), str(root), "AB156"])
+    group = root / "recordings" / "hu" / "hu-AB156.zarr" / "emg"
+    deadline = time.monotonic() + 60
+    while not group.exists() and worker.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    worker.send_signal(signal.SIGKILL)
+    assert worker.wait() == -signal.SIGKILL
+    assert list_patients(str(root)) == []
+    assert parse.parse(client, str(root), [("hu", str(raw / "hu"), "AB156")]) == 0
+    fresh, whole = (snapshot(f"{place}/recordings/hu/hu-AB156.zarr") for place in (root, store))
+    assert fresh == whole
+
+
+def test_a_broken_file_fails_alone_and_says_which(raw: Path, client: Client, tmp_path: Path, capsys) -> None:
+    tree = tmp_path / "hu"
+    for patient in ("AB156", "AB185"):
+        os.symlink(raw / "hu" / patient, tree / patient) if tree.exists() else (
+            tree.mkdir(),
+            os.symlink(raw / "hu" / patient, tree / patient),
+        )
+    broken = tree / "AB999" / "Processed"
+    broken.mkdir(parents=True)
+    (broken / "AB999_Circuit_001_post.csv").write_text("Mode,Right_Knee\n1,2\n", encoding="utf-8")
+    root = str(tmp_path / "store")
+    work = [("hu", str(tree), patient) for patient in ("AB156", "AB999", "AB185")]
+    assert parse.parse(client, root, work) == 1
+    error = capsys.readouterr().err
+    assert "hu" in error
+    assert "AB999_Circuit_001_post.csv" in error
+    assert "expected" in error
+    assert [patient for _, patient in list_patients(root)] == ["hu-AB156", "hu-AB185"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["parse", "pipelines/configs/parse.yaml", "wrokers=3"], "did you mean 'workers'"),
+        (["parse", "pipelines/configs/nowhere.yaml"], "no such configuration file"),
+        (["parse", "pipelines/configs/parse.yaml", "sources.hu.raw=nowhere"], "hu: nowhere: found no such folder"),
+        (["process", "pipelines/configs/process.yaml", "root=nowhere"], "nowhere: found no recordings"),
+        (["process", "pipelines/configs/process.yaml", "cluster=mars"], "cluster: found 'mars'"),
+    ],
+)
+def test_bad_commands_are_one_clear_error(arguments: list[str], message: str, tmp_path: Path) -> None:
+    repository = Path(__file__).parents[2]
+    module, config, *rest = arguments
+    command = [sys.executable, "-m", f"pipelines.{module}", str(repository / config), *rest]
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_chain_configuration_does_not_overwrite(store: str, client: Client, tmp_path: Path) -> None:
+    from biomech_xr.errors import OccupiedError
+
+    changed = tmp_path / "envelope.yaml"
+    preset = Path(process.__file__).parents[1] / "biomech_xr" / "process" / "presets" / "envelope.yaml"
+    changed.write_text(preset.read_text(encoding="utf-8").replace("cutoff: 6", "cutoff: 8"), encoding="utf-8")
+    assert changed.read_text(encoding="utf-8") != preset.read_text(encoding="utf-8")
+    before = snapshot(store)
+    with pytest.raises(OccupiedError, match=r"configuration .*Choose another output"):
+        process.process(client, process.ProcessConfig(root=store, chain=str(changed), datasets=["falisse"]))
+    assert snapshot(store) == before
+
+
+def test_info_counts_what_was_kept_and_rejected(store: str) -> None:
+    command = [str(Path(sys.executable).parent / "biomech-xr"), "info", store, "--json"]
+    summary = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    rows = {row["dataset"]: row for row in summary["recordings"]}
+    assert {name: row["patients"] for name, row in rows.items()} == PEOPLE
+    for row in summary["strides"]:
+        assert row["state"] == "finished"
+        assert row["strides"] + row["rejected"] == rows[row["dataset"]]["strides"]

@@ -1,0 +1,78 @@
+"""The amplitude reference: whose strides it is made of, and what it does when there are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from biomech_xr import process
+from biomech_xr.process.chain import Normalize
+from biomech_xr.process.normalize import amplitude_reference
+
+
+def table(count: int, **columns: object) -> pd.DataFrame:
+    base = {"session": "1", "side": "left", "condition": "none", "order": np.arange(count)}
+    return pd.DataFrame({**base, **columns}, index=range(count))
+
+
+def test_peak_dynamic_is_the_95th_percentile_of_one_number_a_stride() -> None:
+    peaks = np.random.default_rng(0).lognormal(size=(300, 13)).astype(np.float32)
+    found = amplitude_reference(table(300), peaks, Normalize(kind="peak_dynamic"))
+    np.testing.assert_allclose(found, np.broadcast_to(np.percentile(peaks, 95, axis=0), (300, 13)), rtol=1e-6)
+
+
+def test_sides_and_sessions_have_their_own_reference_and_other_conditions_do_not_count() -> None:
+    side = np.array(["left", "right"] * 20)
+    session = np.where(np.arange(40) < 20, "1", "2")
+    condition = np.where(np.arange(40) % 5 == 4, "fatigue", "none")
+    level = np.where(side == "left", 1.0, 2.0) * np.where(session == "1", 1.0, 10.0)
+    peaks = np.where(condition == "none", level, 1000.0)[:, None].astype(np.float32)
+    rows = table(40, side=side, session=session, condition=condition)
+    found = amplitude_reference(rows, peaks, Normalize(kind="peak_dynamic"))
+    np.testing.assert_allclose(found[:, 0], level)
+
+
+def test_first_strides_calibrate_in_recording_order_and_have_no_reference_themselves() -> None:
+    peaks = np.arange(1.0, 11.0, dtype=np.float32)[:, None].repeat(2, axis=1)
+    peaks[9, 1] = np.nan
+    rows = table(10, order=np.arange(10)[::-1])
+    found = amplitude_reference(rows, peaks, Normalize(kind="first_strides", strides=3))
+    assert found[0].tolist() == pytest.approx([np.percentile([10, 9, 8], 95), np.percentile([9, 8, 7], 95)])
+    assert np.isnan(found[7:, 0]).all()
+    assert np.isnan(found[6:, 1]).all()
+    assert np.isfinite(found[:6]).all()
+    later = peaks.copy()
+    later[:6] *= 7
+    np.testing.assert_array_equal(found, amplitude_reference(rows, later, Normalize(kind="first_strides", strides=3)))
+
+
+def test_too_few_strides_to_calibrate_give_no_reference() -> None:
+    found = amplitude_reference(table(3), np.ones((3, 2), np.float32), Normalize(kind="first_strides", strides=4))
+    assert np.isnan(found).all()
+
+
+@pytest.mark.parametrize("method", [Normalize(kind="peak_dynamic"), Normalize(kind="first_strides", strides=1)])
+def test_without_a_positive_reference_there_is_none(method: Normalize) -> None:
+    peaks = np.ones((4, 3), dtype=np.float32)
+    peaks[:, 1] = 0.0
+    peaks[:, 2] = np.nan
+    found = amplitude_reference(table(4), peaks, method)
+    assert np.isfinite(found[-1]).tolist() == [True, False, False]
+    assert np.isnan(found[:, 1:]).all()
+    orthosis = amplitude_reference(table(4, condition="orthosis"), peaks, method)
+    assert np.isnan(orthosis).all()
+
+
+def test_none_leaves_the_unit_of_the_source() -> None:
+    assert (amplitude_reference(table(2), np.full((2, 13), np.nan, np.float32), Normalize(kind="none")) == 1).all()
+
+
+def test_normalize_divides_and_never_by_zero() -> None:
+    emg = xr.DataArray(np.full((2, 3, 5), 4.0, np.float32), dims=("stride", "channel", "time"), attrs={"units": "mV"})
+    scale = xr.DataArray([[2.0, 0.0, np.nan], [4.0, 8.0, 1.0]], dims=("stride", "channel"))
+    found = process.normalize(emg.chunk({"stride": 1}), scale)
+    assert found.chunks is not None
+    assert found.attrs["units"] == "1"
+    np.testing.assert_array_equal(found.values[..., 0], [[2.0, np.nan, np.nan], [1.0, 0.5, 4.0]])

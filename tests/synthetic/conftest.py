@@ -1,0 +1,27 @@
+"""One tree of each source for the whole folder, and the physiology of one written stride."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from biomech_xr import synthetic
+
+Tree = tuple[Path, synthetic.Truth]
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Tree]:
+    """Return a function that gives (root, truth) of a source; two people where there are two; written once."""
+    written: dict[str, Tree] = {}
+
+    def of(dataset: str) -> Tree:
+        if dataset not in written:
+            root = tmp_path_factory.mktemp("raw") / dataset
+            people = min(2, synthetic.PEOPLE[dataset])
+            written[dataset] = root, synthetic.write(dataset, root, patients=people, seed=3, minutes=0.5)
+        return written[dataset]
+
+    return of
