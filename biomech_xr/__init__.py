@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from biomech_xr.store import as_cube, ensemble, open_recordings, open_strides, select, to_physical
+    from biomech_xr.store.query import as_cube, ensemble, select, to_physical
+    from biomech_xr.store.strides import open_strides
+    from biomech_xr.store.tree import open_recordings
 
 __version__ = "0.1.0"
 

@@ -333,7 +333,7 @@ def kinematic_dim(dataset: xr.Dataset) -> str:
 def validate_strides(dataset: xr.Dataset) -> None:
     """Raise `SchemaError` with every problem of a strides dataset; lazy variables are not computed."""
     grid = kinematic_dim(dataset)
-    joints = ("stride", "joint", "motion")
+    joints: tuple[str, ...] = ("stride", "joint", "motion")
     expected: dict[str, tuple[str, ...]] = {
         "emg": ("stride", "channel", "time"),
         "kinematics": (*joints, grid),
@@ -343,8 +343,9 @@ def validate_strides(dataset: xr.Dataset) -> None:
         "kinetics_after": (*joints, "after"),
         "emg_scale": ("stride", "channel"),
     }
-    for group, dims in (("emg", ("stride", "channel")), ("kinematics", joints), ("kinetics", joints)):
-        expected |= {f"{group}_mask": dims, f"{group}_coverage": dims}
+    for group in ("emg", "kinematics", "kinetics"):
+        kept = ("stride", "channel") if group == "emg" else joints
+        expected |= {f"{group}_mask": kept, f"{group}_coverage": kept}
     problems = []
     for name, dims in expected.items():
         if name not in dataset:

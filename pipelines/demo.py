@@ -23,6 +23,7 @@ from pydantic import Field
 import biomech_xr
 from biomech_xr.config import Config
 from biomech_xr.errors import MissingInputError
+from biomech_xr.process import load_chain
 from biomech_xr.quality import write_report
 from biomech_xr.run import pending_patients
 from biomech_xr.synthetic import write
@@ -41,7 +42,7 @@ class DemoConfig(Config):
     patients: dict[str, int] = Field(default={"hu": 4, "camargo": 4, "lab": 3, "falisse": 1})
     minutes: float = Field(default=1.0, gt=0)
     chain: str = "envelope"
-    training: str = "training/configs/demo.yaml"
+    training: str = "training/configs/emg_demo.yaml"
     lab_mapping: str = "pipelines/configs/lab_vicon.yaml"
     cluster: str = "local"
     workers: int = Field(default=2, ge=1)
@@ -60,7 +61,9 @@ def run(config: DemoConfig) -> int:
             for patient in pending_patients(name, folder, str(out))[0]
         ]
         failed = stage("2/6 parse", lambda: parse.parse(client, str(out), work) if work else 0)
-        failed = failed or stage("3/6 process", lambda: process.process(client, process_config(config)))
+        failed = failed or stage(
+            "3/6 process", lambda: process.process(client, str(out), list(raw), load_chain(config.chain))
+        )
     if failed:
         return failed
     stage("4/6 query", lambda: show_query(str(out), config.chain))
@@ -118,11 +121,6 @@ def real_tree(name: str, config: DemoConfig, raw: Path) -> Path | None:
         (folder / "lab.yaml").write_text(yaml.safe_dump(mapping, sort_keys=False), encoding="utf-8")
         return folder
     return None
-
-
-def process_config(config: DemoConfig) -> process.ProcessConfig:
-    """Return the configuration of the process stage."""
-    return process.ProcessConfig(root=config.out, chain=config.chain)
 
 
 def show_query(root: str, chain: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from distributed import Client
@@ -36,18 +37,22 @@ class ProcessConfig(Config):
 
 def run(config: ProcessConfig) -> int:
     """Process all sources of the configuration and return the exit code."""
+    chain, names = load_chain(config.chain), sources_of(config)
     with connect(config.cluster, workers=config.workers, threads_per_worker=config.threads_per_worker) as client:
-        return process(client, config)
+        return process(client, config.root, names, chain)
 
 
-def process(client: Client, config: ProcessConfig) -> int:
-    """Process on a cluster and return the exit code."""
-    chain = load_chain(config.chain)
+def sources_of(config: ProcessConfig) -> list[str]:
+    """Return the sources to process: those named, or all that the store has recordings of."""
     names = config.datasets or sorted({dataset for dataset, _ in list_patients(config.root)})
     if not names:
         raise NotAStoreError(f"{config.root}: found no recordings; expected those of at least one source. Run parse.")
-    codes = [process_dataset(client, config.root, dataset, chain) for dataset in names]
-    return max(codes)
+    return names
+
+
+def process(client: Client, root: str, datasets: Sequence[str], chain: Chain) -> int:
+    """Process sources on a cluster, one after the other, and return the exit code."""
+    return max([process_dataset(client, root, dataset, chain) for dataset in datasets])
 
 
 def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> int:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from biomech_xr import vocabulary as words
-from biomech_xr.errors import ConfigError, NotAStoreError
+from biomech_xr.errors import ConfigError, NotAStoreError, StoreError
 from biomech_xr.load.sources import Floats, Ints, Source
 from biomech_xr.schema import LABELS
 from biomech_xr.store import layout
@@ -158,8 +158,6 @@ def make_source(
         member=member,
     )
     found = index(facts, grid, part.variables["emg"][1][-1])
-    used = found.count > 0
-    upstream = float(np.max(labels["emg_lookahead"].to_numpy(np.float64)[used], initial=0.0))
     return Source(
         folder=part.folder,
         part=part.name,
@@ -173,8 +171,16 @@ def make_source(
         next_duration=_next_durations(labels),
         activity=_codes(labels["activity"], words.ACTIVITIES),
         person=_codes(labels["person_group"], persons),
-        lookahead=float(part.attrs.get("lookahead") or 0.0) + upstream,
+        lookahead=_lookahead(part),
     )
+
+
+def _lookahead(part: Part) -> float:
+    """Return what the signals of a part know of the future (s), the source's own processing included."""
+    value = part.attrs.get("lookahead")
+    if value is None:
+        raise StoreError(f"{part.url}: attribute 'lookahead' is missing, expected seconds. Process the dataset again.")
+    return float(value)
 
 
 def _measured(part: Part, name: str) -> Bools:

@@ -14,10 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 import zarr
 
-from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, SchemaError
-from biomech_xr.schema import INDEX_LEVELS, LABELS, LabelKind
+from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.store import layout, ledger
-from biomech_xr.store.encoding import encode_emg
 from biomech_xr.store.objects import (
     Url,
     digest,
@@ -32,10 +30,7 @@ from biomech_xr.store.objects import (
     zarr_store,
 )
 from biomech_xr.store.table import as_categorical, write_table
-
-Template = Mapping[str, tuple[Sequence[str], Sequence[int]]]
-
-CLIPPED = "emg_clipped"
+from biomech_xr.store.template import CLIPPED, Template, checked_labels, checked_template, encoded_block
 
 
 def create_part(
@@ -76,8 +71,8 @@ def create_part(
     OccupiedError
         The output holds another configuration, other strides, or files that are not ours.
     """
-    table = _checked_labels(labels, template)
-    variables = _checked_template(template)
+    table = checked_labels(labels, template)
+    variables = checked_template(template)
     folder = layout.strides_url(root, chain, dataset)
     entry_url = layout.part_ledger_url(folder, layout.PART)
     fingerprint = digest(
@@ -90,14 +85,7 @@ def create_part(
     )
     ledger.refuse_foreign(folder, _ours)
     if exists(entry_url):
-        entry = read_sealed(entry_url)
-        ledger.refuse_other_config(entry_url, entry, config_hash)
-        if entry["fingerprint"] != fingerprint:
-            raise OccupiedError(
-                f"{folder}: holds {entry['size']} strides of other recordings or facts under the same configuration, "
-                f"this run has {len(table)}. Remove the folder and run again, or choose another output."
-            )
-        return entry
+        return _resumed(entry_url, fingerprint, config_hash, len(table))
     ledger.clear_leftovers(join(folder, f"{layout.PART}.zarr"))
     head = {"chain": chain, "dataset": dataset, "size": len(table), "config_hash": config_hash}
     head |= {"software": ledger.software(), "attrs": plain(attrs), "variables": variables}
@@ -109,44 +97,19 @@ def create_part(
     )
 
 
+def _resumed(entry_url: str, fingerprint: str, config_hash: str, size: int) -> dict[str, Any]:
+    entry = read_sealed(entry_url)
+    ledger.refuse_other_config(entry_url, entry, config_hash)
+    if entry["fingerprint"] != fingerprint:
+        raise OccupiedError(
+            f"{entry_url}: holds {entry['size']} strides of other recordings or facts under the same configuration, "
+            f"this run has {size}. Remove the dataset's folder and run again, or choose another output."
+        )
+    return entry
+
+
 def _ours(name: str) -> bool:
     return name in (layout.LEDGER, layout.MANIFEST) or (name.startswith("part-") and name.endswith(".zarr"))
-
-
-def _checked_labels(labels: pd.DataFrame, template: Template) -> pd.DataFrame:
-    late = {name for name in template if name in LABELS} | {CLIPPED}
-    expected = [name for name in LABELS if name not in late]
-    problems = [f"label {name!r} is missing" for name in expected if name not in labels]
-    problems += [f"label {name!r} is not in the schema" for name in labels if name not in LABELS]
-    if not problems and labels.duplicated(list(INDEX_LEVELS)).any():
-        problems.append(f"the index ({', '.join(INDEX_LEVELS)}) is not unique")
-    if not problems:
-        problems += [f"label {name!r} is empty in a stride" for name in INDEX_LEVELS if labels[name].isna().any()]
-    if problems:
-        raise SchemaError.of("labels of a part", problems)
-    return pd.DataFrame({name: _conformed(labels[name], LABELS[name]) for name in expected})
-
-
-def _conformed(column: pd.Series[Any], kind: LabelKind) -> Any:
-    """Return a label in the kind that the schema gives it, whatever dtype a table of few rows ended up with."""
-    if kind == "category":
-        return as_categorical(column.reset_index(drop=True))
-    try:
-        return column.to_numpy(dtype={"float": "float64", "int": "int64", "bool": "bool"}[kind])
-    except (TypeError, ValueError) as error:
-        raise SchemaError.of("labels of a part", [f"label {column.name!r} is not of kind {kind} ({error})"]) from error
-
-
-def _checked_template(template: Template) -> dict[str, dict[str, Any]]:
-    problems = [
-        f"{name}: dims {tuple(dims)} do not fit the shape {tuple(tail)}; expected 'stride' and one name a number"
-        for name, (dims, tail) in template.items()
-        if not dims or dims[0] != "stride" or len(dims) != 1 + len(tail)
-    ]
-    if problems:
-        raise SchemaError.of("template of a part", problems)
-    full = {CLIPPED: (("stride",), ()), **template}
-    return {name: {"dims": list(dims), "tail": [int(n) for n in tail]} for name, (dims, tail) in full.items()}
 
 
 def _fingerprint(table: pd.DataFrame) -> str:
@@ -205,7 +168,7 @@ def write_shard(
     if entry is not None and sizes_of(url, entry["objects"]) == entry["objects"]:
         return entry
     start, stop = layout.shard_bounds(shard, part["size"])
-    encoded = _encoded(part, block, stop - start)
+    encoded = encoded_block(part, block, stop - start)
     with zarr.config.set({"array.write_empty_chunks": True}):
         group = zarr.open_group(zarr_store(url, read_only=False), mode="r+", zarr_format=3, use_consolidated=True)
         arrays = {name: cast("zarr.Array[Any]", group[name]) for name in encoded}
@@ -237,29 +200,6 @@ def _shard_entry(url: str) -> dict[str, Any] | None:
         return read_sealed(url)
     except (NotAStoreError, LostDataError):
         return None
-
-
-def _encoded(
-    part: Mapping[str, Any], block: Mapping[str, npt.NDArray[Any]], strides: int
-) -> dict[str, npt.NDArray[Any]]:
-    variables = {name: variable for name, variable in part["variables"].items() if name != CLIPPED}
-    problems = [f"variable {name!r} is missing" for name in variables if name not in block]
-    problems += [f"variable {name!r} is not in the template" for name in block if name not in variables]
-    for name, variable in variables.items():
-        expected = (strides, *variable["tail"])
-        if name in block and block[name].shape != expected:
-            problems.append(f"{name}: shape {block[name].shape}, expected {expected}")
-    if strides <= 0:
-        problems.append(f"no such shard; the part has {layout.shard_count(part['size'])}")
-    if problems:
-        raise SchemaError.of(f"block of {part['dataset']}", problems)
-    out = {
-        name: np.ascontiguousarray(block[name], dtype=layout.stored_dtype(name)) for name in variables if name != "emg"
-    }
-    clipped = np.zeros(strides, dtype=bool)
-    if "emg" in variables:
-        out["emg"], clipped = encode_emg(block["emg"])
-    return {**out, CLIPPED: clipped}
 
 
 def shards_done(root: Url, chain: str, dataset: str) -> set[int]:

@@ -18,6 +18,7 @@ from biomech_xr import vocabulary as words
 from biomech_xr.errors import NotAStoreError, SchemaError, StoreError
 from biomech_xr.schema import BEFORE, HISTORY, INDEX_LEVELS, LABELS
 from biomech_xr.store import layout
+from biomech_xr.store.attributes import dataset_attrs, variable_attrs
 from biomech_xr.store.encoding import decode_emg
 from biomech_xr.store.lazy import lazy_array, take
 from biomech_xr.store.objects import Url, exists, join, names
@@ -30,12 +31,7 @@ _LOG = logging.getLogger(__name__)
 _PADDED: Final = ("time", "time_kinematics")
 """Dims whose length is a fact of the source; the other sources are filled with NaN up to the longest."""
 
-_LONG_NAMES: Final = {
-    "emg": "surface EMG of the leg of the stride",
-    "kinematics": "joint angle",
-    "kinetics": "internal joint moment",
-    "emg_scale": "amplitude reference of the EMG",
-}
+_DIM_LABELS: Final = {"channel": words.MUSCLES, "joint": words.JOINTS, "motion": words.MOTIONS, "axis": words.AXES}
 
 
 def find_datasets(url: Url, chain: str = "envelope") -> list[str]:
@@ -81,10 +77,10 @@ def open_strides(url: Url, *, chain: str = "envelope", dataset: str | Sequence[s
     for name in dict.fromkeys(name for part in parts for name in part.variables):
         dims = next(part.variables[name][0] for part in parts if name in part.variables)
         arrays = [_lazy(part, name, dims, sizes) for part in parts]
-        variables[name] = xr.Variable(dims, da.concatenate(arrays, axis=0), _attrs(name, parts))
+        variables[name] = xr.Variable(dims, da.concatenate(arrays, axis=0), variable_attrs(name, parts))
     coords = xr.Coordinates.from_pandas_multiindex(stride_index(labels), "stride")
     dataset_ = xr.Dataset(variables, coords=coords).assign_coords(_label_coords(labels) | _dim_coords(sizes, parts))
-    return dataset_.assign_attrs(_dataset_attrs(chain, parts))
+    return dataset_.assign_attrs(dataset_attrs(chain, parts))
 
 
 def _find_parts(url: Url, chain: str, dataset: str | Sequence[str] | None) -> list[Part]:
@@ -188,11 +184,9 @@ def _dim_sizes(parts: Sequence[Part]) -> dict[str, int]:
 
 def _dim_coords(sizes: Mapping[str, int], parts: Sequence[Part]) -> dict[str, Any]:
     coords: dict[str, Any] = {}
-    for dim, labels in (("channel", words.MUSCLES), ("joint", words.JOINTS), ("motion", words.MOTIONS)):
+    for dim, labels in _DIM_LABELS.items():
         if dim in sizes:
             coords[dim] = (dim, list(labels))
-    if "axis" in sizes:
-        coords["axis"] = ("axis", list(words.AXES))
     if "time" in sizes:
         coords["time"] = ("time", np.arange(-HISTORY, sizes["time"] - HISTORY) / 1000, {"units": "s"})
     if "phase" in sizes:
@@ -213,48 +207,6 @@ def grid_rate(attrs: Mapping[str, Any]) -> float:
     if not isinstance(grid, Mapping) or not grid.get("rate"):
         raise StoreError(f"attribute 'grid' is {grid!r}, expected a rate in Hz. Process again.")
     return float(grid["rate"])
-
-
-def _attrs(name: str, parts: Sequence[Part]) -> dict[str, Any]:
-    attrs: dict[str, Any] = {}
-    base = name.partition("_")[0]
-    if name.endswith(("_mask", "_coverage")) or name == "emg":
-        attrs["units"] = words.UNITS["emg_processed"]
-    elif name == "emg_scale":
-        units = {str(_spec(part).get("emg_unit", "unknown")) for part in parts}
-        attrs["units"] = units.pop() if len(units) == 1 else "the source's unit, see attrs['sources']"
-    elif base in words.UNITS:
-        attrs["units"] = words.UNITS[base]
-    if name in _LONG_NAMES:
-        attrs["long_name"] = _LONG_NAMES[name]
-    return attrs
-
-
-def _spec(part: Part) -> Mapping[str, Any]:
-    spec: Mapping[str, Any] = part.manifest.get("spec", {})
-    return spec
-
-
-def _dataset_attrs(chain: str, parts: Sequence[Part]) -> dict[str, Any]:
-    sources, hashes, lookahead = {}, {}, {}
-    for part in parts:
-        name = part.manifest["dataset"]
-        facts = ("title", "doi", "data_doi", "licence", "citation", "evidence", "emg_unit")
-        sources[name] = {fact: _spec(part)[fact] for fact in facts if fact in _spec(part)}
-        hashes[name] = part.manifest["config_hash"]
-        lookahead[name] = part.attrs.get("lookahead")
-    known = [value for value in lookahead.values() if value is not None]
-    shared = {key: value for key, value in parts[0].attrs.items() if all(p.attrs.get(key) == value for p in parts)}
-    shared.pop("spec", None)
-    return {
-        **shared,
-        "chain": chain,
-        "config_hash": hashes,
-        "lookahead": max(known) if len(known) == len(lookahead) else None,
-        "lookahead_by_dataset": lookahead,
-        "sources": sources,
-        "software": {part.manifest["dataset"]: part.manifest["software"] for part in parts},
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
+from biomech_xr.process import load_chain
 from biomech_xr.run import pending_patients
 from biomech_xr.synthetic import write
 from pipelines import parse, process
@@ -39,5 +40,5 @@ def units(raw: Path, root: str) -> list[tuple[str, str, str]]:
 def store(raw: Path, client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
     root = str(tmp_path_factory.mktemp("store"))
     assert parse.parse(client, root, units(raw, root)) == 0
-    assert process.process(client, process.ProcessConfig(root=root)) == 0
+    assert process.process(client, root, list(PEOPLE), load_chain("envelope")) == 0
     return root

@@ -17,7 +17,7 @@ import xarray as xr
 from distributed import Client
 
 import biomech_xr as bx
-from biomech_xr.process import ProcessConfig, strides
+from biomech_xr.process import ProcessConfig, load_chain, strides
 from biomech_xr.schema import INDEX_LEVELS, validate_strides
 from biomech_xr.store import list_patients
 from pipelines import parse, process
@@ -97,7 +97,7 @@ def test_the_lazy_dataset_equals_the_store(store: str) -> None:
 def test_a_rerun_changes_nothing(store: str, raw: Path, client: Client) -> None:
     before = snapshot(store)
     assert units(raw, store) == []
-    assert process.process(client, process.ProcessConfig(root=store)) == 0
+    assert process.process(client, store, list(PEOPLE), load_chain("envelope")) == 0
     assert snapshot(store) == before
 
 
@@ -121,11 +121,9 @@ def test_a_killed_parse_leaves_no_patient_and_a_rerun_ends_the_same(
 
 def test_a_broken_file_fails_alone_and_says_which(raw: Path, client: Client, tmp_path: Path, capsys) -> None:
     tree = tmp_path / "hu"
+    tree.mkdir()
     for patient in ("AB156", "AB185"):
-        os.symlink(raw / "hu" / patient, tree / patient) if tree.exists() else (
-            tree.mkdir(),
-            os.symlink(raw / "hu" / patient, tree / patient),
-        )
+        (tree / patient).symlink_to(raw / "hu" / patient)
     broken = tree / "AB999" / "Processed"
     broken.mkdir(parents=True)
     (broken / "AB999_Circuit_001_post.csv").write_text("Mode,Right_Knee\n1,2\n", encoding="utf-8")
@@ -171,7 +169,7 @@ def test_another_chain_configuration_does_not_overwrite(store: str, client: Clie
     assert changed.read_text(encoding="utf-8") != preset.read_text(encoding="utf-8")
     before = snapshot(store)
     with pytest.raises(OccupiedError, match=r"configuration .*Choose another output"):
-        process.process(client, process.ProcessConfig(root=store, chain=str(changed), datasets=["falisse"]))
+        process.process(client, store, ["falisse"], load_chain(changed))
     assert snapshot(store) == before
 
 

@@ -25,7 +25,7 @@ from biomech_xr.store import (
     write_shard,
 )
 from biomech_xr.store.layout import strides_url
-from biomech_xr.store.objects import exists, join, read_json, remove_tree, sizes, write_json
+from biomech_xr.store.objects import join, remove_tree, sizes, write_json
 from biomech_xr.store.strides import stride_index
 from tests.store.samples import CHAIN, Product, make_product
 
@@ -285,25 +285,6 @@ def test_plain_xarray_opens_a_part(tmp_path: Path, small: Product) -> None:
     plain = xr.open_zarr(tmp_path / "strides" / CHAIN / "hu" / "part-00000.zarr", consolidated=False)
     assert plain["kinematics"].dims == ("stride", "joint", "motion", "phase")
     assert plain.attrs["dataset"] == "hu"
-
-
-def test_json_is_written_whole_or_not_at_all(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = join(root, "splits", "default.json")
-    write_json(url, {"a": 1}, create_only=True)
-    write_json(url, {"a": 1}, create_only=True)
-    with pytest.raises(OccupiedError, match="never replaced"):
-        write_json(url, {"a": 2}, create_only=True)
-    assert read_json(url) == {"a": 1}
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(url, {"a": float("nan")})
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-        if not root.startswith("memory"):
-            with pytest.raises(OSError, match="disk full"):
-                write_json(url, {"a": 3})
-    assert read_json(url) == {"a": 1}
-    assert list(sizes(root)) == ["splits/default.json"]
-    assert exists(url)
 
 
 def test_a_file_url_is_the_path(tmp_path: Path, small: Product) -> None:

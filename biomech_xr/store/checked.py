@@ -1,0 +1,63 @@
+"""A Zarr store that never reads a lost object as fill values."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import WrapperStore
+
+from biomech_xr.errors import LostDataError
+
+
+class CheckedStore(WrapperStore[Store]):
+    """A read-only Zarr store that knows what must be there.
+
+    Zarr reads a missing object as fill values without a word; here a listed object that is missing or short raises
+    `LostDataError`. Metadata objects are compared with their CRC-32 as well (chunks carry a crc32c of their own).
+    """
+
+    def __init__(
+        self, store: Store, *, expected: Mapping[str, int], checksums: Mapping[str, int], origin: str = ""
+    ) -> None:
+        super().__init__(store)
+        self.expected = dict(expected)
+        self.checksums = dict(checksums)
+        self.origin = origin
+
+    def _with_store(self, store: Store) -> CheckedStore:
+        return type(self)(store, expected=self.expected, checksums=self.checksums, origin=self.origin)
+
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        """Return the bytes of a key, or raise `LostDataError` when they are not what was written."""
+        value = await self._store.get(key, prototype, byte_range)
+        if key not in self.expected:
+            return value
+        size = self.expected[key]
+        wanted = _length(size, byte_range)
+        if value is None or len(value) != wanted:
+            found = "nothing" if value is None else f"{len(value)} bytes"
+            raise LostDataError(f"{self.origin}: {key}: found {found}, expected {wanted} bytes. Restore the object.")
+        if byte_range is None and key in self.checksums and zlib.crc32(value.to_bytes()) != self.checksums[key]:
+            raise LostDataError(f"{self.origin}: {key}: the checksum does not match. Restore the object.")
+        return value
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Return several ranges, each checked as in `get`."""
+        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+
+
+def _length(size: int, byte_range: ByteRequest | None) -> int:
+    match byte_range:
+        case RangeByteRequest(start, end):
+            return max(0, min(end, size) - start)
+        case OffsetByteRequest(offset):
+            return max(0, size - offset)
+        case SuffixByteRequest(suffix):
+            return min(suffix, size)
+        case _:
+            return size
