@@ -76,7 +76,8 @@ class Scoreboard:
         real_B: torch.Tensor,  # noqa: N803
     ) -> None:
         state_BS, mask_BS = batch["kinematic_state"], batch["kinematic_state_mask"]
-        predictions = baselines.extrapolate(state_BS, horizon_B=batch["horizon"], spacing_B=batch["spacing"])
+        distance_B = batch["horizon"] + batch["state_age"]
+        predictions = baselines.extrapolate(state_BS, horizon_B=distance_B, spacing_B=batch["spacing"])
         predictions["linear_regression"] = state_BS + linear_change(statistics, state_BS, mask_BS)
         predictions[MODEL] = estimate.state
         whole_BJ = mask_BS.view(-1, 3, len(COMPONENTS)).all(dim=1) & real_B[:, None]

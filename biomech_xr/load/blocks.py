@@ -43,6 +43,7 @@ def fill_windows(arrays: Mapping[str, Any], start: int, loaded: Loaded, offset: 
     gather.fill(arrays, start, loaded.block, stride, sample)
     rows = slice(start, start + len(offset))
     arrays["spacing"][rows] = source.index.step[row]
+    arrays["state_age"][rows] = source.index.delay
     arrays["dataset"][rows] = source.dataset
     arrays["activity"][rows] = source.activity[row]
     arrays["person"][rows] = source.person[row]

@@ -69,6 +69,7 @@ def fields(batch: int, window: int) -> dict[str, tuple[tuple[int, ...], Any]]:
         "target_torque": ((batch, COMPONENTS), np.float32),
         "target_torque_mask": ((batch, COMPONENTS), np.bool_),
         "horizon": ((batch,), np.float32),
+        "state_age": ((batch,), np.float32),
         "spacing": ((batch,), np.float32),
         "weight": ((batch,), np.float32),
         "dataset": ((batch,), np.int64),

@@ -20,7 +20,7 @@ from biomech_xr.window import split as splits
 from biomech_xr.window.index import Grid, StrideFacts, WindowIndex
 
 Bools = npt.NDArray[np.bool_]
-Indexer = Callable[[StrideFacts, Grid, int], WindowIndex]
+Indexer = Callable[[StrideFacts, Grid, int, float], WindowIndex]
 Parts = Mapping[str, Sequence[Part]]
 
 _ADJACENT: Final = 0.005
@@ -140,7 +140,8 @@ def make_source(
     filters
         See `chosen`.
     index
-        Called with the facts of all strides of the split, the grid, and the stored EMG samples.
+        Called with the facts of all strides of the split, the grid, the stored EMG samples, and the delay of the
+        stored kinematics (s).
     """
     labels = part.labels
     shape = part.variables["kinematics"][1]
@@ -157,7 +158,7 @@ def make_source(
         selected=chosen(labels, filters),
         member=member,
     )
-    found = index(facts, grid, part.variables["emg"][1][-1])
+    found = index(facts, grid, part.variables["emg"][1][-1], float(part.attrs.get("kinematics_delay", 0.0)))
     return Source(
         folder=part.folder,
         part=part.name,

@@ -79,7 +79,8 @@ class StrideWindows(IterableDataset[Batch]):
         - ``phase`` (B,) in [0, 1), with ``phase="oracle"`` only
         - ``target_kinematic_state`` (B, 27) and its mask; ``target_phase`` (B, 2) as sine and cosine and
           ``target_phase_mask`` (B,); ``target_torque`` (B, 9) in N m kg-1 and its mask
-        - ``horizon`` and ``spacing`` (B,): distance of the target and of kinematic samples, s
+        - ``horizon``, ``state_age`` and ``spacing`` (B,): distance of the target from t, age of the state at t (0 but
+          for causal chains, whose kinematics lag), and distance of kinematic samples, s
         - ``weight`` (B,): 0 for padding; ``dataset``, ``activity``, ``person`` (B,) int64: codes in the attributes
           `datasets`, `activities`, `persons`; ``stride`` row over all parts read; ``sample`` of its kinematic grid
 
@@ -299,8 +300,16 @@ class StrideWindows(IterableDataset[Batch]):
 
 
 def _index(
-    facts: StrideFacts, grid: Grid, time_size: int, *, horizon: Horizon, window: int, hop: int, history: History
+    facts: StrideFacts,
+    grid: Grid,
+    time_size: int,
+    delay: float,
+    *,
+    horizon: Horizon,
+    window: int,
+    hop: int,
+    history: History,
 ) -> WindowIndex:
     return index_windows(
-        facts, grid=grid, horizon=horizon, window=window, hop=hop, history=history, time_size=time_size
+        facts, grid=grid, horizon=horizon, window=window, hop=hop, history=history, time_size=time_size, delay=delay
     )

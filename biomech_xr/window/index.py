@@ -97,11 +97,17 @@ class Horizon:
             return cls(ms=float(value["ms"]))
         raise ConfigError(f"horizon: found {dict(value)}, expected {{'samples': n >= 1}} or {{'ms': x > 0}}.")
 
-    def offset(self, step: Floats) -> tuple[Ints, Floats]:
-        """Return the horizon in grid samples as (whole, fraction), for strides of ``step`` s a sample."""
-        if self.samples:
-            return np.full(step.shape, self.samples, dtype=np.int64), np.zeros_like(step)
-        exact = self.ms / 1000 / step
+    def offset(self, step: Floats, *, delay: float = 0.0) -> tuple[Ints, Floats]:
+        """Return how far the target lies on the stored grid, in samples as (whole, fraction).
+
+        Parameters
+        ----------
+        step
+            Spacing of the samples of each stride, s.
+        delay
+            By how much (s) the stored kinematics lag behind their stamps: the truth at t + h is stored that much later.
+        """
+        exact = self.samples + (self.ms / 1000 + delay) / step
         whole = np.floor(exact + _SNAP)
         fraction = exact - whole
         fraction[fraction < _SNAP] = 0.0
@@ -131,8 +137,9 @@ class StrideFacts:
 class WindowIndex:
     """The windows of strides: stride s has those at samples ``first[s] + hop * j`` for j in [0, count[s]).
 
-    `numerator` / `denominator` place samples in time, `step` is the spacing in s, `ahead` and `fraction` the horizon
-    in grid samples, `horizon` in s, `samples` the samples of the stride itself. `lost` counts windows by reason.
+    `numerator` / `denominator` place samples in time, `step` is the spacing in s, `ahead` and `fraction` the distance
+    of the target in grid samples, `horizon` and `delay` (of the stored kinematics) in s, `samples` the samples of the
+    stride itself. `lost` counts windows by reason.
     """
 
     hop: int
@@ -146,6 +153,7 @@ class WindowIndex:
     ahead: Ints
     fraction: Floats
     horizon: Floats
+    delay: float
     lost: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -168,6 +176,7 @@ def index_windows(
     hop: int = 1,
     history: History = "require",
     time_size: int,
+    delay: float = 0.0,
 ) -> WindowIndex:
     """Return the windows of every stride and the count of those that are lost, by reason.
 
@@ -190,6 +199,9 @@ def index_windows(
         ``require`` or ``mask``.
     time_size
         Stored EMG samples of a stride, history included.
+    delay
+        Lag (s) of the stored kinematics behind their stamps, the attribute `kinematics_delay` of a causal chain. The
+        state at t is then the one of t - delay, as a controller knows it; the target is the true one at t + h.
 
     Raises
     ------
@@ -207,7 +219,7 @@ def index_windows(
     samples = grid.samples(facts.duration)
     _check_axis(facts.duration, emg_end(samples - 1, numerator, denominator), time_size)
     step = numerator / denominator
-    ahead, fraction = horizon.offset(step)
+    ahead, fraction = horizon.offset(step, delay=delay)
     future = np.clip(facts.kinematics_future, 0, AFTER)
     last = samples - 1 + future - ahead - (fraction > 0)
     emg_first = kinematic_first = np.zeros_like(samples)
@@ -228,6 +240,7 @@ def index_windows(
         ahead=ahead,
         fraction=fraction,
         horizon=horizon.ms / 1000 + horizon.samples * step,
+        delay=delay,
         lost=lost,
     )
 

@@ -25,3 +25,11 @@ def rate_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("rate")
     write_store(root, "hu", {"a": 40, "b": 30}, grid={"rate": 90.0}, seed=3)
     return root
+
+
+@pytest.fixture(scope="session")
+def delayed_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a root whose kinematics lag 10 ms behind their stamps, as those of a causal chain do."""
+    root = tmp_path_factory.mktemp("delayed")
+    write_store(root, "hu", {"a": 40, "b": 30}, grid={"rate": 90.0}, seed=3, kinematics_delay=0.01)
+    return root

@@ -23,6 +23,7 @@ class SlowWindows:
         history: str,
         hop: int = 1,
         rate: float = 0,
+        delay: float = 0,
     ) -> None:
         self.data = {name: strides[name].values.astype(np.float64) for name in strides.data_vars}
         names = ("duration", "trial_time", "emg_history", "kinematics_history", "kinematics_future", "stride_number")
@@ -32,6 +33,7 @@ class SlowWindows:
         self.something = emg & np.isfinite(self.data["kinematics"]).any(axis=(1, 2, 3))
         self.points = strides.sizes[kinematic_dim(strides)]
         self.window, self.horizon, self.history, self.hop, self.rate = window, horizon, history, hop, rate
+        self.delay = delay
 
     def spacing(self, s: int) -> float:
         return 1 / self.rate if self.rate else self.labels["duration"][s] / self.points
@@ -54,9 +56,9 @@ class SlowWindows:
         return np.concatenate([now, (now - back) / step, (now - 2 * back + more) / step**2])
 
     def target(self, s: int, k: int) -> float:
-        return (
-            k + self.horizon["samples"] if "samples" in self.horizon else k + self.horizon["ms"] / 1e3 / self.spacing(s)
-        )
+        """Return the grid index where the truth at t + h is stored."""
+        ahead = self.horizon.get("samples", 0) * self.spacing(s) + self.horizon.get("ms", 0) / 1e3 + self.delay
+        return k + ahead / self.spacing(s)
 
     def exists(self, s: int, k: int) -> bool:
         """Return whether the labels allow the window."""
@@ -89,9 +91,10 @@ class SlowWindows:
             "kinematic_state": self.state(angle, k, step),
             "target_kinematic_state": state,
             "target_torque": torque,
-            "target_phase": self.target_phase(s, (place) * step),
+            "target_phase": self.target_phase(s, place * step - self.delay),
             "phase": k * step / self.labels["duration"][s],
-            "horizon": (place - k) * step,
+            "horizon": (place - k) * step - self.delay,
+            "state_age": self.delay,
         }
 
     def target_phase(self, s: int, time: float) -> np.ndarray:

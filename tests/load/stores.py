@@ -111,6 +111,7 @@ def write_store(
     chain: str = "envelope",
     seed: int = 0,
     person_groups: dict[str, str] | None = None,
+    kinematics_delay: float = 0.0,
 ) -> None:
     """Write one finished part."""
     rng = np.random.default_rng(seed)
@@ -127,7 +128,7 @@ def write_store(
         dims |= {f"{name}_mask": base, f"{name}_coverage": base}
     template = {name: (dims[name], values.shape[1:]) for name, values in block.items()}
     rejected = pd.DataFrame({"patient": pd.Series([], dtype=object)})
-    attrs = {"spec": {}, "lookahead": 0.1, "grid": grid}
+    attrs = {"spec": {}, "lookahead": 0.1, "grid": grid, "kinematics_delay": kinematics_delay}
     create_part(str(root), chain, dataset, labels, rejected, template, attrs, config_hash="test")
     for shard in range(shard_count(len(labels))):
         rows = slice(shard * STRIDES_PER_SHARD, (shard + 1) * STRIDES_PER_SHARD)

@@ -22,6 +22,8 @@ CASES = [
     ("store", {"ms": 100}, "mask", 300, 3, 0.0),
     ("rate_store", {"ms": 50}, "require", 120, 2, 90.0),
     ("rate_store", {"samples": 3}, "mask", 120, 1, 90.0),
+    ("delayed_store", {"ms": 50}, "mask", 120, 1, 90.0),
+    ("delayed_store", {"samples": 2}, "require", 120, 3, 90.0),
 ]
 
 
@@ -43,7 +45,7 @@ def test_windows_equal_the_slow_reference(fixture, horizon, history, window, hop
     options = {"window": window, "horizon": horizon, "history": history, "hop": hop}
     got = gathered(StrideWindows(root, global_batch=64, phase="oracle", remainder="pad", filters={}, **options))
     strides = opened(root)
-    slow = SlowWindows(strides, rate=rate, **options)
+    slow = SlowWindows(strides, rate=rate, delay=0.01 if fixture == "delayed_store" else 0.0, **options)
     pairs = list(zip(got["stride"].tolist(), got["sample"].tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
     assert set(pairs) == slow.all(np.arange(strides.sizes["stride"]))
@@ -65,6 +67,7 @@ def compare(expected: dict[str, np.ndarray], got: dict[str, np.ndarray]) -> None
     np.testing.assert_allclose(got["target_phase"], expected["target_phase"] if known else [0, 0], atol=1e-5)
     np.testing.assert_allclose(got["phase"], expected["phase"], atol=1e-6)
     np.testing.assert_allclose(got["horizon"], expected["horizon"], rtol=1e-5)
+    np.testing.assert_allclose(got["state_age"], expected["state_age"], rtol=1e-6)
 
 
 def test_reconstruction_leaves_the_third_difference(store: Path) -> None:

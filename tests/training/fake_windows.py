@@ -36,6 +36,7 @@ def make_batch(count: int, *, window: int = 32, seed: int = 0, holes: bool = Tru
         "target_torque": torque,
         "target_torque_mask": torch.ones(count, JOINTS, dtype=torch.bool),
         "horizon": torch.full((count,), SPACING),
+        "state_age": torch.zeros(count),
         "spacing": torch.full((count,), SPACING),
         "weight": torch.ones(count),
         "dataset": torch.zeros(count, dtype=torch.int64),
