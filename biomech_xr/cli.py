@@ -1,4 +1,4 @@
-"""The command line of the library: ``biomech-xr datasets | info | synth``."""
+"""The command line of the library: ``biomech-xr datasets | info | report | synth``."""
 
 from __future__ import annotations
 
@@ -112,6 +112,20 @@ def info(url: Annotated[str, typer.Argument(help="URL or path of a store")], as_
         for row in rows:
             table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
         console.print(table)
+
+
+@app.command()
+def report(
+    url: Annotated[str, typer.Argument(help="URL or path of a store")],
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    chain: Annotated[str, typer.Option(help="Strides product to show.")] = "envelope",
+    scores: Annotated[Path | None, typer.Option(help="JSON of `training.evaluate --json`.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder for the figures as SVG files.")] = None,
+) -> None:
+    """Write a self-contained HTML page: sources, ensemble curves, scores."""
+    from biomech_xr.quality import write_report
+
+    print(write_report(url, out, chain=chain, scores=scores, figures=figures))
 
 
 def _console() -> Console:

@@ -110,6 +110,9 @@ UNITS: Final = {
     "time": "s",
 }
 
+SYNTHETIC_MARKER: Final = "SYNTHETIC.txt"
+"""A file of this name at the root of a raw tree says that its people do not exist; stores carry it on."""
+
 REJECTION_REASONS: Final = {
     "not_a_stride": "the cycle is not contact to contact of one foot (turns of the clock, standing, partial cycles)",
     "too_short": "the stride is shorter than the dataset's lower bound",

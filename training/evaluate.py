@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BiomechXRError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    show(result, Console())
+    show(result, Console(width=None if sys.stdout.isatty() else 132))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.write_atomically(options.json, json.dumps(result, indent=1).encode())

@@ -27,11 +27,16 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         sizes = ", ".join(f"{name} {count}" for name, count in result["persons"].items())
         console.print(f"persons per split: {sizes}")
     for quantity in SHOWN:
-        rows = [row for row in result["scores"] if row["quantity"] == quantity]
+        rows = [row for row in result["scores"] if row["quantity"] == quantity and _shown(row)]
         if rows:
             console.print(_table(quantity, rows))
     for note in result["notes"]:
         console.print(f"- {note}")
+
+
+def _shown(row: Mapping[str, Any]) -> bool:
+    """Return whether a row is printed: every component over all activities, the main ones of each activity."""
+    return row["activity"] == "all" or str(row["component"]).endswith(("flexion", "cycle"))
 
 
 def _table(quantity: str, rows: list[dict[str, Any]]) -> Table:

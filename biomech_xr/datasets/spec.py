@@ -37,7 +37,8 @@ class DatasetSpec:
     `minimum_duration` and `maximum_duration` bound a stride in s; `line_frequency` is the mains frequency in Hz;
     `emg_lookahead` is how far (s) the source's own processing lets EMG see into the future; `kinetics_limit` is the
     moment (N m/kg) above which a value is a plate artefact; `evidence` says whether the reader was checked on real
-    files or on notes only; `known_defects` and `assumptions` are stored with every recording.
+    files or on notes only; `synthetic` is set when the raw tree says that its people are made up; `known_defects` and
+    `assumptions` are stored with every recording.
     """
 
     name: str
@@ -67,6 +68,7 @@ class DatasetSpec:
     angles: Mapping[str, JointColumn] = field(default_factory=dict)
     moments: Mapping[str, JointColumn] = field(default_factory=dict)
     reader_version: str = "1"
+    synthetic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from biomech_xr.parse.trials import find_patients, read_patient
+from biomech_xr.parse.trials import find_patients, read_facts, read_patient
 
-__all__ = ["find_patients", "read_patient"]
+__all__ = ["find_patients", "read_facts", "read_patient"]

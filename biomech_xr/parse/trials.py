@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from biomech_xr.datasets import get_dataset
+from biomech_xr.datasets import DatasetSpec, get_dataset
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.schema import Trial, validate_trial
+from biomech_xr.vocabulary import SYNTHETIC_MARKER
+
+
+def read_facts(dataset: str, raw: str | Path) -> DatasetSpec:
+    """Return the facts of a source as they hold for this raw tree: its own settings, and whether it is synthetic."""
+    facts = get_dataset(dataset).facts(Path(raw))
+    return replace(facts, synthetic=(Path(raw) / SYNTHETIC_MARKER).is_file())
 
 
 def find_patients(dataset: str, raw: str | Path, *, only: Sequence[str] | None = None) -> list[str]:

@@ -107,6 +107,7 @@ def make_plan(root: str, dataset: str, chain: Chain, patients: Sequence[str] | N
 def plan_recordings(recordings: Sequence[Recordings], root: str, dataset: str, chain: Chain) -> Plan:
     """Return the plan of opened recordings; errors as in `make_plan`."""
     spec = recordings[0].spec
+    _refuse_mixed(recordings, dataset)
     tables = [_candidates(one, chain) for one in recordings]
     candidates = pd.concat(tables, ignore_index=True)
     reasons, details = _reasons(candidates, spec)
@@ -127,6 +128,18 @@ def plan_recordings(recordings: Sequence[Recordings], root: str, dataset: str, c
         time_size=HISTORY + round(float(spec["maximum_duration"]) * 1000),
         attrs=_attrs(recordings, kept, chain),
     )
+
+
+def _refuse_mixed(recordings: Sequence[Recordings], dataset: str) -> None:
+    """One product has one set of facts: a person parsed under others (synthetic, other mapping) does not belong."""
+    facts = recordings[0].spec
+    for one in recordings[1:]:
+        other = sorted(name for name in facts if one.spec.get(name) != facts[name])
+        if other:
+            raise ProcessingError(
+                f"{dataset}: {one.patient.patient} was parsed under other facts than {recordings[0].patient.patient} "
+                f"({', '.join(other)}); expected one set. Parse all of them again into a new store."
+            )
 
 
 def _candidates(one: Recordings, chain: Chain) -> pd.DataFrame:

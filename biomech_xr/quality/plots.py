@@ -44,6 +44,9 @@ def joint_figure(curves: xr.Dataset, activity: str, *, motion: str = "flexion") 
     for row, (name, label) in zip(axes, rows, strict=True):
         for axis, joint in zip(row, JOINTS, strict=True):
             _draw(axis, chosen.sel(joint=joint), name)
+            if not axis.lines[:-1]:
+                axis.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axis.transAxes, color="#8a949e")
+                axis.set_yticks([])
             axis.set_title(f"{joint} {label.split()[0]}, {_DIRECTIONS[joint]}", fontsize=9, loc="left")
         row[0].set_ylabel(label)
     _finish(figure, axes)

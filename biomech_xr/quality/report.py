@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from biomech_xr import __version__
+from biomech_xr import vocabulary as words
 from biomech_xr.errors import MissingDependencyError
 from biomech_xr.quality.plots import as_svg, joint_figure, muscle_figure
 from biomech_xr.store import ensemble, open_strides
@@ -26,7 +27,14 @@ _QUANTITIES: Final = {
 _MODEL: Final = "model"
 
 
-def write_report(root: str, path: str | Path, *, chain: str = "envelope", scores: str | Path | None = None) -> Path:
+def write_report(
+    root: str,
+    path: str | Path,
+    *,
+    chain: str = "envelope",
+    scores: str | Path | None = None,
+    figures: str | Path | None = None,
+) -> Path:
     """Write the page and return its path.
 
     Parameters
@@ -39,6 +47,8 @@ def write_report(root: str, path: str | Path, *, chain: str = "envelope", scores
         Strides product to show.
     scores
         JSON file that ``training.evaluate --json`` wrote, or None.
+    figures
+        Folder to write each figure into as an SVG file too, or None.
 
     Raises
     ------
@@ -49,6 +59,12 @@ def write_report(root: str, path: str | Path, *, chain: str = "envelope", scores
     """
     strides = open_strides(root, chain=chain)
     curves = ensemble(strides, by=["dataset", "activity"]).compute(scheduler="threads")
+    drawn = _figures(curves)
+    if figures is not None:
+        folder = Path(figures)
+        folder.mkdir(parents=True, exist_ok=True)
+        for figure in drawn:
+            (folder / f"{figure['name']}.svg").write_text(figure["svg"], encoding="utf-8")
     rows = _source_rows(strides, summarize(root), chain)
     found = json.loads(Path(scores).read_text(encoding="utf-8")) if scores else None
     page = _template().render(
@@ -58,10 +74,10 @@ def write_report(root: str, path: str | Path, *, chain: str = "envelope", scores
             ("strides", f"{strides.sizes['stride']:,}"),
             ("people", len(np.unique(np.asarray(strides["person_group"].values).astype(str)))),
             ("sources", len(rows)),
-            ("lookahead of inputs", f"{strides.attrs['lookahead']:.3f} s"),
+            ("lookahead of the signals", f"{strides.attrs['lookahead']:.2f} s"),
         ],
         sources=rows,
-        figures=_figures(curves),
+        figures=drawn,
         scores=_score_section(found) if found else None,
         stamp=f"biomech-xr {__version__}; configuration {_hashes(strides)}.",
     )
@@ -98,6 +114,7 @@ def _source_rows(
         rows.append(
             {
                 "dataset": name,
+                "data": "synthetic" if source["synthetic"] else "recorded",
                 "reader": _CHECKED[source["evidence"]],
                 "people": processed[name]["patients"],
                 "strides": processed[name]["strides"],
@@ -117,25 +134,25 @@ def _rates(rates: npt.NDArray[np.float64]) -> str:
 
 def _figures(curves: xr.Dataset) -> list[dict[str, Any]]:
     band = "Line: mean over persons; band: one SD between persons (within the person where there is only one)."
-    figures = []
-    for activity in np.asarray(curves["activity"]):
-        name = str(activity).replace("_", " ")
-        joints = joint_figure(curves, activity)
-        if joints is not None:
-            figures.append(
-                {"title": f"Sagittal joint angles and moments: {name}", "svg": as_svg(joints), "caption": band}
-            )
-        muscles = muscle_figure(curves, activity) if activity == "walk" else None
-        if muscles is not None:
-            caption = f"{band} EMG is in multiples of each person's own amplitude reference."
-            figures.append({"title": f"Muscle activity: {name}", "svg": as_svg(muscles), "caption": caption})
-    return figures
+    muscles = f"{band} EMG is in multiples of each person's own amplitude reference."
+    found = []
+    for activity in sorted((str(name) for name in np.asarray(curves["activity"])), key=words.ACTIVITIES.index):
+        title = activity.replace("_", " ").capitalize()
+        found.append(
+            (f"{activity}-joints", f"{title}: sagittal angles and moments", joint_figure(curves, activity), band)
+        )
+        found.append((f"{activity}-muscles", f"{title}: muscles", muscle_figure(curves, activity), muscles))
+    return [
+        {"name": name, "title": title, "svg": as_svg(figure), "caption": caption}
+        for name, title, figure, caption in found
+        if figure is not None
+    ]
 
 
 def _score_section(found: Mapping[str, Any]) -> dict[str, Any]:
     tables = []
     for quantity, caption in _QUANTITIES.items():
-        rows = [row for row in found["scores"] if row["quantity"] == quantity]
+        rows = [row for row in found["scores"] if row["quantity"] == quantity and _shown(row)]
         if rows:
             tables.append(_score_table(caption, rows))
     persons = max((row["persons"] for row in found["scores"]), default=0)
@@ -143,31 +160,38 @@ def _score_section(found: Mapping[str, Any]) -> dict[str, Any]:
         "sentence": (
             f"Split {found['split']}: {persons} person(s), {found['windows']:,} windows, mean horizon "
             f"{found['mean_horizon_ms']:.0f} ms, phase input: {found['phase_input']}. Mean over persons, SD in "
-            "parentheses; the smallest error of a row is bold."
+            "parentheses; rows without an activity are over all of them; the smallest error of a row is bold."
         ),
         "tables": tables,
         "notes": found.get("notes", []),
     }
 
 
+def _shown(row: Mapping[str, Any]) -> bool:
+    """Return whether a row is in the page: all components over all activities, the main ones of each activity."""
+    return bool(row["activity"] == "all" or row["component"].endswith(("flexion", "cycle")))
+
+
 def _score_table(caption: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     predictors = sorted({name for row in rows for name in row["rmse"]}, key=lambda name: (name != _MODEL, name))
     lines = []
     for row in rows:
-        means = {name: value["mean"] for name, value in row["rmse"].items()}
-        best = min(means.values())
-        label = f"{row['component']}, {row['activity']}".replace("_", " ")
-        cells = [{"text": label, "best": False}]
+        best = min(value["mean"] for value in row["rmse"].values())
+        label = row["component"] if row["activity"] == "all" else f"{row['component']}, {row['activity']}"
+        cells = [{"text": label.replace("_", " "), "best": False}]
         for name in predictors:
             value = row["rmse"].get(name)
-            text = (
-                ""
-                if value is None
-                else f"{value['mean']:.2f}" + (f" ({value['sd']:.2f})" if value["sd"] is not None else "")
-            )
-            cells.append({"text": text, "best": value is not None and value["mean"] == best})
+            cells.append({"text": _cell(value), "best": value is not None and value["mean"] == best})
         lines.append(cells)
     return {"caption": caption, "headings": ["", *(name.replace("_", " ") for name in predictors)], "rows": lines}
+
+
+def _cell(value: Mapping[str, float | None] | None) -> str:
+    if value is None or value["mean"] is None:
+        return ""
+    digits = 1 if value["mean"] >= 10 else 2 if value["mean"] >= 0.1 else 3
+    spread = "" if value["sd"] is None else f" ({value['sd']:.{digits}f})"
+    return f"{value['mean']:.{digits}f}{spread}"
 
 
 def _hashes(strides: xr.Dataset) -> str:

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from biomech_xr.datasets import DatasetSpec, get_dataset
-from biomech_xr.parse import find_patients, read_patient
+from biomech_xr.datasets import DatasetSpec
+from biomech_xr.parse import find_patients, read_facts, read_patient
 from biomech_xr.store import list_patients, write_patient
 
 
@@ -45,7 +45,7 @@ def parse_patient(dataset: str, raw: str, root: str, patient: str) -> dict[str, 
     root
         URL of the store.
     """
-    facts = get_dataset(dataset).facts(Path(raw))
+    facts = read_facts(dataset, raw)
     return write_patient(root, facts, read_patient(dataset, raw, patient), config_hash=_facts_hash(facts))
 
 

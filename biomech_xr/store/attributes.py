@@ -39,7 +39,7 @@ def _spec(part: Part) -> Mapping[str, Any]:
 
 def dataset_attrs(chain: str, parts: Sequence[Part]) -> dict[str, Any]:
     """Return facts that hold for all sources, and under ``by_dataset`` those in which they differ."""
-    facts = ("title", "doi", "data_doi", "licence", "citation", "evidence", "emg_unit")
+    facts = ("title", "doi", "data_doi", "licence", "citation", "evidence", "emg_unit", "synthetic")
     attrs = {str(part.manifest["dataset"]): dict(part.attrs) for part in parts}
     own = {name: values.pop("chain", None) for name, values in attrs.items()}
     first = next(iter(attrs.values()))

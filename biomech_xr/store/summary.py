@@ -24,8 +24,8 @@ def summarize(root: Url) -> dict[str, list[Row]]:
     Returns
     -------
     dict
-        ``recordings``: dataset, patients, trials, strides, rejected, reader; ``strides``: chain, dataset, patients,
-        strides, rejected, clipped, state (``finished``, or what is missing).
+        ``recordings``: dataset, patients, trials, strides, rejected, reader, data (recorded or synthetic);
+        ``strides``: chain, dataset, patients, strides, rejected, clipped, state (``finished``, or what is missing).
 
     Raises
     ------
@@ -45,7 +45,9 @@ def _recordings(root: Url) -> list[Row]:
     for dataset, patient in list_patients(root):
         entry = read_sealed(layout.patient_ledger_url(root, dataset, patient))
         empty = {"dataset": dataset, "patients": 0, "trials": 0, "strides": 0, "rejected": 0}
-        row = rows.setdefault(dataset, {**empty, "reader": entry["spec"]["evidence"]})
+        row = rows.setdefault(dataset, {**empty, "reader": entry["spec"]["evidence"], "data": ""})
+        kind = "synthetic" if entry["spec"]["synthetic"] else "recorded"
+        row["data"] = kind if row["data"] in ("", kind) else "mixed"
         row["patients"] += 1
         for name in ("trials", "strides", "rejected"):
             row[name] += int(entry["counts"][name])

@@ -15,6 +15,11 @@ from typing import Final
 from biomech_xr.errors import ConfigError, OccupiedError
 from biomech_xr.synthetic import camargo, falisse, hu, lab
 from biomech_xr.synthetic.truth import Truth
+from biomech_xr.vocabulary import SYNTHETIC_MARKER
+
+_NOTICE: Final = (
+    "Made by biomech-xr synth {dataset} with seed {seed}. These people do not exist; only the format is real.\n"
+)
 
 __all__ = ["PEOPLE", "WRITERS", "Truth", "write"]
 
@@ -84,6 +89,7 @@ def write(dataset: str, out: Path, *, patients: int, seed: int = 0, minutes: flo
     attempt.mkdir(parents=True)
     try:
         truth = WRITERS[dataset](attempt, patients=patients, seed=seed, minutes=minutes)
+        (attempt / SYNTHETIC_MARKER).write_text(_NOTICE.format(dataset=dataset, seed=seed), encoding="utf-8")
     except BaseException:
         shutil.rmtree(attempt)
         raise
