@@ -5,6 +5,7 @@
 #   TORCH        version of torch                                     make setup TORCH=2.13.0
 #   TORCH_INDEX  package index for torch alone (CUDA, ROCm, CPU)      make setup TORCH_INDEX=https://...
 #   SAMPLES      folder of real sample files for demo and test        make demo SAMPLES=~/samples
+#   WORKERS      processes that run the tests                         make test WORKERS=4
 #   ARGS         passed on to pytest, the demo or a benchmark         make test ARGS="tests/store -x"
 #
 # Without SAMPLES the demo synthesizes all its input and the tests that need a real file skip and say so.
@@ -15,6 +16,7 @@ TORCH ?= 2.13.0
 TORCH_INDEX ?=
 SAMPLES ?= $(firstword $(wildcard ../shared/samples))
 ARGS ?=
+WORKERS ?= 2
 
 # What installs the rest: the installer and the build backend. All else is hash-locked in requirements/lock.txt.
 TOOLS := uv==0.13.8 hatchling==1.33.0 editables==0.6
@@ -60,7 +62,7 @@ demo: $(STAMP)
 	$(BIN)/python -m pipelines.demo pipelines/configs/demo.yaml $(if $(SAMPLES),samples=$(abspath $(SAMPLES))) $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow and not gpu" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not gpu" $(ARGS)
 
 check: lint types layers
 

@@ -8,57 +8,66 @@ from contextlib import contextmanager
 
 import dask
 from distributed import Client, LocalCluster
+from pydantic import Field, field_validator
 
+from biomech_xr.config import Config
 from biomech_xr.errors import ConfigError
 
 _ALLOWED_FAILURES = 100
 """Deaths of a worker that a task survives; 0 loses tasks that were merely beside the fault."""
 
 
-@contextmanager
-def connect(address: str, *, workers: int = 2, threads_per_worker: int = 1) -> Iterator[Client]:
-    """Yield a client of a local cluster, or of the scheduler at an address.
+class ClusterConfig(Config):
+    """The part of every pipeline's configuration that says where it runs.
 
-    Parameters
-    ----------
-    address
-        ``local`` starts worker processes on this machine, reachable from this machine alone; ``tcp://host:port`` or
-        ``tls://host:port`` joins a running scheduler whose workers have biomech-xr installed.
-    workers, threads_per_worker
-        Size of the local cluster; ignored for an address.
+    `cluster` is ``local`` (worker processes on this machine, reachable from this machine alone), or the address
+    ``tcp://host:port`` or ``tls://host:port`` of a running scheduler whose workers have biomech-xr installed. `workers`
+    and `threads_per_worker` size the local cluster.
+    """
+
+    cluster: str = "local"
+    workers: int = Field(default=2, ge=1)
+    threads_per_worker: int = Field(default=1, ge=1)
+
+    @field_validator("cluster")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value != "local" and not value.startswith(("tcp://", "tls://")):
+            raise ValueError("expected local, tcp://host:port or tls://host:port")
+        return value
+
+
+@contextmanager
+def connect(config: ClusterConfig) -> Iterator[Client]:
+    """Yield a client of the cluster that a configuration names; it is not made Dask's default.
 
     Raises
     ------
     ConfigError
-        Another word, or no scheduler answers within 30 s.
+        No scheduler answers at the address within 30 s.
     """
-    settings = {
-        "distributed.scheduler.allowed-failures": _ALLOWED_FAILURES,
-        "distributed.admin.low-level-log-length": 0,
-    }
+    settings = {"distributed.scheduler.allowed-failures": _ALLOWED_FAILURES}
     with dask.config.set(settings):
-        if address == "local":
+        if config.cluster == "local":
             with (
                 LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=threads_per_worker,
+                    n_workers=config.workers,
+                    threads_per_worker=config.threads_per_worker,
                     processes=True,
                     host="127.0.0.1",
                     dashboard_address="127.0.0.1:0",
                     silence_logs=logging.ERROR,
                 ) as cluster,
-                Client(cluster) as client,
+                Client(cluster, set_as_default=False) as client,
             ):
                 yield client
-        elif address.startswith(("tcp://", "tls://")):
-            try:
-                client = Client(address, timeout=30)
-            except (OSError, TimeoutError) as error:
-                raise ConfigError(
-                    f"cluster: no Dask scheduler answers at {address} ({error}). Start one with `dask scheduler`, or "
-                    "use cluster=local."
-                ) from error
-            with client:
-                yield client
-        else:
-            raise ConfigError(f"cluster: found {address!r}; expected local, tcp://host:port or tls://host:port.")
+            return
+        try:
+            client = Client(config.cluster, timeout=30, set_as_default=False)
+        except (OSError, TimeoutError) as error:
+            raise ConfigError(
+                f"cluster: no Dask scheduler answers at {config.cluster} ({error}). Start one with "
+                "`dask scheduler`, or use cluster=local."
+            ) from error
+        with client:
+            yield client

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from distributed import Future, as_completed
+from distributed import Client, Future, as_completed
 
 from biomech_xr.config import Config
 from biomech_xr.errors import BiomechXRError
@@ -31,7 +31,9 @@ def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str)
         return 2
 
 
-def gather(title: str, futures: Sequence[Future], note: Callable[[Any], str]) -> tuple[list[Any], list[str]]:
+def gather(
+    client: Client, title: str, futures: Sequence[Future], note: Callable[[Any], str]
+) -> tuple[list[Any], list[str]]:
     """Wait for units of work; return the results and one message for every unit that failed.
 
     A failed unit does not stop the others: what can be finished is finished.
@@ -40,7 +42,7 @@ def gather(title: str, futures: Sequence[Future], note: Callable[[Any], str]) ->
     results: list[Any] = []
     failures: list[str] = []
     with progress(title, len(names)) as advance:
-        for future in as_completed(list(names.values())):
+        for future in as_completed(list(names.values()), loop=client.loop):
             error = future.exception()
             if error is None:
                 result = future.result()

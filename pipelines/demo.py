@@ -21,20 +21,19 @@ import yaml
 from pydantic import Field
 
 import biomech_xr
-from biomech_xr.config import Config
 from biomech_xr.errors import MissingInputError
 from biomech_xr.process import load_chain
 from biomech_xr.quality import write_report
 from biomech_xr.run import pending_patients
 from biomech_xr.synthetic import write
 from pipelines import parse, process
-from pipelines.cluster import connect
+from pipelines.cluster import ClusterConfig, connect
 from pipelines.command import main
 
 T = TypeVar("T")
 
 
-class DemoConfig(Config):
+class DemoConfig(ClusterConfig):
     """Size of the demo and where it goes."""
 
     out: str = "demo"
@@ -44,8 +43,6 @@ class DemoConfig(Config):
     chain: str = "envelope"
     training: str = "training/configs/emg_demo.yaml"
     lab_mapping: str = "pipelines/configs/lab_vicon.yaml"
-    cluster: str = "local"
-    workers: int = Field(default=2, ge=1)
     ranks: int = Field(default=2, ge=1)
 
 
@@ -53,7 +50,7 @@ def run(config: DemoConfig) -> int:
     """Walk the whole road and return the exit code."""
     started = time.monotonic()
     out = Path(config.out)
-    with connect(config.cluster, workers=config.workers) as client:
+    with connect(config) as client:
         raw = stage("1/6 raw files", lambda: raw_trees(config, out / "raw"))
         work = [
             (name, str(folder), patient)

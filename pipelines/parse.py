@@ -15,7 +15,7 @@ from pydantic import Field
 
 from biomech_xr.config import Config
 from biomech_xr.run import parse_patient, pending_patients
-from pipelines.cluster import connect
+from pipelines.cluster import ClusterConfig, connect
 from pipelines.command import gather, main, report_failures
 
 
@@ -26,14 +26,11 @@ class SourceConfig(Config):
     patients: list[str] | None = None
 
 
-class ParseConfig(Config):
+class ParseConfig(ClusterConfig):
     """Which sources to parse, into which store, on which cluster."""
 
     root: str
     sources: dict[str, SourceConfig] = Field(min_length=1)
-    cluster: str = "local"
-    workers: int = Field(default=2, ge=1)
-    threads_per_worker: int = Field(default=1, ge=1)
 
 
 def run(config: ParseConfig) -> int:
@@ -45,7 +42,7 @@ def run(config: ParseConfig) -> int:
         work += [(dataset, source.raw, patient) for patient in todo]
     if not work:
         return 0
-    with connect(config.cluster, workers=config.workers, threads_per_worker=config.threads_per_worker) as client:
+    with connect(config) as client:
         return parse(client, config.root, work)
 
 
@@ -56,7 +53,7 @@ def parse(client: Client, root: str, work: list[tuple[str, str, str]]) -> int:
         client.submit(parse_patient, dataset, raw, root, patient, key=f"parse-{dataset}-{patient}")
         for dataset, raw, patient in work
     ]
-    results, failures = gather("parse", futures, lambda entry: f"{entry['patient']}")
+    results, failures = gather(client, "parse", futures, lambda entry: f"{entry['patient']}")
     strides = sum(entry["counts"]["strides"] for entry in results)
     rejected = sum(entry["counts"]["rejected"] for entry in results)
     print(

@@ -13,32 +13,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from distributed import Client
-from pydantic import Field
 
-from biomech_xr.config import Config
 from biomech_xr.errors import NotAStoreError
 from biomech_xr.process import Chain, load_chain
 from biomech_xr.run import finish_strides, shard_work
 from biomech_xr.store import list_patients
-from pipelines.cluster import connect
+from pipelines.cluster import ClusterConfig, connect
 from pipelines.command import gather, main, report_failures
 
 
-class ProcessConfig(Config):
+class ProcessConfig(ClusterConfig):
     """Which sources of a store to process, with which chain (preset or YAML file), on which cluster."""
 
     root: str
     datasets: list[str] | None = None
     chain: str = "envelope"
-    cluster: str = "local"
-    workers: int = Field(default=2, ge=1)
-    threads_per_worker: int = Field(default=1, ge=1)
 
 
 def run(config: ProcessConfig) -> int:
     """Process all sources of the configuration and return the exit code."""
     chain, names = load_chain(config.chain), sources_of(config)
-    with connect(config.cluster, workers=config.workers, threads_per_worker=config.threads_per_worker) as client:
+    with connect(config) as client:
         return process(client, config.root, names, chain)
 
 
@@ -61,7 +56,7 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> in
     work = shard_work(root, dataset, chain)
     strides = len(work.plan.labels)
     futures = client.compute(work.tasks)
-    _, failures = gather(dataset, futures, _note)
+    _, failures = gather(client, dataset, futures, _note)
     code = report_failures(dataset, failures)
     if code:
         return code

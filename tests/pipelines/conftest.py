@@ -11,7 +11,7 @@ from biomech_xr.process import load_chain
 from biomech_xr.run import pending_patients
 from biomech_xr.synthetic import write
 from pipelines import parse, process
-from pipelines.cluster import connect
+from pipelines.cluster import ClusterConfig, connect
 
 PEOPLE = {"hu": 3, "camargo": 3, "falisse": 1, "lab": 2}
 
@@ -26,7 +26,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def client() -> Client:
-    with connect("local", workers=2) as started:
+    with connect(ClusterConfig()) as started:
         yield started
 
 

@@ -144,7 +144,7 @@ def test_a_broken_file_fails_alone_and_says_which(raw: Path, client: Client, tmp
         (["parse", "pipelines/configs/nowhere.yaml"], "no such configuration file"),
         (["parse", "pipelines/configs/parse.yaml", "sources.hu.raw=nowhere"], "hu: nowhere: found no such folder"),
         (["process", "pipelines/configs/process.yaml", "root=nowhere"], "nowhere: found no recordings"),
-        (["process", "pipelines/configs/process.yaml", "cluster=mars"], "cluster: found 'mars'"),
+        (["process", "pipelines/configs/process.yaml", "cluster=mars"], "cluster: Value error, expected local, tcp://"),
     ],
 )
 def test_bad_commands_are_one_clear_error(arguments: list[str], message: str, tmp_path: Path) -> None:
