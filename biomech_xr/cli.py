@@ -84,11 +84,8 @@ def synth(
     seed: Annotated[int, typer.Option(help="Seed of the people and their strides.")] = 0,
 ) -> None:
     """Write a synthetic raw tree in a source's true format."""
-    from biomech_xr.errors import OccupiedError
     from biomech_xr.synthetic import write
 
-    if out.exists() and any(out.iterdir()):
-        raise OccupiedError(f"{out}: found files; expected an empty or absent folder. Choose another `--out`.")
     truth = write(dataset, out, patients=patients, seed=seed, minutes=minutes)
     print(f"{dataset}: {patients} patient(s), {len(truth.strides)} strides in {out}")
 

@@ -53,7 +53,7 @@ class Config(BaseModel):
         if not file.is_file():
             raise MissingInputError(f"{file}: no such configuration file. Give the path of a YAML file.")
         try:
-            raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+            raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file}: not valid YAML ({error}). Correct the file.") from error
         if raw is None:
@@ -66,12 +66,27 @@ class Config(BaseModel):
 
     @classmethod
     def of(cls, values: Mapping[str, Any], *, origin: str = "configuration") -> Self:
-        """Return the configuration of a plain mapping; every problem is listed at once."""
+        """Return the configuration of a plain mapping; every problem is listed at once.
+
+        Types are strict: ``"3"`` is no number and ``true`` is no 1; a whole number may stand for a float.
+        """
         try:
-            return cls.model_validate(dict(values))
+            return cls.model_validate_json(json.dumps(values, default=str), strict=True)
         except ValidationError as error:
             lines = "\n".join(f"  - {_explain(cls, detail)}" for detail in error.errors())
             raise ConfigError(f"{origin}: {error.error_count()} problem(s):\n{lines}") from error
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML in which a key stands once; the plain loader silently takes the last of two."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        """Return the mapping of a node, or raise when a key occurs twice."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} occurs twice", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
 
 
 def _apply(raw: dict[str, Any], override: str) -> None:
@@ -97,7 +112,7 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"{place}: {detail['msg']} (found {detail['input']!r})"
     known = _known_keys(model, detail["loc"][:-1])
     near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.0)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"{place}: unknown key{hint} Known keys: {', '.join(known)}"
 
 

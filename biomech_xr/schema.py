@@ -306,9 +306,12 @@ def _stride_problems(trial: Trial) -> list[str]:
         problems.append(f"strides: column 'trial' differs from {trial.trial!r}")
     if not (table["duration"] > 0).all():
         problems.append("strides: a duration is not positive")
-    late = table["foot_off"] >= table["duration"]
-    if late.any():
-        problems.append(f"strides: foot_off after the end of the stride in {int(late.sum())} stride(s)")
+    outside = (table["foot_off"] >= table["duration"]) | (table["foot_off"] <= 0)
+    if outside.any():
+        problems.append(f"strides: foot_off outside the stride in {int(outside.sum())} stride(s)")
+    cut = (table["segment"] < 0) & table["trial_time"].isna()
+    if cut.any():
+        problems.append(f"strides: no trial_time in {int(cut.sum())} stride(s) of continuous signals")
     return problems
 
 
@@ -319,9 +322,9 @@ def _rejected_problems(trial: Trial) -> list[str]:
         return [f"rejected: columns missing: {', '.join(missing)}"]
     unknown = sorted(set(table["reason"]) - set(words.REJECTION_REASONS))
     problems = [f"rejected: reason {reason!r} is not in the vocabulary" for reason in unknown]
-    numbers = pd.concat([trial.strides[["side", "stride_number"]], table[["side", "stride_number"]]])
-    if numbers.duplicated().any():
-        problems.append("strides and rejected: a stride_number occurs twice on one side")
+    place = ["trial", "side", "stride_number"]
+    if pd.concat([trial.strides[place], table[place]]).duplicated().any():
+        problems.append("strides and rejected: a stride_number occurs twice on one side of a trial")
     return problems
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from distributed import Client, Future, as_completed
@@ -32,17 +32,17 @@ def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str)
 
 
 def gather(
-    client: Client, title: str, futures: Sequence[Future], note: Callable[[Any], str]
+    client: Client, title: str, futures: Mapping[str, Future], note: Callable[[Any], str]
 ) -> tuple[list[Any], list[str]]:
-    """Wait for units of work; return the results and one message for every unit that failed.
+    """Wait for named units of work; return the results and one message for every unit that failed.
 
     A failed unit does not stop the others: what can be finished is finished.
     """
-    names = {future.key: future for future in futures}
+    names = {future.key: name for name, future in futures.items()}
     results: list[Any] = []
     failures: list[str] = []
     with progress(title, len(names)) as advance:
-        for future in as_completed(list(names.values()), loop=client.loop):
+        for future in as_completed(list(futures.values()), loop=client.loop):
             error = future.exception()
             if error is None:
                 result = future.result()
@@ -50,7 +50,7 @@ def gather(
                 advance(note(result))
             else:
                 kind = "" if isinstance(error, BiomechXRError) else f"{type(error).__name__}: "
-                failures.append(f"{kind}{error}")
+                failures.append(f"{names[future.key]}: {kind}{error}")
                 advance("failed")
             future.release()
     return results, failures

@@ -8,8 +8,8 @@ take the place of the synthetic ones. A second run does only what is missing.
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -21,11 +21,12 @@ import yaml
 from pydantic import Field
 
 import biomech_xr
-from biomech_xr.errors import MissingInputError
+from biomech_xr.errors import MissingInputError, OccupiedError
 from biomech_xr.process import load_chain
 from biomech_xr.quality import write_report
 from biomech_xr.run import pending_patients
 from biomech_xr.synthetic import write
+from biomech_xr.vocabulary import SYNTHETIC_MARKER
 from pipelines import parse, process
 from pipelines.cluster import ClusterConfig, connect
 from pipelines.command import main
@@ -50,6 +51,7 @@ def run(config: DemoConfig) -> int:
     """Walk the whole road and return the exit code."""
     started = time.monotonic()
     out = Path(config.out)
+    claim(out, config)
     with connect(config) as client:
         raw = stage("1/6 raw files", lambda: raw_trees(config, out / "raw"))
         work = [
@@ -85,17 +87,33 @@ def stage(title: str, work: Callable[[], T]) -> T:
     return result
 
 
+def claim(out: Path, config: DemoConfig) -> None:
+    """Make the folder the demo's own, or raise when it holds something else or a demo of other settings."""
+    settings = config.model_dump(mode="json", exclude={"out", "cluster", "workers", "threads_per_worker", "ranks"})
+    record = out / "demo.json"
+    if record.is_file():
+        found = json.loads(record.read_text(encoding="utf-8"))
+        other = sorted(name for name in settings if found.get(name) != settings[name])
+        if other:
+            raise OccupiedError(
+                f"demo: {out}: made with other settings ({', '.join(other)}). Remove the folder, or choose "
+                "another `out`."
+            )
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise OccupiedError(f"demo: {out}: holds files that are not the demo's. Choose another `out`.")
+    out.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+
+
 def raw_trees(config: DemoConfig, raw: Path) -> dict[str, Path]:
     """Return the raw folder of every source, synthesized unless real samples are given."""
     folders = {}
     for name, patients in config.patients.items():
         real = real_tree(name, config, raw) if config.samples else None
         folders[name] = real or raw / name
-        finished = raw / f".{name}.done"
-        if real is None and not finished.exists():
-            shutil.rmtree(raw / name, ignore_errors=True)
+        if real is None and not (raw / name / SYNTHETIC_MARKER).is_file():
             write(name, raw / name, patients=patients, minutes=config.minutes)
-            finished.touch()
         print(f"{name}: {'real sample' if real else 'synthetic'}, {folders[name]}")
     return folders
 

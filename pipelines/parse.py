@@ -49,10 +49,10 @@ def run(config: ParseConfig) -> int:
 def parse(client: Client, root: str, work: list[tuple[str, str, str]]) -> int:
     """Parse (dataset, raw, patient) units on a cluster and return the exit code."""
     started = time.monotonic()
-    futures = [
-        client.submit(parse_patient, dataset, raw, root, patient, key=f"parse-{dataset}-{patient}")
+    futures = {
+        f"{dataset}-{patient}": client.submit(parse_patient, dataset, raw, root, patient)
         for dataset, raw, patient in work
-    ]
+    }
     results, failures = gather(client, "parse", futures, lambda entry: f"{entry['patient']}")
     strides = sum(entry["counts"]["strides"] for entry in results)
     rejected = sum(entry["counts"]["rejected"] for entry in results)

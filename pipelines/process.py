@@ -14,7 +14,7 @@ from typing import Any
 
 from distributed import Client
 
-from biomech_xr.errors import NotAStoreError
+from biomech_xr.errors import BiomechXRError, NotAStoreError
 from biomech_xr.process import Chain, load_chain
 from biomech_xr.run import finish_strides, shard_work
 from biomech_xr.store import list_patients
@@ -46,8 +46,14 @@ def sources_of(config: ProcessConfig) -> list[str]:
 
 
 def process(client: Client, root: str, datasets: Sequence[str], chain: Chain) -> int:
-    """Process sources on a cluster, one after the other, and return the exit code."""
-    return max([process_dataset(client, root, dataset, chain) for dataset in datasets])
+    """Process sources on a cluster, one after the other, and return the exit code; one that fails stops no other."""
+    codes = []
+    for dataset in datasets:
+        try:
+            codes.append(process_dataset(client, root, dataset, chain))
+        except BiomechXRError as error:
+            codes.append(report_failures(dataset, [str(error)]))
+    return max(codes)
 
 
 def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> int:
@@ -55,7 +61,7 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> in
     started = time.monotonic()
     work = shard_work(root, dataset, chain)
     strides = len(work.plan.labels)
-    futures = client.compute(work.tasks)
+    futures = dict(zip(work.names, client.compute(work.tasks), strict=True))
     _, failures = gather(client, dataset, futures, _note)
     code = report_failures(dataset, failures)
     if code:

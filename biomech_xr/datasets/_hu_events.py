@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import DataFormatError
+from biomech_xr.schema import Signal
 
 RATE: Final = 1000.0
 """Rows per second of every file."""
@@ -42,20 +45,28 @@ _MODES: Final = (
 
 
 def side_rows(
-    table: pd.DataFrame, path: Path, *, spec: DatasetSpec, prefix: str, side: words.Side, name: str
+    table: pd.DataFrame,
+    path: Path,
+    *,
+    spec: DatasetSpec,
+    prefix: str,
+    side: words.Side,
+    name: str,
+    signals: Mapping[str, Signal],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of `strides` and of `rejected` of one leg of a circuit.
 
-    ``table`` has one row a millisecond; ``prefix`` is the leg's word in its column names, ``name`` the trial.
+    ``table`` has one row a millisecond; ``prefix`` is the leg's word in its column names, ``name`` the trial, whose
+    ``signals`` say whether anything was measured.
 
     Raises
     ------
     DataFormatError
-        An event list has gaps or fractions, or triggers that do not match it.
+        An event list has gaps, fractions or rows that the file does not have, or triggers that do not match it.
     """
-    contacts = _events(table, path, f"{prefix}_Heel_Contact")
+    contacts = _event_rows(table, path, f"{prefix}_Heel_Contact")
     before, current = _trigger_modes(table, path, f"{prefix}_Heel_Contact_Trigger", count=len(contacts))
-    times, offs = (contacts - 1) / RATE, (_events(table, path, f"{prefix}_Toe_Off") - 1) / RATE
+    times, offs = (contacts - 1) / RATE, (_event_rows(table, path, f"{prefix}_Toe_Off") - 1) / RATE
     modes = table["Mode"].to_numpy()
 
     def judge(index: int) -> cycles.Verdict:
@@ -81,6 +92,8 @@ def side_rows(
         if count > 1:
             found = f"{count} foot offs between the contacts: a contact was left out"
             return cycles.Verdict(labels=labels, reason="not_a_stride", detail=found)
+        if not cycles.has_samples(signals, side, times[index], times[index + 1]):
+            return dataclasses.replace(cycles.NO_SIGNAL, labels=labels)
         return cycles.Verdict(labels=labels)
 
     return cycles.sort_candidates(
@@ -88,8 +101,18 @@ def side_rows(
     )
 
 
-def _events(table: pd.DataFrame, path: Path, column: str) -> npt.NDArray[np.int64]:
-    """Return the 1-based row numbers packed at the top of a column."""
+def _event_rows(table: pd.DataFrame, path: Path, column: str) -> npt.NDArray[np.int64]:
+    """Return the 1-based rows of one kind of event, all of them rows of the file."""
+    rows = _packed(table, path, column)
+    outside = rows[(rows < 1) | (rows > len(table))]
+    if outside.size:
+        found = f"an event in row {outside[0]}"
+        raise _bad(path, column, found, f"rows 1 to {len(table)}; is the file cut?", "Download the file again")
+    return rows
+
+
+def _packed(table: pd.DataFrame, path: Path, column: str) -> npt.NDArray[np.int64]:
+    """Return the whole numbers packed at the top of a column."""
     values = table[column].to_numpy(dtype=np.float64)
     count = int(np.isfinite(values).sum())
     listed = values[:count]
@@ -108,7 +131,7 @@ def _trigger_modes(
     table: pd.DataFrame, path: Path, column: str, *, count: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the previous and the current mode of each event; sitting loses its leading zero in the file."""
-    triggers = _events(table, path, column)
+    triggers = _packed(table, path, column)
     if len(triggers) != count:
         raise _bad(path, column, f"{len(triggers)} triggers", f"{count}, one an event", "Download the file again")
     before, current = triggers // 1000, triggers // 10 % 10

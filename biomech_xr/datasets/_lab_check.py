@@ -9,7 +9,7 @@ from typing import Final
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import plug_in_gait
-from biomech_xr.datasets._lab_mapping import Angles, LabMapping
+from biomech_xr.datasets._lab_mapping import LabMapping, Outputs
 from biomech_xr.readers.c3d import C3dTrial
 
 SIDES: Final[tuple[words.Side, ...]] = ("left", "right")
@@ -56,7 +56,7 @@ def _emg_problems(content: C3dTrial, mapping: LabMapping) -> list[str]:
     return found
 
 
-def _output_problems(content: C3dTrial, wanted: Angles | None, output: plug_in_gait.Output, field: str) -> list[str]:
+def _output_problems(content: C3dTrial, wanted: Outputs | None, output: plug_in_gait.Output, field: str) -> list[str]:
     if wanted is None:
         return []
     labels, found = plug_in_gait.find(content.points, output, prefix=wanted.prefix, suffix=wanted.suffix)

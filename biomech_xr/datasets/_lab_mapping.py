@@ -99,15 +99,24 @@ class Emg(Config):
         return channels
 
 
-class Angles(Config):
-    """Where the joint angles are; ``prefix`` (subject) and ``suffix`` (model) choose among several sets of labels."""
+class Outputs(Config):
+    """Where a model's outputs are; ``prefix`` (subject) and ``suffix`` (model) choose among several sets of labels."""
 
     convention: Literal["plug_in_gait"]
     prefix: str | None = None
     suffix: str | None = None
 
 
-class Moments(Angles):
+class Angles(Outputs):
+    """Where the joint angles are.
+
+    ``lookahead`` (s) is how far the smoothing of the markers before the file sees into the future; without it unknown.
+    """
+
+    lookahead: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
+class Moments(Outputs):
     """Where the joint moments are; above ``limit`` (N m/kg) a value is an artefact of a force plate."""
 
     limit: Positive = 3.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,13 @@ import xarray as xr
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles, plug_in_gait
 from biomech_xr.datasets._lab_check import CONTACTS, OFFS, SIDES, VOLTS, event_times, span
-from biomech_xr.datasets._lab_mapping import Angles, Emg, LabMapping, Moments
+from biomech_xr.datasets._lab_mapping import Emg, LabMapping, Moments, Outputs
 from biomech_xr.datasets.spec import EmgColumn
 from biomech_xr.readers.c3d import C3dTrial
 from biomech_xr.schema import Signal
+
+_SAME_FRAME: Final = 1e-2
+"""Fraction of a frame by which an event, stored in single precision, may miss its frame."""
 
 
 def read_signals(content: C3dTrial, mapping: LabMapping) -> tuple[dict[str, Signal], dict[str, str]]:
@@ -38,7 +42,7 @@ def read_signals(content: C3dTrial, mapping: LabMapping) -> tuple[dict[str, Sign
     return signals, notes
 
 
-def _labels(content: C3dTrial, wanted: Angles, output: plug_in_gait.Output) -> dict[tuple[words.Side, str], str]:
+def _labels(content: C3dTrial, wanted: Outputs, output: plug_in_gait.Output) -> dict[tuple[words.Side, str], str]:
     return plug_in_gait.find(content.points, output, prefix=wanted.prefix, suffix=wanted.suffix)[0]
 
 
@@ -82,7 +86,7 @@ def _joint_signal(
 def _drop_unloaded(content: C3dTrial, kinetics: xr.DataArray, moments: Moments) -> str:
     """Set the moments of stances without force under the foot to NaN, in place; return a note that lists them.
 
-    A stance with values above the limit stays: a force did enter its moments, and the limit flags it as an artefact.
+    What lies above the limit stays: processing flags it as an artefact and blanks it.
     """
     forces = plug_in_gait.find_forces(content.points, prefix=moments.prefix, suffix=moments.suffix)
     if not forces:
@@ -91,16 +95,20 @@ def _drop_unloaded(content: C3dTrial, kinetics: xr.DataArray, moments: Moments) 
     for index, side in enumerate(kinetics["side"].values):
         if side not in forces:
             continue
-        contacts, offs = (_frames(content, side, kind) for kind in (CONTACTS, OFFS))
+        contacts = _frames(content, np.ceil(_positions(content, side, CONTACTS) - _SAME_FRAME))
+        offs = _frames(content, np.rint(_positions(content, side, OFFS)))
         for start, stop in plug_in_gait.unloaded_stances(content.points[forces[side]], contacts, offs):
             stance = kinetics.values[start:stop, index]
-            if not (np.abs(stance) > moments.limit).any():
-                stance[:] = np.nan
-                dropped.append(f"{side} {start}-{stop - 1}")
+            stance[~(np.abs(stance) > moments.limit)] = np.nan
+            dropped.append(f"{side} {start}-{stop - 1}{' with artefacts' if np.isfinite(stance).any() else ''}")
     return f"not measured, stance without force (frames of the file): {', '.join(dropped) or 'none'}"
 
 
-def _frames(content: C3dTrial, side: str, kind: Set[str]) -> npt.NDArray[np.int64]:
+def _positions(content: C3dTrial, side: str, kind: Set[str]) -> npt.NDArray[np.float64]:
+    """Return where the events of one kind and foot lie, in frames from the first of the file, with fractions."""
     times = np.asarray(event_times(content, side, kind), dtype=np.float64)
-    frames = np.rint(times * content.point_rate).astype(np.int64) - content.first_frame
-    return np.clip(frames, 0, content.frames)
+    return times * content.point_rate - content.first_frame
+
+
+def _frames(content: C3dTrial, positions: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    return np.clip(positions.astype(np.int64), 0, content.frames)

@@ -6,9 +6,9 @@ the distribution's README and scripts and from public readers; of the real files
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import pandas as pd
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets._camargo_conditions import make_judge, the_table
+from biomech_xr.datasets._camargo_files import read_person, trial_files
 from biomech_xr.datasets._sawtooth import Judge, sawtooth_rows
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
 from biomech_xr.errors import DataFormatError, MissingInputError
@@ -45,7 +46,7 @@ SPEC: Final = DatasetSpec(
     emg_state="bandpassed",
     emg_unit="mV",
     emg_rate=_RATES["emg"],
-    emg_lookahead=0.07,
+    emg_lookahead=0.16,
     upstream_filters="EMG: band-pass 20-400 Hz",
     sides=("right",),
     activities=("walk", "turn", "ramp_ascent", "ramp_descent"),
@@ -58,8 +59,11 @@ SPEC: Final = DatasetSpec(
     ),
     assumptions=(
         "EMG in mV.",
-        "The upstream band-pass is taken as 4th order and zero-phase; emg_lookahead is where its impulse response "
-        "falls below 0.001 of its peak.",
+        "The upstream band-pass is taken as 4th order in each pass and zero-phase; emg_lookahead (0.156 s) leaves less "
+        "than 1e-4 of the absolute sum of its impulse response to later samples.",
+        "The smoothing of markers is not stated: kinematics_lookahead is unknown.",
+        "The order in which trials were recorded is not stated: they are read by date, then treadmill before ramp, then "
+        "by name.",
         "The left leg (without EMG), level ground, stairs, forces, goniometers and inertial units are not read.",
     ),
     emg={
@@ -92,10 +96,7 @@ _COLUMNS: Final = {
     "id": tuple(SPEC.moments),
     "gcright": ("HeelStrike",),
 }
-_GRAMMAR: Final = {
-    "treadmill": re.compile(r"treadmill_\d+(_\d+)?_\d+"),
-    "ramp": re.compile(r"ramp_[1-6]_[lr]_\d+(_\d+)?_\d+"),
-}
+_SIGNALS: Final = {"emg", "ik", "id"}
 
 
 def patients(root: Path) -> list[str]:
@@ -119,85 +120,56 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
 
     The activity of a ramp stride is the one that covers more than half of it in `Label`, else `activity_change`;
     `transition` is true where a transition label or another activity occurs within. A treadmill stride needs a constant
-    belt speed. A trial without emg, ik or gcRight has all its cycles rejected as `unpaired`.
+    belt speed. A trial without emg, ik or gcRight has all its cycles rejected as `unpaired`; where it has no signal at
+    all, they stand under its name in `rejected` of the first trial that is yielded.
 
     Raises
     ------
     MissingInputError
         No such person.
     DataFormatError
-        A file breaks the format, the body mass is unknown, the person has no stride at all, or a channel is NaN in
-        every trial.
+        A file breaks the format, the body mass is unknown, the person has no stride at all, or an EMG channel or angle
+        is NaN in every trial that has its table.
     """
     folders = cycles.patient_folders(root, dataset="camargo", pattern="[Aa][Bb][0-9]*", example="AB06")
     if patient not in folders:
         raise MissingInputError(f"camargo: {root}: no folder {patient}. Known: {', '.join(folders)}.")
-    person, info = _person(root, patient)
+    person, info = read_person(root, patient)
     dates = [path for path in sorted(folders[patient].iterdir()) if path.is_dir() and path.name.lower() != "osimxml"]
     watch = cycles.Watch(dataset="camargo", folder=folders[patient])
-    for date in dates:
-        for mode, name, files in _trials(date):
-            trial, silent = _trial(
-                files,
-                person=person,
-                mode=mode,
-                name=name if len(dates) == 1 else f"{date.name}_{name}",
-                session=date.name,
-                sources=(*((cycles.relative(path, root), sha256(path)) for path in files.values()), info),
-            )
-            if trial.signals:
-                yield watch.saw(trial, silent)
-            else:
-                logger.warning("camargo: %s: trial %s has neither emg nor ik nor id, not read", date / mode, name)
+    listed = [
+        (date, mode, name if len(dates) == 1 else f"{date.name}_{name}", files)
+        for date in dates
+        for mode, name, files in trial_files(date)
+    ]
+    lost: list[Trial] = []
+    for date, mode, name, files in sorted(listed, key=lambda one: bool(_SIGNALS & set(one[3]))):
+        trial, silent = _trial(
+            files,
+            person=person,
+            mode=mode,
+            name=name,
+            session=date.name,
+            sources=(*((cycles.relative(path, root), sha256(path)) for path in files.values()), info),
+        )
+        watch.saw(trial, silent)
+        if trial.signals:
+            yield _with_lost(trial, lost)
+            lost = []
+        else:
+            logger.warning("camargo: %s: trial %s has neither emg nor ik nor id", date / mode, name)
+            lost.append(trial)
     watch.finish()
 
 
-def _person(root: Path, patient: str) -> tuple[Patient, tuple[str, str]]:
-    """Return the person as SubjectInfo.mat describes it, and that file as a source."""
-    path = root / "SubjectInfo.mat"
-    if not path.is_file():
-        raise _bad(
-            path,
-            "Weight",
-            "no such file",
-            "the body masses that moments are divided by",
-            "Copy SubjectInfo.mat of the full distribution beside the folders of the people",
-        )
-    table = the_table(load_tables(path, dataset="camargo"), path)
-    text = ("Subject", "Gender")
-    check_columns(table, path, dataset="camargo", columns=(*text, "Age", "Height", "Weight"), text=text)
-    rows = table[table["Subject"].str.strip().str.upper() == patient]
-    mass = float(rows["Weight"].iloc[0]) if len(rows) else float("nan")
-    if not 30.0 <= mass <= 200.0:
-        found = f"{mass:g} kg for {patient}" if len(rows) else f"no row {patient}"
-        raise _bad(path, "Weight", found, "30 to 200 kg", f"Add the body mass of {patient} in kg to the table")
-    row = rows.iloc[0]
-    person = Patient(
-        dataset="camargo",
-        source_patient=patient,
-        sex={"M": "male", "F": "female"}.get(str(row["Gender"]).strip().upper(), "unknown"),
-        age=float(row["Age"]),
-        height=float(row["Height"]),
-        body_mass=mass,
-    )
-    return person, (cycles.relative(path, root), sha256(path))
-
-
-def _trials(date: Path) -> Iterator[tuple[str, str, dict[str, Path]]]:
-    """Yield (mode, trial, file by sensor) of every trial name that any sensor folder holds."""
-    modes = {path.name.lower(): path for path in date.iterdir() if path.is_dir()}
-    for mode in (mode for mode in _GRAMMAR if mode in modes):
-        files: dict[str, dict[str, Path]] = {}
-        for sensor in sorted(modes[mode].iterdir()):
-            if sensor.name.lower() not in (*_RATES, "conditions"):
-                continue
-            for path in sorted(sensor.glob("*.mat")):
-                if _GRAMMAR[mode].fullmatch(path.stem.lower()):
-                    files.setdefault(path.stem.lower(), {})[sensor.name.lower()] = path
-                else:
-                    logger.warning("camargo: %s: not named like a %s trial, not read", path, mode)
-        for name in sorted(files):
-            yield mode, name, files[name]
+def _with_lost(trial: Trial, lost: Sequence[Trial]) -> Trial:
+    """Return a trial that also carries the candidates of trials without any signal, which no recording can hold."""
+    if not lost:
+        return trial
+    rejected = pd.concat([one.rejected for one in (trial, *lost) if len(one.rejected)], ignore_index=True)
+    files = "; ".join(f"{one.trial} ({', '.join(name for name, _ in one.sources[:-1])})" for one in lost)
+    notes = {**trial.notes, "trials_without_signals": f"their cycles stand in `rejected` here: {files}"}
+    return dataclasses.replace(trial, rejected=rejected, notes=notes)
 
 
 def _trial(
@@ -208,8 +180,8 @@ def _trial(
     name: str,
     session: str,
     sources: tuple[tuple[str, str], ...],
-) -> tuple[Trial, dict[str, str] | None]:
-    """Return one trial and its EMG columns without a number (None: it has no EMG)."""
+) -> tuple[Trial, dict[str, dict[str, str]]]:
+    """Return one trial and the columns without a number of its EMG and angles, where it has them."""
     tables = {sensor: _sensor(path, sensor) for sensor, path in files.items() if sensor in _RATES}
     signals = _signals(tables, person)
     notes: dict[str, str] = {}
@@ -233,7 +205,10 @@ def _trial(
         emg_lookahead=SPEC.emg_lookahead,
         notes=notes,
     )
-    return trial, cycles.silent(tables["emg"], SPEC.emg) if "emg" in tables else None
+    silent = {"emg": cycles.silent(tables["emg"], SPEC.emg)} if "emg" in tables else {}
+    if "ik" in tables:
+        silent["ik"] = cycles.silent(tables["ik"], SPEC.angles)
+    return trial, silent
 
 
 def _sensor(path: Path, sensor: str) -> pd.DataFrame:
@@ -281,6 +256,13 @@ def _rows(
         return [], [{"trial": name, "side": "right", "stride_number": 0, "reason": "unpaired", "detail": detail}]
     table = tables["gcright"]
     times = table["Header"].to_numpy(dtype=np.float64)
+
+    def measured(start: float, stop: float) -> cycles.Verdict:
+        verdict = judge(start, stop)
+        if verdict.reason or cycles.has_samples(signals, "right", start, stop):
+            return verdict
+        return dataclasses.replace(cycles.NO_SIGNAL, labels=verdict.labels)
+
     clocks = [signals[group].time() for group in ("emg", "kinematics") if group in signals] or [times]
     return sawtooth_rows(
         table["HeelStrike"].to_numpy(dtype=np.float64),
@@ -290,7 +272,7 @@ def _rows(
         trial=name,
         side="right",
         span=(max(float(clock[0]) for clock in clocks), min(float(clock[-1]) for clock in clocks)),
-        judge=judge,
+        judge=measured,
     )
 
 

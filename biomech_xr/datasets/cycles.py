@@ -162,9 +162,28 @@ def joint_signal(
     return Signal(kind="continuous", values=array, sampling_frequency=rate, t0=t0)
 
 
-def silent(table: Table, columns: Mapping[str, EmgColumn]) -> dict[str, str]:
-    """Return the raw columns (sample,) that hold nothing but NaN, with their muscle."""
-    return {name: column.muscle for name, column in columns.items() if np.isnan(np.asarray(table[name])).all()}
+NO_SIGNAL = Verdict(reason="no_signal", detail="no finite sample of this side")
+"""What to say of a candidate that `has_samples` denies."""
+
+
+def has_samples(signals: Mapping[str, Signal], side: str, start: float, stop: float) -> bool:
+    """Return whether any continuous signal of that side has a finite sample from ``start`` to ``stop``, s."""
+    for signal in signals.values():
+        if side not in signal.values["side"].values:
+            continue
+        rows = np.rint((np.array([start, stop]) - signal.t0) * signal.sampling_frequency).astype(int)
+        if np.isfinite(signal.values.sel(side=side).values[max(rows[0], 0) : max(rows[1], 0)]).any():
+            return True
+    return False
+
+
+def silent(table: Table, columns: Mapping[str, EmgColumn] | Mapping[str, JointColumn]) -> dict[str, str]:
+    """Return the raw columns (any shape) that hold nothing but NaN, with their muscle or joint."""
+    return {
+        name: column.muscle if isinstance(column, EmgColumn) else f"{column.joint} {column.motion}"
+        for name, column in columns.items()
+        if np.isnan(np.asarray(table[name])).all()
+    }
 
 
 def patient_folders(root: Path, *, dataset: str, pattern: str, example: str) -> dict[str, Path]:
@@ -200,19 +219,19 @@ class Watch:
         self._folder = folder
         self._strides = 0
         self._rejected: Counter[str] = Counter()
-        self._silent: set[tuple[str, str]] | None = None
+        self._silent: dict[str, set[tuple[str, str]]] = {}
 
-    def saw(self, trial: Trial, silent: Mapping[str, str] | None) -> Trial:
-        """Return the trial unchanged after noting its strides and its `silent` columns (None: it has no EMG)."""
+    def saw(self, trial: Trial, silent: Mapping[str, Mapping[str, str]]) -> Trial:
+        """Return the trial unchanged after noting its strides and the `silent` columns of the signal groups it has."""
         self._strides += len(trial.strides)
         self._rejected.update(trial.rejected["reason"])
-        if silent is not None:
-            found = set(silent.items())
-            self._silent = found if self._silent is None else self._silent & found
+        for group, columns in silent.items():
+            found = set(columns.items())
+            self._silent[group] = self._silent.get(group, found) & found
         return trial
 
     def finish(self) -> None:
-        """Raise for a patient without a stride, or with an EMG channel that is NaN in every trial.
+        """Raise for a patient without a stride, or with a watched column that is NaN in every trial that has its group.
 
         Raises
         ------
@@ -229,13 +248,13 @@ class Watch:
                 expected="at least one pair of contacts of one foot that is a stride",
                 action="Check that the download is complete, or leave this person out",
             )
-        for name, muscle in sorted(self._silent or ()):
+        for name, what in sorted(set().union(*self._silent.values())):
             raise DataFormatError.of(
                 dataset=self._dataset,
                 file=self._folder,
                 field=name,
                 found="only NaN in every trial",
-                expected=f"samples of {muscle} in at least one trial",
+                expected=f"samples of {what} in at least one trial",
                 action="Check that the files are complete, or leave this person out",
             )
 

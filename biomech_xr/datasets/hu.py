@@ -49,7 +49,8 @@ SPEC: Final = DatasetSpec(
     emg_state="bandpassed",
     emg_unit="mV",
     emg_rate=RATE,
-    emg_lookahead=0.63,
+    emg_lookahead=1.52,
+    kinematics_lookahead=0.49,
     upstream_filters="EMG: high-pass 20 Hz, low-pass 350 Hz, band-stop 57-63, 177-183 and 297-303 Hz, 6th-order "
     "Butterworth; goniometers: low-pass 10 Hz",
     sides=("left", "right"),
@@ -67,8 +68,10 @@ SPEC: Final = DatasetSpec(
     assumptions=(
         "EMG in mV: volts at the converter after an amplification of 1000.",
         "Ankle sign: the authors negate it before comparing with a dorsiflexion-positive curve.",
-        "Upstream filters are taken as zero-phase; emg_lookahead is where their joint impulse response falls below "
-        "0.001 of its peak.",
+        "Upstream filters are taken as zero-phase with six poles an edge in each pass (12 a band-stop): the reading that "
+        "sees farthest. emg_lookahead (1.515 s) and kinematics_lookahead (0.488 s, the goniometers' 10 Hz low-pass) leave "
+        "less than 1e-4 of the absolute sum of the joint impulse response to later samples. Half as many poles would "
+        "give 0.82 s and 0.26 s.",
         "The inertial units and the derived velocities are not read.",
     ),
     emg={
@@ -124,16 +127,18 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
     MissingInputError
         No such person, or no processed files.
     DataFormatError
-        A file breaks the format, the person has no stride at all, or a channel is NaN in every circuit.
+        A file breaks the format, is cut or is named after another person, the person has no stride at all, or an EMG
+        channel or angle is NaN in every circuit.
     """
     folder = _processed(root, patient)
     person, extra = _person(root, patient)
     watch = cycles.Watch(dataset="hu", folder=folder)
-    for number, path in _circuits(folder):
+    for number, path in _circuits(folder, patient):
+        _check_end(path)
         table = read_csv(path, dataset="hu", columns=_COLUMNS)
         sources = ((cycles.relative(path, root), sha256(path)), *extra)
         trial = _trial(table, path, person=person, name=f"circuit_{number:03d}", sources=sources)
-        yield watch.saw(trial, cycles.silent(table, SPEC.emg))
+        yield watch.saw(trial, {"emg": cycles.silent(table, SPEC.emg), "angles": cycles.silent(table, SPEC.angles)})
     watch.finish()
 
 
@@ -149,18 +154,31 @@ def _processed(root: Path, patient: str) -> Path:
     raise MissingInputError(f"hu: {outer}: no folder Processed in it or in {outer.name}. Unpack the whole archive.")
 
 
-def _circuits(folder: Path) -> list[tuple[int, Path]]:
-    """Return (number, file) of every circuit, by number."""
+def _circuits(folder: Path, patient: str) -> list[tuple[int, Path]]:
+    """Return (number, file) of every circuit, by number; refuse one that is named after another person."""
     found = []
     for path in sorted(folder.glob("*.csv")):
-        match = re.fullmatch(r"AB\d+_Circuit_(\d+)_post\.csv", path.name, re.IGNORECASE)
-        if match:
-            found.append((int(match[1]), path))
-        else:
+        match = re.fullmatch(r"(AB\d+)_Circuit_(\d+)_post\.csv", path.name, re.IGNORECASE)
+        if not match:
             logger.warning("hu: %s: not named like AB156_Circuit_001_post.csv, not read", path)
+        elif match[1].upper() != patient:
+            found_person, expected = f"a file of {match[1].upper()}", f"files of {patient}, whose folder this is"
+            raise _bad(path, "file name", found_person, expected, "Move the file to the folder of its person")
+        else:
+            found.append((int(match[2]), path))
     if not found:
         raise MissingInputError(f"hu: {folder}: no file like AB156_Circuit_001_post.csv. Complete the download.")
     return sorted(found)
+
+
+def _check_end(path: Path) -> None:
+    """Raise `DataFormatError` where the last row does not end: the file was cut."""
+    with path.open("rb") as stream:
+        stream.seek(max(path.stat().st_size - 1, 0))
+        last = stream.read(1)
+    if last not in (b"\n", b"\r"):
+        found = "a last row that does not end" if last else "no rows"
+        raise _bad(path, "", found, "a line break after the last row; is the file cut?", "Download the file again")
 
 
 def _person(root: Path, patient: str) -> tuple[Patient, tuple[tuple[str, str], ...]]:
@@ -200,16 +218,16 @@ def _trial(
     table: pd.DataFrame, path: Path, *, person: Patient, name: str, sources: tuple[tuple[str, str], ...]
 ) -> Trial:
     check_modes(table, path)
-    kept: list[dict[str, Any]] = []
-    rejected: list[dict[str, Any]] = []
-    for prefix, side in _SIDES:
-        rows = side_rows(table, path, spec=SPEC, prefix=prefix, side=side, name=name)
-        kept += rows[0]
-        rejected += rows[1]
     signals = {
         "emg": cycles.emg_signal(table, SPEC.emg, rate=RATE, t0=0.0, units=SPEC.emg_unit),
         "kinematics": cycles.joint_signal(table, SPEC.angles, rate=RATE, t0=0.0, units=words.UNITS["kinematics"]),
     }
+    kept: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
+    for prefix, side in _SIDES:
+        rows = side_rows(table, path, spec=SPEC, prefix=prefix, side=side, name=name, signals=signals)
+        kept += rows[0]
+        rejected += rows[1]
     return Trial(
         patient=person,
         trial=name,

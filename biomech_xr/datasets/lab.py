@@ -10,7 +10,7 @@ Example of a mapping::
     activity: walk
     surface: overground
     line_frequency: 50
-    angles: {convention: plug_in_gait}
+    angles: {convention: plug_in_gait}                   # lookahead: 0.1, s, where the smoothing of markers is known
     moments: {convention: plug_in_gait, limit: 3.0}
     emg:
       state: raw
@@ -69,7 +69,10 @@ SPEC: Final = DatasetSpec(
         "angles and moments follow Plug-in Gait: x flexion, y adduction, z rotation; moments in N mm/kg, extensor "
         "positive; the sign of the transverse moment rests on few measurements",
         "event times count from the start of the capture, not of the file",
-        "where the file holds ground reaction forces, moments of a stance without force under it are not measured",
+        "where the file holds ground reaction forces, moments of a stance without force under it are not measured; those "
+        "above the limit are kept there to be flagged as artefacts",
+        "kinematics_lookahead is unknown unless the mapping states angles.lookahead: how markers were smoothed is not in "
+        "the file",
         "a constant EMG channel is not measured",
     ),
 )
@@ -90,6 +93,8 @@ def facts(root: Path) -> DatasetSpec:
         "activities": (mapping.activity,),
         "people": len(mapping.people),
     }
+    if mapping.angles and mapping.angles.lookahead is not None:
+        changes["kinematics_lookahead"] = mapping.angles.lookahead
     if mapping.moments:
         changes["kinetics_limit"] = mapping.moments.limit
     if mapping.emg:
@@ -142,7 +147,8 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
     for path in paths:
         content = kept.pop(path) if path in kept else read_c3d(path, dataset=SPEC.name)
         silent = cycles.silent(content.analogs, emg_columns(content, mapping.emg)) if mapping.emg else None
-        yield watch.saw(_trial(folder, path, content, mapping, person, spec), silent)
+        trial = _trial(folder, path, content, mapping, person, spec)
+        yield watch.saw(trial, {"emg": silent} if silent is not None else {})
     watch.finish()
 
 
@@ -220,8 +226,8 @@ def _strides(
             offs: npt.NDArray[np.float64] = offs,
         ) -> cycles.Verdict:
             start, stop = float(contacts[index]), float(contacts[index + 1])
-            if not any(_has_samples(signal, side, start, stop) for signal in signals.values()):
-                return cycles.Verdict(reason="no_signal", detail="no finite sample of this side")
+            if not cycles.has_samples(signals, side, start, stop):
+                return cycles.NO_SIGNAL
             labels = {
                 "activity": mapping.activity,
                 "source_activity": mapping.activity,
@@ -239,11 +245,3 @@ def _strides(
         strides += rows[0]
         rejected += rows[1]
     return strides, rejected
-
-
-def _has_samples(signal: Signal, side: str, start: float, stop: float) -> bool:
-    """Return whether a signal of that side has a finite sample from ``start`` to ``stop``, s."""
-    if side not in signal.values["side"].values:
-        return False
-    rows = np.rint((np.array([start, stop]) - signal.t0) * signal.sampling_frequency).astype(int)
-    return bool(np.isfinite(signal.values.sel(side=side).values[max(rows[0], 0) : rows[1]]).any())

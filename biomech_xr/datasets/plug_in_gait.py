@@ -122,18 +122,19 @@ def uncomputed(stored: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
 def unloaded_stances(
     force: npt.NDArray[np.float32], contacts: npt.NDArray[np.int64], offs: npt.NDArray[np.int64]
 ) -> list[tuple[int, int]]:
-    """Return the stances (first frame, stop frame) in which no force was recorded under the foot.
+    """Return the frames (start, stop) of stances in which no force was recorded under the foot.
 
     Plug-in Gait computes moments there from the limb's inertia alone, as if the foot were in the air: finite, and wrong
     by the whole stance moment. A stance counts as recorded when the force is present in at least nine tenths of it; one
-    whose start or end has no event, when there is any force.
+    whose start or end has no event, when there is any force. Its frames start after that of the contact, which the last
+    stride needs: its end lies between the frame before the contact and this one.
 
     Parameters
     ----------
     force
         Ground reaction force under one foot, shape (frame, 3), zero or NaN where no plate saw it.
     contacts, offs
-        Frames of initial contact and of foot off of that foot, sorted.
+        Frame at or after each initial contact, and frame of each foot off, of that foot, sorted.
     """
     loaded = ~uncomputed(force)
     edges = sorted([(int(frame), True) for frame in contacts] + [(int(frame), False) for frame in offs])
@@ -142,7 +143,8 @@ def unloaded_stances(
         if is_contact:
             stances.append((start, stop, not open_end))
     return [
-        (start, stop)
+        (start + 1 if (start, True) in edges else start, stop)
         for start, stop, complete in stances
-        if stop > start and (not loaded[start:stop].any() or (complete and loaded[start:stop].mean() < _LOADED_SHARE))
+        if stop > start + 1
+        and (not loaded[start:stop].any() or (complete and loaded[start:stop].mean() < _LOADED_SHARE))
     ]

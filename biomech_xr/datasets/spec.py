@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,8 +36,9 @@ class DatasetSpec:
     """What the platform knows of one source.
 
     `minimum_duration` and `maximum_duration` bound a stride in s; `line_frequency` is the mains frequency in Hz;
-    `emg_lookahead` is how far (s) the source's own processing lets EMG see into the future; `kinetics_limit` is the
-    moment (N m/kg) above which a value is a plate artefact; `evidence` says whether the reader was checked on real
+    `emg_lookahead` is how far (s) the source's own processing lets EMG see into the future, `kinematics_lookahead` how
+    far its angles (NaN: not known), both by the criterion of a chain: less than 1e-4 of the absolute sum of the filters'
+    impulse response lies later; `kinetics_limit` is the moment (N m/kg) above which a value is a plate artefact; `evidence` says whether the reader was checked on real
     files or on notes only; `synthetic` is set when the raw tree says that its people are made up; `known_defects` and
     `assumptions` are stored with every recording.
     """
@@ -55,6 +57,7 @@ class DatasetSpec:
     emg_unit: str
     emg_rate: float
     emg_lookahead: float
+    kinematics_lookahead: float = math.nan
     upstream_filters: str
     sides: tuple[words.Side, ...]
     activities: tuple[str, ...]

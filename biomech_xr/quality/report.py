@@ -13,7 +13,7 @@ import xarray as xr
 
 from biomech_xr import __version__
 from biomech_xr import vocabulary as words
-from biomech_xr.errors import MissingDependencyError
+from biomech_xr.errors import MissingDependencyError, MissingInputError
 from biomech_xr.quality.plots import as_svg, joint_figure, muscle_figure
 from biomech_xr.store import ensemble, open_strides
 from biomech_xr.store.summary import summarize
@@ -54,6 +54,8 @@ def write_report(
     ------
     NotAStoreError
         There are no finished strides of that chain.
+    MissingInputError
+        ``scores`` is not such a file.
     MissingDependencyError
         jinja2 or matplotlib is not installed.
     """
@@ -66,7 +68,7 @@ def write_report(
         for figure in drawn:
             (folder / f"{figure['name']}.svg").write_text(figure["svg"], encoding="utf-8")
     rows = _source_rows(strides, summarize(root), chain)
-    found = json.loads(Path(scores).read_text(encoding="utf-8")) if scores else None
+    found = _read_scores(Path(scores)) if scores else None
     page = _template().render(
         title=str(root),
         chain=chain,
@@ -85,6 +87,18 @@ def write_report(
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(page, encoding="utf-8")
     return target
+
+
+def _read_scores(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MissingInputError(
+            f"{path}: found no readable JSON ({error}); expected the file that `training.evaluate --json` writes."
+        ) from error
+    if not isinstance(found, Mapping) or "scores" not in found:
+        raise MissingInputError(f"{path}: found no `scores`; expected the file that `training.evaluate --json` writes.")
+    return found
 
 
 def _template() -> Any:
@@ -114,7 +128,7 @@ def _source_rows(
         rows.append(
             {
                 "dataset": name,
-                "data": "synthetic" if source["synthetic"] else "recorded",
+                "data": "synthetic" if source.get("synthetic") else "recorded",
                 "reader": _CHECKED[source["evidence"]],
                 "people": processed[name]["patients"],
                 "strides": processed[name]["strides"],

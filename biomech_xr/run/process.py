@@ -16,11 +16,13 @@ from biomech_xr.store import create_part, finish, shards_done, write_shard
 class ShardWork:
     """What is to be done for one dataset: the plan, and one lazy task for each shard that is missing.
 
-    Each task computes to the ledger entry of its shard; `done` counts the shards that were there already.
+    Each task computes to the ledger entry of its shard; `names` are what to call the tasks in a message; `done` counts
+    the shards that were there already.
     """
 
     plan: Plan
     tasks: list[Any]
+    names: list[str]
     done: int
 
 
@@ -48,12 +50,9 @@ def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
     create_part(root, chain.name, dataset, up_front, plan.rejected, plan.template, plan.attrs, config_hash=chain.hash())
     done = shards_done(root, chain.name, dataset)
     write = delayed(write_shard, pure=True)
-    tasks = [
-        write(root, chain.name, dataset, shard, block)
-        for shard, block in enumerate(shard_blocks(plan))
-        if shard not in done
-    ]
-    return ShardWork(plan=plan, tasks=tasks, done=len(done))
+    blocks = {shard: block for shard, block in enumerate(shard_blocks(plan)) if shard not in done}
+    tasks = [write(root, chain.name, dataset, shard, block) for shard, block in blocks.items()]
+    return ShardWork(plan=plan, tasks=tasks, names=[f"{dataset} shard {shard}" for shard in blocks], done=len(done))
 
 
 def finish_strides(root: str, dataset: str, chain: Chain) -> dict[str, Any]:
