@@ -53,7 +53,7 @@ class Config(BaseModel):
         if not file.is_file():
             raise MissingInputError(f"{file}: no such configuration file. Give the path of a YAML file.")
         try:
-            raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+            raw = _StrictLoader(file.read_text(encoding="utf-8")).get_single_data()
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file}: not valid YAML ({error}). Correct the file.") from error
         if raw is None:

@@ -78,17 +78,34 @@ def evaluate(
         "horizon": config.horizon.mapping(),
         "mean_horizon_ms": 1000 * board.mean_horizon,
         "lookahead": float(windows.lookahead),
+        "lookahead_known": bool(windows.lookahead_known),
+        "calibration": str(windows.calibration),
         "phase_input": config.phase,
-        "notes": notes(config, float(windows.lookahead)),
+        "notes": notes(
+            config, float(windows.lookahead), known=bool(windows.lookahead_known), calibration=str(windows.calibration)
+        ),
         "scores": as_rows(board.scores(tuple(windows.activities))),
     }
 
 
-def notes(config: TrainConfig, lookahead: float) -> list[str]:
-    """Return what a reader of the scores must know, one sentence each."""
-    offline = f"The inputs know up to {lookahead:.3f} s of the future: offline scores, no claim about control."
+def notes(config: TrainConfig, lookahead: float, *, known: bool, calibration: str) -> list[str]:
+    """Return what a reader of the scores must know, one sentence each.
+
+    ``lookahead`` (s) is a lower bound unless ``known``; ``calibration`` says what the EMG's amplitude knows.
+    """
+    offline = "offline scores, no claim about control."
+    if known and lookahead <= 0:
+        future = "The signals of the inputs know nothing of the future."
+    elif known:
+        future = f"The inputs know up to {lookahead:.3f} s of the future: {offline}"
+    else:
+        future = (
+            "How far the source's own processing of the kinematics looks ahead is unknown; all else knows "
+            f"{lookahead:.3f} s of the future: {offline}"
+        )
     return [
-        *([offline] if lookahead > 0 else ["The inputs know nothing of the future."]),
+        future,
+        f"Calibration of EMG, beside the lookahead: {calibration}.",
         *(["The phase at t is an input; nobody knows it at t."] if config.phase == "oracle" else []),
         "linear regression (state) and training mean (torque, phase) are fitted on training people only.",
         "Torque has no persistence baseline, because the current moment is no input.",

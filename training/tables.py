@@ -17,11 +17,12 @@ DIGITS: Final[Mapping[str, int]] = {"angle": 2, "torque": 3, "phase": 1}
 
 def show(result: Mapping[str, Any], console: Console) -> None:
     """Print what `training.evaluate.evaluate` returned."""
+    least = "" if result["lookahead_known"] else "at least "
     horizon = ", ".join(f"{value:g} {unit}" for unit, value in result["horizon"].items())
     console.print(
         f"{result['run']}, step {result['checkpoint_step']}: {result['windows']} windows of split "
         f"{result['split']} (every {result['hop']}. sample), horizon +{horizon} = {result['mean_horizon_ms']:.1f} ms "
-        f"on average, lookahead of the inputs {result['lookahead']:.3f} s, phase input: {result['phase_input']}"
+        f"on average, lookahead of the inputs {least}{result['lookahead']:.3f} s, phase input: {result['phase_input']}"
     )
     if result["persons"]:
         sizes = ", ".join(f"{name} {count}" for name, count in result["persons"].items())

@@ -62,8 +62,8 @@ SPEC: Final = DatasetSpec(
         "The upstream band-pass is taken as 4th order in each pass and zero-phase; emg_lookahead (0.156 s) leaves less "
         "than 1e-4 of the absolute sum of its impulse response to later samples.",
         "The smoothing of markers is not stated: kinematics_lookahead is unknown.",
-        "The order in which trials were recorded is not stated: they are read by date, then treadmill before ramp, then "
-        "by name.",
+        "The order in which trials were recorded is not stated: they are read by date, treadmill always before ramp, "
+        "and by name.",
         "The left leg (without EMG), level ground, stairs, forces, goniometers and inertial units are not read.",
     ),
     emg={

@@ -16,6 +16,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from biomech_xr import vocabulary as words
+from biomech_xr.datasets import cycles
+from biomech_xr.datasets._falisse_grid import POINTS, Columns, derive_spans, includes_endpoint
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.matlab import load_struct
@@ -31,12 +33,10 @@ MAXIMUM_SPREAD: Final = 0.03
 _FILE: Final = "ExperimentalData.mat"
 _PERSON: Final = "subject1"
 _TRIAL: Final = "walk"
-_POINTS: Final = 100
 _SPEED: Final = 1.33
 _GRAVITY: Final = 9.80665
 _CONTACT_FORCE: Final = 20.0
 _FORCES: Final = ("Fore-aft", "Vertical", "Lateral")
-_WHOLE_MILLISECONDS: Final = 0.01
 
 _JOINTS: Final = {
     "hip_flexion": JointColumn(joint="hip", motion="flexion", side="right"),
@@ -78,7 +78,7 @@ SPEC: Final = DatasetSpec(
     emg_state="envelope",
     emg_unit="1",
     emg_rate=95.0,  # 100 points over about 1.04 s
-    emg_lookahead=0.25,
+    emg_lookahead=0.57,
     upstream_filters="EMG envelopes, time-normalised to 100 points; filters not stated",
     sides=("right",),
     activities=("walk",),
@@ -94,7 +94,12 @@ SPEC: Final = DatasetSpec(
         "lasts a whole number of milliseconds (1 kHz contact times), over 100 none does; checked in the data at every "
         "reading",
         "durations are derived from angles against published angular velocities",
-        "the EMG envelopes see at most 0.25 s into the future (a zero-phase low-pass at 6 Hz or above)",
+        "the EMG envelopes see at most 0.57 s into the future: a zero-phase low-pass at 6 Hz or above, of at most 4th "
+        "order in each pass (0.563 s; 2nd order 0.299 s), leaves less than 1e-4 of the absolute sum of its impulse "
+        "response to later samples",
+        "the smoothing of angles is not stated: kinematics_lookahead is unknown",
+        "durations are 1.010 to 1.087 s by the file itself, while the description of the data says 1.00 to 1.03 s",
+        "a muscle that is zero in all points of a stride is not measured there",
         "Hamstrings-medialis names no head: stored as semitendinosus, ambiguous",
         "foot off is the first point after the peak force with less than 20 N of vertical force",
         "strides are isolated; their order in time is not stated",
@@ -103,9 +108,6 @@ SPEC: Final = DatasetSpec(
     angles=_JOINTS,
     moments=_JOINTS,
 )
-
-
-_Columns = Mapping[str, npt.NDArray[np.float64]]  # raw column -> shape (point, stride)
 
 
 def patients(root: Path) -> list[str]:
@@ -128,7 +130,7 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
     MissingInputError
         The file or the person does not exist.
     DataFormatError
-        The file is damaged, or lacks an array or a column.
+        The file is damaged, lacks an array or a column, or a muscle or an angle is NaN in every stride.
     """
     path = _find(root)
     if patient != _PERSON:
@@ -139,9 +141,11 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
     moments = _block(path, content, ("Torques", _PERSON), list(_JOINTS))
     forces = _block(path, content, ("GRFs", _PERSON), _FORCES)
     emg = _block(path, content, ("EMG", _PERSON), list(SPEC.emg))
+    watch = cycles.Watch(dataset=SPEC.name, folder=path)
+    silent = {"emg": cycles.silent(emg, SPEC.emg), "angles": cycles.silent(angles, SPEC.angles)}
     spans, spread = derive_spans(angles, velocities)
     endpoint, grid = includes_endpoint(spans)
-    durations = spans if endpoint else spans * _POINTS / (_POINTS - 1)
+    durations = spans if endpoint else spans * POINTS / (POINTS - 1)
     signals = {
         "emg": _emg_signal(emg, endpoint=endpoint),
         "kinematics": _joint_signal(angles, words.UNITS["kinematics"], scale=1.0, endpoint=endpoint),
@@ -149,7 +153,7 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
         "grf": _force_signal(forces, endpoint=endpoint),
     }
     strides, rejected = _rows(durations, spread, _foot_off(forces["Vertical"], durations, endpoint=endpoint))
-    yield Trial(
+    trial = Trial(
         patient=Patient(dataset=SPEC.name, source_patient=_PERSON, body_mass=BODY_MASS),
         trial=_TRIAL,
         task="walk",
@@ -159,45 +163,13 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
         sources=((path.name, sha256(path)),),
         emg_state=SPEC.emg_state,
         emg_lookahead=SPEC.emg_lookahead,
-        notes={"grid": grid, "duration": f"angles against velocities, spread over joints {spread.max():.1e}"},
+        notes={
+            "grid": grid,
+            "duration": f"angles against velocities, spread over joints {np.nanmax(spread, initial=0.0):.1e}",
+        },
     )
-
-
-def derive_spans(angles: _Columns, velocities: _Columns) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the time from first to last point of every stride, s, and its relative spread over joints.
-
-    The slope of an angle per point is span / (points - 1) times its velocity in deg/s; the span is fitted by least
-    squares in every joint and stride, and the median over joints is taken.
-
-    Parameters
-    ----------
-    angles, velocities
-        Degrees and deg/s, shape (point, stride) for every raw joint column.
-    """
-    from scipy.interpolate import CubicSpline
-
-    points = np.arange(_POINTS)
-    fits = []
-    for name in _JOINTS:
-        slope, velocity = CubicSpline(points, angles[name])(points, 1), velocities[name]
-        fits.append((slope * slope).sum(axis=0) / (slope * velocity).sum(axis=0) * (_POINTS - 1))
-    table = np.array(fits)
-    median = np.median(table, axis=0)
-    return median, (table.max(axis=0) - table.min(axis=0)) / median
-
-
-def includes_endpoint(spans: npt.NDArray[np.float64]) -> tuple[bool, str]:
-    """Return whether the grid's last point is the next contact, and why.
-
-    Contacts come from a force plate sampled at 1 kHz, so a stride lasts a whole number of milliseconds. The intervals
-    (99 with the endpoint, 100 without) that give whole milliseconds in all strides decide; else it is assumed.
-    ``spans`` is the time from first to last point, s, shape (stride,).
-    """
-    for endpoint, intervals in ((True, _POINTS - 1), (False, _POINTS)):
-        milliseconds = 1000 * spans * intervals / (_POINTS - 1)
-        if np.all(np.abs(milliseconds - np.round(milliseconds)) < _WHOLE_MILLISECONDS):
-            return endpoint, f"decided by the data: over {intervals} intervals every stride lasts whole milliseconds"
-    return True, "assumed: the last point is the next contact"
+    yield watch.saw(trial, silent)
+    watch.finish()
 
 
 def _find(root: Path) -> Path:
@@ -207,7 +179,7 @@ def _find(root: Path) -> Path:
     return path
 
 
-def _block(path: Path, content: Mapping[str, Any], keys: Sequence[str], columns: Sequence[str]) -> _Columns:
+def _block(path: Path, content: Mapping[str, Any], keys: Sequence[str], columns: Sequence[str]) -> Columns:
     """Return columns of one array of the struct after checking its shape."""
     node: Any = content.get("ExperimentalData")
     for key in keys:
@@ -216,13 +188,13 @@ def _block(path: Path, content: Mapping[str, Any], keys: Sequence[str], columns:
     values = np.asarray(found.get("all", 0.0))
     names = [str(name) for name in np.ravel(found.get("colheaders", ()))]
     missing = [name for name in columns if name not in names]
-    if values.ndim != 3 or values.shape[:2] != (_POINTS, len(names)) or missing or values.dtype.kind != "f":
+    if values.ndim != 3 or values.shape[:2] != (POINTS, len(names)) or missing or values.dtype.kind != "f":
         raise DataFormatError.of(
             dataset=SPEC.name,
             file=path,
             field=".".join(("ExperimentalData", *keys)),
             found=f"array of shape {values.shape}, columns missing: {', '.join(missing) or 'none'}",
-            expected=f"{_POINTS} points x columns x strides in 'all' with 'colheaders'",
+            expected=f"{POINTS} points x columns x strides in 'all' with 'colheaders'",
             action="Download the file again",
         )
     return {name: values[:, names.index(name)].astype(np.float64) for name in columns}
@@ -238,17 +210,18 @@ def _signal(
         coords={"side": ["right"], **{dim: list(labels) for dim, labels in coords.items()}},
         attrs=attrs,
     )
-    return Signal(kind="segmented", values=array, points=_POINTS, endpoint=endpoint, contiguity="isolated")
+    return Signal(kind="segmented", values=array, points=POINTS, endpoint=endpoint, contiguity="isolated")
 
 
-def _emg_signal(raw: _Columns, *, endpoint: bool) -> Signal:
-    values = np.stack([raw[name].T.ravel() for name in SPEC.emg], axis=1)
+def _emg_signal(raw: Columns, *, endpoint: bool) -> Signal:
+    measured = (np.where((raw[name] == 0).all(axis=0), np.nan, raw[name]) for name in SPEC.emg)
+    values = np.stack([column.T.ravel() for column in measured], axis=1)
     muscles = [column.muscle for column in SPEC.emg.values()]
     ambiguous = [f"right:{column.muscle}" for column in SPEC.emg.values() if column.ambiguous]
     return _signal(values, {"channel": muscles}, endpoint=endpoint, units=SPEC.emg_unit, ambiguous=ambiguous)
 
 
-def _joint_signal(raw: _Columns, units: str, *, scale: float, endpoint: bool) -> Signal:
+def _joint_signal(raw: Columns, units: str, *, scale: float, endpoint: bool) -> Signal:
     rows = raw[next(iter(_JOINTS))].size
     values = np.full((rows, len(words.JOINTS), len(words.MOTIONS)), np.nan)
     for name, column in _JOINTS.items():
@@ -257,7 +230,7 @@ def _joint_signal(raw: _Columns, units: str, *, scale: float, endpoint: bool) ->
     return _signal(values, {"joint": words.JOINTS, "motion": words.MOTIONS}, endpoint=endpoint, units=units)
 
 
-def _force_signal(raw: _Columns, *, endpoint: bool) -> Signal:
+def _force_signal(raw: Columns, *, endpoint: bool) -> Signal:
     values = np.stack([raw[name].T.ravel() for name in _FORCES], axis=1) * (_GRAVITY / 100)
     return _signal(values, {"axis": words.AXES}, endpoint=endpoint, units=words.UNITS["grf"])
 
@@ -270,8 +243,8 @@ def _foot_off(
     ``vertical`` has shape (point, stride), per cent of body weight.
     """
     off = vertical * (BODY_MASS * _GRAVITY / 100) < _CONTACT_FORCE
-    off &= np.arange(_POINTS)[:, None] > np.argmax(vertical, axis=0)
-    step = durations / (_POINTS - 1 if endpoint else _POINTS)
+    off &= np.arange(POINTS)[:, None] > np.argmax(vertical, axis=0)
+    step = durations / (POINTS - 1 if endpoint else POINTS)
     return np.where(off.any(axis=0), np.argmax(off, axis=0) * step, np.nan)
 
 
@@ -283,7 +256,10 @@ def _rows(
     for number, duration in enumerate(durations):
         row = {"trial": _TRIAL, "side": "right", "stride_number": number, "source_activity": "walking"}
         if not spread[number] <= MAXIMUM_SPREAD:
-            detail = f"durations derived from the joints differ by {spread[number]:.0%}"
+            known = np.isfinite(spread[number])
+            detail = (
+                f"durations derived from the joints differ by {spread[number]:.0%}" if known else "no joint measured"
+            )
             rejected.append(row | {"reason": "unknown_duration", "detail": detail})
             continue
         row |= {"duration": float(duration)}

@@ -68,10 +68,10 @@ SPEC: Final = DatasetSpec(
     assumptions=(
         "EMG in mV: volts at the converter after an amplification of 1000.",
         "Ankle sign: the authors negate it before comparing with a dorsiflexion-positive curve.",
-        "Upstream filters are taken as zero-phase with six poles an edge in each pass (12 a band-stop): the reading that "
-        "sees farthest. emg_lookahead (1.515 s) and kinematics_lookahead (0.488 s, the goniometers' 10 Hz low-pass) leave "
-        "less than 1e-4 of the absolute sum of the joint impulse response to later samples. Half as many poles would "
-        "give 0.82 s and 0.26 s.",
+        "Upstream filters are taken as zero-phase with six poles an edge in each pass (12 a band-stop): the reading "
+        "that sees farthest. emg_lookahead (1.515 s) and kinematics_lookahead (0.488 s, the goniometers' 10 Hz "
+        "low-pass) leave less than 1e-4 of the absolute sum of the joint impulse response to later samples. Half as "
+        "many poles would give 0.82 s and 0.26 s.",
         "The inertial units and the derived velocities are not read.",
     ),
     emg={

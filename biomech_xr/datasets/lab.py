@@ -69,10 +69,10 @@ SPEC: Final = DatasetSpec(
         "angles and moments follow Plug-in Gait: x flexion, y adduction, z rotation; moments in N mm/kg, extensor "
         "positive; the sign of the transverse moment rests on few measurements",
         "event times count from the start of the capture, not of the file",
-        "where the file holds ground reaction forces, moments of a stance without force under it are not measured; those "
-        "above the limit are kept there to be flagged as artefacts",
-        "kinematics_lookahead is unknown unless the mapping states angles.lookahead: how markers were smoothed is not in "
-        "the file",
+        "where the file holds ground reaction forces, moments of a stance without force under it are not measured; "
+        "those above the limit are kept there to be flagged as artefacts",
+        "kinematics_lookahead is unknown unless the mapping states angles.lookahead: how markers were smoothed is not "
+        "in the file",
         "a constant EMG channel is not measured",
     ),
 )
@@ -92,6 +92,7 @@ def facts(root: Path) -> DatasetSpec:
         "maximum_duration": mapping.maximum_duration,
         "activities": (mapping.activity,),
         "people": len(mapping.people),
+        "settings": mapping.hash(exclude=["people"]),
     }
     if mapping.angles and mapping.angles.lookahead is not None:
         changes["kinematics_lookahead"] = mapping.angles.lookahead

@@ -37,10 +37,11 @@ class DatasetSpec:
 
     `minimum_duration` and `maximum_duration` bound a stride in s; `line_frequency` is the mains frequency in Hz;
     `emg_lookahead` is how far (s) the source's own processing lets EMG see into the future, `kinematics_lookahead` how
-    far its angles (NaN: not known), both by the criterion of a chain: less than 1e-4 of the absolute sum of the filters'
-    impulse response lies later; `kinetics_limit` is the moment (N m/kg) above which a value is a plate artefact; `evidence` says whether the reader was checked on real
-    files or on notes only; `synthetic` is set when the raw tree says that its people are made up; `known_defects` and
-    `assumptions` are stored with every recording.
+    far its angles (NaN: not known), both by the criterion of a chain: less than 1e-4 of the absolute sum of the
+    filters' impulse response lies later; `kinetics_limit` is the moment (N m/kg) above which a value is a plate
+    artefact; `evidence` says whether the reader was checked on real files or on notes only; `synthetic` is set when the
+    raw tree says that its people are made up; `known_defects` and `assumptions` are stored with every recording;
+    `settings` is a hash of the user's own mapping, its people left out (lab).
     """
 
     name: str
@@ -72,6 +73,7 @@ class DatasetSpec:
     moments: Mapping[str, JointColumn] = field(default_factory=dict)
     reader_version: str = "1"
     synthetic: bool = False
+    settings: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

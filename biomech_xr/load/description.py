@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from biomech_xr.window.index import LOST_REASONS, Horizon, WindowIndex
 
+UNKNOWN_UPSTREAM: Final = "how far the source's own processing of the kinematics looks ahead is unknown"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """The facts of one loader; both lookaheads in s, `signal_lookahead` that of EMG and kinematics alone."""
+    """The facts of one loader; both lookaheads in s, `signal_lookahead` that of EMG and kinematics alone.
+
+    They are lower bounds unless `lookahead_known`; `calibration` is what the amplitude of EMG knows beside them.
+    """
 
     title: str
     indexes: Sequence[WindowIndex]
@@ -24,6 +30,8 @@ class Facts:
     horizon: Horizon
     lookahead: float
     signal_lookahead: float
+    lookahead_known: bool
+    calibration: str
     knows_contact: bool
 
 
@@ -46,6 +54,8 @@ def describe(facts: Facts) -> str:
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in lost(facts.indexes).items() if count) or "none"
     ahead = f"{facts.horizon.samples} sample(s)" if facts.horizon.samples else f"{facts.horizon.ms:g} ms"
     contact = "; the phase grid knows the next contact" if facts.knows_contact else ""
+    least = "" if facts.lookahead_known else "at least "
+    unknown = "" if facts.lookahead_known else f"; {UNKNOWN_UPSTREAM}"
     return "\n".join(
         [
             f"windows of {facts.title}",
@@ -54,6 +64,7 @@ def describe(facts: Facts) -> str:
             f"  {facts.steps:,} steps of {facts.global_batch:,} an epoch; dropped {facts.dropped:,}, "
             f"padded {facts.padded:,}",
             f"  horizon: +{ahead}, mean {1000 * mean_horizon(facts.indexes):.1f} ms",
-            f"  lookahead: {facts.lookahead:.3f} s (signals {facts.signal_lookahead:.3f} s{contact})",
+            f"  lookahead: {least}{facts.lookahead:.3f} s (signals {facts.signal_lookahead:.3f} s{contact}{unknown})",
+            f"  calibration: {facts.calibration}",
         ]
     )

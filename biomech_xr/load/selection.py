@@ -173,6 +173,8 @@ def make_source(
         activity=_codes(labels["activity"], words.ACTIVITIES),
         person=_codes(labels["person_group"], persons),
         lookahead=_lookahead(part),
+        lookahead_known=bool(part.attrs.get("kinematics_lookahead_known", False)),
+        calibration=str(part.attrs.get("calibration", "not stated")),
     )
 
 

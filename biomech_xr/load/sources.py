@@ -24,7 +24,8 @@ class Source:
 
     `first_row` is the number of strides in the parts before. Arrays have the dim (stride,): `duration` and
     `next_duration` in s, and codes of `activity`, `person` in the loader's lists; `dataset` is such a code too.
-    `lookahead` (s) is what the signals know of the future.
+    `lookahead` (s) is what the signals know of the future, a lower bound unless `lookahead_known`; `calibration` says
+    what the amplitude of EMG was referred to.
     """
 
     folder: str
@@ -40,6 +41,8 @@ class Source:
     activity: Ints
     person: Ints
     lookahead: float
+    lookahead_known: bool
+    calibration: str
 
     def open(self) -> Part:
         """Return the part, opened once in this process."""

@@ -168,6 +168,16 @@ class StrideWindows(IterableDataset[Batch]):
         """How far (s) inputs know the future: filters and upstream processing; a phase knows the next contact too."""
         return max((self._lookahead(source) for source in self.sources if source.index.total), default=0.0)
 
+    @property
+    def lookahead_known(self) -> bool:
+        """Whether the upstream processing of the kinematics is known; if not, `lookahead` is a lower bound."""
+        return all(source.lookahead_known for source in self.sources if source.index.total)
+
+    @property
+    def calibration(self) -> str:
+        """What the amplitude reference of EMG was computed over, which is no part of `lookahead`."""
+        return "; ".join(sorted({source.calibration for source in self.sources if source.index.total}))
+
     def _lookahead(self, source: Source) -> float:
         if source.grid.rate and self.phase == "none":
             return source.lookahead
@@ -231,6 +241,8 @@ class StrideWindows(IterableDataset[Batch]):
             horizon=self.horizon,
             lookahead=self.lookahead,
             signal_lookahead=max((source.lookahead for source in self.sources if source.index.total), default=0.0),
+            lookahead_known=self.lookahead_known,
+            calibration=self.calibration,
             knows_contact=self._oracle or any(not source.grid.rate for source in self.sources),
         )
 

@@ -27,7 +27,10 @@ TAIL = 1e-4
 """Share of an impulse response (sum of absolute values) that may lie beyond the stated lookahead."""
 
 PEAK_CUTOFF = 6.0
-"""Hz; low-pass of the envelope whose maximum is the amplitude reference of a band-passed product."""
+"""Hz; second-order low-pass of the envelope whose stride maxima make the amplitude reference, whatever the product."""
+
+JOINT_ORDER = 4
+"""Order, of one pass, of the low-pass of angles and moments that a grid coarser than their own rate needs."""
 
 SPLINE_REACH = 7
 """Native samples after t that a cubic spline at t depends on: its weights fall by 2 - sqrt(3) a sample, to 1e-4."""
@@ -84,6 +87,16 @@ class Normalize(Config):
 
     kind: Literal["peak_dynamic", "first_strides", "none"] = "peak_dynamic"
     strides: int = Field(default=5, ge=1)
+
+    @property
+    def calibration(self) -> str:
+        """What the amplitude of EMG knows, which no lookahead states; stored and printed beside the lookahead."""
+        known = {
+            "peak_dynamic": "the amplitude reference is computed over all strides of the person, test strides included",
+            "first_strides": f"the amplitude reference is that of the first {self.strides} strides, which have no EMG",
+            "none": "EMG is in the source's unit",
+        }
+        return f"{self.kind}: {known[self.kind]}"
 
 
 class Grid(Config):
@@ -157,20 +170,57 @@ class Chain(Config):
                 merged.append(sections)
         return tuple(stage for stage in merged if stage is None or len(stage))
 
-    def lookahead(self, rate: float, *, line_frequency: float = 50.0, kinematics_rate: float | None = None) -> float:
+    def grid_rate(self, maximum_duration: float) -> float:
+        """Return the samples a second of the grid; of a phase grid those of the slowest stride allowed (s)."""
+        if self.grid.phase is not None:
+            return self.grid.phase / maximum_duration
+        return float(self.grid.rate or 0.0)
+
+    def joint_lowpass(self, rate: float, maximum_duration: float | None) -> Array | None:
+        """Return the anti-alias sections for angles and moments at ``rate`` Hz; None where the grid is no coarser.
+
+        A Butterworth low-pass at 0.45 of `grid_rate`. A phase grid takes the same filter for every stride, that of
+        the longest one the dataset allows (``maximum_duration``, s; None for cut strides: no filter).
+        """
+        grid = np.inf if maximum_duration is None else self.grid_rate(maximum_duration)
+        if rate <= grid * (1 + 1e-9):
+            return None
+        return butterworth("lowpass", BAND_LIMIT * grid, order=JOINT_ORDER, rate=rate)
+
+    def lookahead(
+        self,
+        rate: float,
+        *,
+        line_frequency: float = 50.0,
+        kinematics_rate: float | None = None,
+        maximum_duration: float | None = None,
+    ) -> float:
         """Return how far (s) the products at t depend on raw samples after t.
 
         The sum, over the linear stages between rectifications, of the smallest L such that less than `TAIL` of the
         impulse response's absolute sum lies later than L, plus the resampler's half length and the 0.5 ms by which
-        sample 0 may precede the contact; at least the reach of the kinematic spline at ``kinematics_rate`` (Hz).
-        Upstream processing of the source is not in it: add the label ``emg_lookahead``. A phase grid besides knows
-        when the next contact comes, which no number of seconds states. Causal chains have 0.
+        sample 0 may precede the contact; at least `kinematics_lookahead` at ``kinematics_rate`` (Hz). Causal chains
+        have 0. Three things are not in it: upstream processing of the source (``emg_lookahead``,
+        ``kinematics_lookahead``); the next contact, which a phase grid knows; and the calibration, see
+        `Normalize.calibration` - peak_dynamic: the amplitude reference is computed over all strides of the person,
+        test strides included, so one factor a channel depends on the whole recording.
         """
         if self.causal:
             return 0.0
         emg = sum(_future(stage.tobytes(), rate) for stage in self._linear(rate, line_frequency))
         emg += reach(rate) + 0.5 / EMG_RATE
-        return max(emg, SPLINE_REACH / kinematics_rate if kinematics_rate else 0.0)
+        joints = self.kinematics_lookahead(kinematics_rate, maximum_duration) if kinematics_rate else 0.0
+        return max(emg, joints)
+
+    def kinematics_lookahead(self, rate: float, maximum_duration: float | None = None) -> float:
+        """Return how far (s) angles and moments at t depend on native samples after t: spline and low-pass.
+
+        ``maximum_duration`` as in `joint_lowpass`.
+        """
+        if self.causal:
+            return 0.0
+        sections = self.joint_lowpass(rate, maximum_duration)
+        return SPLINE_REACH / rate + (0.0 if sections is None else _future(sections.tobytes(), rate))
 
     def delay(self, rate: float, *, line_frequency: float = 50.0) -> float:
         """Return by how much (s) causal EMG lags: the center of each stage's response, plus the resampler's sample.
@@ -186,14 +236,18 @@ class Chain(Config):
             if stage is None:
                 rectified = True
                 continue
-            response = _response(stage.tobytes(), rate)
-            weight = response if rectified else response**2
-            total += float(np.arange(response.size) @ weight / weight.sum()) / rate
+            total += _center(stage, rate, power=1 if rectified else 2)
         return total
 
-    def kinematics_delay(self, kinematics_rate: float) -> float:
-        """Return the delay (s) of causally interpolated kinematics: one native sample; 0 for splines."""
-        return 1.0 / kinematics_rate if self.causal else 0.0
+    def kinematics_delay(self, rate: float, maximum_duration: float | None = None) -> float:
+        """Return by how much (s) causal angles and moments lag: one native sample and the low-pass's delay at 0 Hz.
+
+        ``maximum_duration`` as in `joint_lowpass`; 0 for zero-phase chains.
+        """
+        if not self.causal:
+            return 0.0
+        sections = self.joint_lowpass(rate, maximum_duration)
+        return 1.0 / rate + (0.0 if sections is None else _center(sections, rate, power=1))
 
     def _linear(self, rate: float, line_frequency: float) -> list[Array]:
         return [stage for stage in self.stages(rate, line_frequency=line_frequency) if stage is not None]
@@ -229,6 +283,12 @@ def _response(sections: bytes, rate: float) -> Array:
     impulse = np.zeros(round(_RESPONSE_SECONDS * rate))
     impulse[0] = 1.0
     return np.asarray(signal.sosfilt(np.frombuffer(sections).reshape(-1, 6).copy(), impulse))
+
+
+def _center(sections: Array, rate: float, *, power: int) -> float:
+    """Return the center (s) of the impulse response, or of its square."""
+    weight = _response(sections.tobytes(), rate) ** power
+    return float(np.arange(weight.size) @ weight / weight.sum()) / rate
 
 
 @lru_cache(maxsize=64)

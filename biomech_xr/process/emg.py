@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,8 +105,8 @@ def filter_emg(
         raise ProcessingError(f"chain {chain.name!r}: {reason}. Use the chain 'envelope'.")
 
     def kernel(values: Array32) -> Array32:
-        done = _filter(values, rate, chain, state=state, line_frequency=line_frequency, band_rate=rate)
-        return done.astype(np.float32)
+        stages = chain.stages(rate, state=state, line_frequency=line_frequency, band_rate=rate)
+        return _product(_filtered(values, stages, rate, chain), chain).astype(np.float32)
 
     return apply_kernel(emg, kernel, dim=dim)
 
@@ -114,6 +114,8 @@ def filter_emg(
 def process_emg(signal: Signal | None, task: EmgTask, chain: Chain) -> tuple[Array32, Array32]:
     """Return unscaled EMG (n, 13, time) and the maximum of each stride's 6 Hz envelope (n, 13).
 
+    The maxima are those of `PEAK_CUTOFF`, whatever the chain's own low-pass; only envelopes that a source published on
+    a grid of points a stride are taken as they are.
     NaN where nothing was measured: channels the source lacks, gaps, history across a gap or before the piece, and
     t >= duration. Units are those of the source.
     """
@@ -133,14 +135,10 @@ def process_emg(signal: Signal | None, task: EmgTask, chain: Chain) -> tuple[Arr
             peaks[own] = _peaks(emg[own], task.owned[own])
         return emg, peaks
     for track in _tracks(signal, task, sides):
-        done, new_rate = _finish(track, chain, task)
-        emg[track.rows] = _cut(done, new_rate, track, task, causal=chain.causal)
-        envelope = emg[track.rows]
-        if chain.product == "bandpassed":
-            sections = butterworth("lowpass", PEAK_CUTOFF, order=2, rate=new_rate)
-            smooth = filter_sections(np.abs(done), sections, rate=new_rate, causal=chain.causal)
-            envelope = _cut(smooth, new_rate, track, task, causal=chain.causal)
-        peaks[track.rows] = _peaks(envelope, task.owned[track.rows])
+        done, envelope = _finish(track, chain, task)
+        emg[track.rows] = _cut(*done, track, task, causal=chain.causal)
+        cut = emg[track.rows] if envelope is done else _cut(*envelope, track, task, causal=chain.causal)
+        peaks[track.rows] = _peaks(cut, task.owned[track.rows])
     return emg, peaks
 
 
@@ -204,33 +202,37 @@ def _wanted(run: Run, task: EmgTask) -> tuple[npt.NDArray[np.int64], npt.NDArray
     return position[run.members][kept], kept
 
 
-def _filter(
-    values: npt.NDArray[np.float32] | Array,
-    rate: float,
-    chain: Chain,
-    *,
-    state: words.EmgState,
-    line_frequency: float,
-    band_rate: float,
+def _filtered(
+    values: npt.NDArray[np.float32] | Array, stages: Sequence[Array | None], rate: float, chain: Chain
 ) -> Array:
+    """Return signals after stages of a chain; None rectifies."""
     out = np.asarray(values, dtype=np.float64)
-    for sections in chain.stages(rate, state=state, line_frequency=line_frequency, band_rate=band_rate):
+    for sections in stages:
         out = np.abs(out) if sections is None else filter_sections(out, sections, rate=rate, causal=chain.causal)
-    return np.maximum(out, 0.0) if chain.product == "envelope" else out
+    return out
 
 
-def _finish(track: Track, chain: Chain, task: EmgTask) -> tuple[Array, float]:
-    """Return a track after its filters at 1 kHz, and the exact rate reached."""
-    done = _filter(
-        track.values,
-        track.rate,
-        chain,
-        state=task.state,
-        line_frequency=task.line_frequency,
-        band_rate=track.band_rate,
-    )
-    done, new_rate = (causal_linear if chain.causal else polyphase)(done, rate=track.rate)
-    return (np.maximum(done, 0.0) if chain.product == "envelope" else done), new_rate
+def _product(values: Array, chain: Chain) -> Array:
+    """Return what a chain makes: an envelope is never negative."""
+    return np.maximum(values, 0.0) if chain.product == "envelope" else values
+
+
+def _finish(track: Track, chain: Chain, task: EmgTask) -> tuple[tuple[Array, float], tuple[Array, float]]:
+    """Return a track after its filters, and its 6 Hz envelope, both at 1 kHz with the exact rate reached.
+
+    Both are one object where the product is that envelope.
+    """
+    stages = chain.stages(track.rate, state=task.state, line_frequency=task.line_frequency, band_rate=track.band_rate)
+    none = 0 if task.state == "envelope" else len(stages)
+    rectified = next((i + 1 for i, sections in enumerate(stages) if sections is None), none)
+    base, rest = _filtered(track.values, stages[:rectified], track.rate, chain), stages[rectified:]
+    convert = causal_linear if chain.causal else polyphase
+    done, rate = convert(_product(_filtered(base, rest, track.rate, chain), chain), rate=track.rate)
+    product = (_product(done, chain), rate)
+    lowpass = butterworth("lowpass", PEAK_CUTOFF, order=2, rate=track.rate)
+    if chain.product == "envelope" and len(rest) == 1 and np.array_equal(np.asarray(rest[0]), lowpass):
+        return product, product
+    return product, convert(_filtered(base, (None, lowpass), track.rate, chain), rate=track.rate)
 
 
 def _cut(values: Array, rate: float, track: Track, task: EmgTask, *, causal: bool) -> Array32:

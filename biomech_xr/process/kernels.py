@@ -6,7 +6,7 @@ Legend: m signals (rows), n samples, q query times. All take and return numpy ar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,15 @@ def finite_pieces(values: npt.NDArray[Any]) -> Iterator[tuple[Index, int, int]]:
             yield rows, int(start), int(stop)
 
 
-def filter_sections(values: npt.NDArray[Any], sections: Array, *, rate: float, causal: bool) -> Array:
+def filter_sections(
+    values: npt.NDArray[Any],
+    sections: Array,
+    *,
+    rate: float,
+    causal: bool,
+    padding: Literal["even", "odd"] = "even",
+    shortest: float = MIN_PIECE_SECONDS,
+) -> Array:
     """Return ``values`` (..., n) filtered along the last axis by second-order sections, piece by piece.
 
     Parameters
@@ -56,9 +64,13 @@ def filter_sections(values: npt.NDArray[Any], sections: Array, *, rate: float, c
     sections
         Second-order sections, shape (sections, 6), as `scipy.signal.butter(..., output="sos")` returns them.
     causal
-        False: forward and backward (`scipy.signal.sosfiltfilt`) with mirrored (even) padding of `PAD_SECONDS`; pieces
-        shorter than `MIN_PIECE_SECONDS` become NaN. True: forward only, started in the steady state of the piece's
-        first sample.
+        False: forward and backward (`scipy.signal.sosfiltfilt`) with padding of `PAD_SECONDS`. True: forward only,
+        started in the steady state of the piece's first sample.
+    padding
+        Zero phase: ``even`` mirrors the signal at its ends; ``odd`` turns it by half a turn about them, which keeps
+        the value and slope of a smooth signal.
+    shortest
+        Zero phase: pieces shorter than this (s), or of one sample, become NaN.
     """
     data = np.asarray(values, dtype=np.float64)
     flat = data.reshape(-1, data.shape[-1])
@@ -69,9 +81,9 @@ def filter_sections(values: npt.NDArray[Any], sections: Array, *, rate: float, c
         if causal:
             state = initial[:, None, :] * piece[None, :, :1]
             out[rows, start:stop] = signal.sosfilt(sections, piece, axis=-1, zi=state)[0]
-        elif stop - start >= max(2, MIN_PIECE_SECONDS * rate):
-            padding = min(stop - start - 1, round(PAD_SECONDS * rate))
-            out[rows, start:stop] = signal.sosfiltfilt(sections, piece, axis=-1, padtype="even", padlen=padding)
+        elif stop - start >= max(2, shortest * rate):
+            length = min(stop - start - 1, round(PAD_SECONDS * rate))
+            out[rows, start:stop] = signal.sosfiltfilt(sections, piece, axis=-1, padtype=padding, padlen=length)
     return out.reshape(data.shape)
 
 

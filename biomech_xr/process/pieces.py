@@ -105,8 +105,8 @@ def evaluate(run: Run, query: Array) -> Array:
     return out
 
 
-def evaluate_causal(run: Run, query: Array) -> Array:
-    """Return values (m, q) of a run by linear interpolation delayed by its largest sample spacing."""
+def evaluate_causal(run: Run, query: Array, *, delay: float = 0.0) -> Array:
+    """Return values (m, q) of a run by linear interpolation delayed by its largest sample spacing, or ``delay`` (s)."""
     last = len(run.starts) - 1
     times, values = [], []
     for i, (knots, samples) in enumerate(zip(run.knots, run.values, strict=True)):
@@ -115,7 +115,7 @@ def evaluate_causal(run: Run, query: Array) -> Array:
         times.append(run.starts[i] + knots[keep])
         values.append(samples[:, keep])
     joined = np.concatenate(values, axis=1)
-    out = delayed_linear(np.concatenate(times), joined, query, delay=run.coarsest)
+    out = delayed_linear(np.concatenate(times), joined, query, delay=max(run.coarsest, delay))
     out[:, ~(query < run.end - TIME_TOLERANCE)] = np.nan
     return out
 

@@ -15,6 +15,7 @@ from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError, NotAStoreError, ProcessingError
 from biomech_xr.process.chain import Chain
 from biomech_xr.process.emg import refusal
+from biomech_xr.process.facts import product_attrs
 from biomech_xr.process.kinematics import grid_size
 from biomech_xr.process.trial import Recordings
 from biomech_xr.schema import AFTER, BEFORE, HISTORY, LABELS, REJECTED_COLUMNS
@@ -117,6 +118,7 @@ def plan_recordings(recordings: Sequence[Recordings], root: str, dataset: str, c
     rejected = candidates[reasons != ""].assign(stage="process", reason=reasons[reasons != ""])
     rejected = rejected.assign(detail=details[reasons != ""])[["dataset", "patient", *REJECTED_COLUMNS]]
     text = {name: "category" for name, kind in LABELS.items() if kind == "category"}
+    time_size = HISTORY + round(float(spec["maximum_duration"]) * 1000)
     return Plan(
         root=root,
         dataset=dataset,
@@ -125,8 +127,8 @@ def plan_recordings(recordings: Sequence[Recordings], root: str, dataset: str, c
         order=kept["_order"].to_numpy(dtype=np.int64),
         rejected=rejected.reset_index(drop=True),
         units=_units(kept),
-        time_size=HISTORY + round(float(spec["maximum_duration"]) * 1000),
-        attrs=_attrs(recordings, kept, chain),
+        time_size=time_size,
+        attrs=product_attrs(recordings, kept, chain, longest=(time_size - HISTORY) / 1000),
     )
 
 
@@ -134,7 +136,7 @@ def _refuse_mixed(recordings: Sequence[Recordings], dataset: str) -> None:
     """One product has one set of facts: a person parsed under others (synthetic, other mapping) does not belong."""
     facts = recordings[0].spec
     for one in recordings[1:]:
-        other = sorted(name for name in facts if one.spec.get(name) != facts[name])
+        other = sorted(name for name in facts if name != "people" and one.spec.get(name) != facts[name])
         if other:
             raise ProcessingError(
                 f"{dataset}: {one.patient.patient} was parsed under other facts than {recordings[0].patient.patient} "
@@ -165,6 +167,7 @@ def _candidates(one: Recordings, chain: Chain) -> pd.DataFrame:
         reader_version=spec["reader_version"],
         emg_native_rate=_native_rate(table, "emg"),
         _kinematics_rate=_native_rate(table, "kinematics"),
+        _kinetics_rate=_native_rate(table, "kinetics"),
         channel_ambiguous=np.array(ambiguous, dtype=bool),
         kinetics_artefact=False,
         emg_clipped=False,
@@ -264,34 +267,3 @@ def _units(kept: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
     names = list(zip(kept["patient"], kept["trial"], strict=True))
     first = [i for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
     return {names[i]: (i, j) for i, j in zip(first, [*first[1:], len(names)], strict=True)}
-
-
-def _attrs(recordings: Sequence[Recordings], kept: pd.DataFrame, chain: Chain) -> dict[str, Any]:
-    spec = recordings[0].spec
-    line = float(spec["line_frequency"])
-    served = kept[kept["_has_emg"] & (kept["_refusal"] == "")]
-    rates = sorted(set(served["_emg_rate"].dropna())) or [1000.0]
-    joints = kept.loc[kept["_has_kinematics"], "_kinematics_rate"].dropna()
-    slowest = float(joints.min()) if len(joints) else None
-    upstream = float(served["emg_lookahead"].max()) if len(served) else 0.0
-    own = max(chain.lookahead(rate, line_frequency=line, kinematics_rate=slowest) for rate in rates)
-    return {
-        "chain": chain.model_dump(mode="json"),
-        "chain_hash": chain.hash(),
-        "product": chain.product,
-        "causal": chain.causal,
-        "grid": chain.grid.model_dump(exclude_none=True),
-        "normalize": chain.normalize.model_dump(),
-        "lookahead": own + upstream,
-        "lookahead_chain": own,
-        "lookahead_upstream": upstream,
-        "emg_delay": max(chain.delay(rate, line_frequency=line) for rate in rates),
-        "kinematics_delay": chain.kinematics_delay(slowest) if slowest else 0.0,
-        "substitutes": {name: words.SUBSTITUTES[name] for name in sorted(set(kept["_substituted"].explode().dropna()))},
-        "spec": dict(spec),
-        "counts": {
-            "candidates": sum(len(one.strides) + len(one.rejected) for one in recordings),
-            "rejected_at_parse": sum(len(one.rejected) for one in recordings),
-            "strides": len(kept),
-        },
-    }

@@ -14,6 +14,7 @@ from dask import delayed
 from biomech_xr import vocabulary as words
 from biomech_xr.config import Config
 from biomech_xr.process.chain import Chain, load_chain
+from biomech_xr.process.emg import history_length
 from biomech_xr.process.kernels import Array32
 from biomech_xr.process.normalize import amplitude_reference
 from biomech_xr.process.plan import LATE_LABELS, Plan, make_plan
@@ -117,7 +118,10 @@ def shard_blocks(plan: Plan) -> list[Any]:
 
 def _trial_task(plan: Plan, key: tuple[str, str], span: tuple[int, int]) -> Any:
     rows = plan.labels.iloc[slice(*span)][["side", "stride_number"]].astype({"side": object}).reset_index(drop=True)
-    return delayed(process_trial)(plan.root, plan.dataset, *key, rows, plan.chain, time_size=plan.time_size)
+    delay = float(plan.attrs["kinematics_delay"])
+    return delayed(process_trial)(
+        plan.root, plan.dataset, *key, rows, plan.chain, time_size=plan.time_size, joint_delay=delay
+    )
 
 
 def _references(rows: pd.DataFrame, peaks: Sequence[Array32], chain: Chain) -> Array32:
@@ -137,6 +141,7 @@ def _scaled(block: Block, rows: slice, scale: Array32) -> Block:
     part["emg_scale"] = scale
     part["emg_mask"] = part["emg_mask"] & usable
     part["emg_coverage"] = np.where(usable, part["emg_coverage"], np.float32(0))
+    part["emg_history"] = history_length(part["emg"], part["emg_mask"])
     return part
 
 

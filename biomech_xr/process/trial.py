@@ -15,10 +15,11 @@ from biomech_xr.process.chain import Chain
 from biomech_xr.process.emg import EmgTask, history_length, process_emg
 from biomech_xr.process.kernels import Array32, suffix_length
 from biomech_xr.process.kinematics import (
-    GridTimes,
+    JointTask,
     artefact_strides,
     grid_size,
     grid_times,
+    native_share,
     sample_group,
     without_artefacts,
 )
@@ -57,13 +58,24 @@ class Recordings(Protocol):
 
 
 def process_trial(
-    root: str, dataset: str, patient: str, trial: str, rows: pd.DataFrame, chain: Chain, *, time_size: int
+    root: str,
+    dataset: str,
+    patient: str,
+    trial: str,
+    rows: pd.DataFrame,
+    chain: Chain,
+    *,
+    time_size: int,
+    joint_delay: float = 0.0,
 ) -> Block:
     """Return the processed strides of one trial of a recordings store; see `process_recording`."""
-    return process_recording(open_patient(root, dataset, patient), trial, rows, chain, time_size=time_size)
+    opened = open_patient(root, dataset, patient)
+    return process_recording(opened, trial, rows, chain, time_size=time_size, joint_delay=joint_delay)
 
 
-def process_recording(recordings: Recordings, trial: str, rows: pd.DataFrame, chain: Chain, *, time_size: int) -> Block:
+def process_recording(
+    recordings: Recordings, trial: str, rows: pd.DataFrame, chain: Chain, *, time_size: int, joint_delay: float = 0.0
+) -> Block:
     """Return the processed strides of one trial, EMG not yet divided by its reference.
 
     Parameters
@@ -72,13 +84,17 @@ def process_recording(recordings: Recordings, trial: str, rows: pd.DataFrame, ch
         The n strides wanted: columns `side` and `stride_number`.
     time_size
         EMG samples stored a stride: 250 of history and the dataset's maximum duration in ms.
+    joint_delay
+        Lag (s) of causal angles and moments, at least that of this trial's own rates; the plan's, so that all agree.
 
     Returns
     -------
     Block
         float32 `emg` (n, channel, time) in the source's unit, `peaks` (n, channel), `kinematics` and `kinetics`
         (n, joint, motion, grid) in degrees and N m/kg, `kinematics_before`, `kinematics_after`, `kinetics_after`;
-        masks, coverages and the labels that only processing knows.
+        masks, coverages and the labels that only processing knows. Masks and coverages of joints hold for the grid
+        and for the native samples in [contact, contact + duration): a coverage is the lesser of the two shares, and a
+        mask is true where both are 1, so that a gap between two grid samples is not overlooked.
 
     Raises
     ------
@@ -111,9 +127,16 @@ def process_recording(recordings: Recordings, trial: str, rows: pd.DataFrame, ch
         "emg_coverage": _share((finite & inside).sum(axis=-1), task.owned),
         "emg_history": history_length(emg, mask),
     }
-    duration = table["duration"].to_numpy(dtype=np.float64)[chosen]
-    grid = grid_times(chain, duration, grid_size(chain, (time_size - HISTORY) / 1000))
-    return block | _joints(recordings, trial, table, chosen, grid, chain)
+    duration, longest = table["duration"].to_numpy(dtype=np.float64)[chosen], (time_size - HISTORY) / 1000
+    joints = JointTask(
+        table=table,
+        rows=chosen,
+        grid=grid_times(chain, duration, grid_size(chain, longest)),
+        chain=chain,
+        maximum_duration=longest,
+        delay=joint_delay,
+    )
+    return block | _joints(recordings, trial, joints)
 
 
 def _positions(table: pd.DataFrame, rows: pd.DataFrame) -> npt.NDArray[np.int64]:
@@ -124,32 +147,25 @@ def _positions(table: pd.DataFrame, rows: pd.DataFrame) -> npt.NDArray[np.int64]
     return np.array([place[key] for key in wanted], dtype=np.int64)
 
 
-def _joints(
-    recordings: Recordings,
-    trial: str,
-    table: pd.DataFrame,
-    chosen: npt.NDArray[np.int64],
-    grid: GridTimes,
-    chain: Chain,
-) -> Block:
-    angles = sample_group(recordings.signal(trial, "kinematics"), table, chosen, grid, causal=chain.causal)
-    signal = recordings.signal(trial, "kinetics")
-    artefact = np.zeros(chosen.size, dtype=bool)
-    if signal is not None:
-        clean, bad = without_artefacts(signal, float(recordings.spec.get("kinetics_limit", np.inf)))
-        artefact = artefact_strides(signal, bad, table, chosen)
-        signal = clean
-    moments = sample_group(signal, table, chosen, grid, causal=chain.causal)
-    block: Block = {"kinetics_artefact": artefact}
-    for name, values in (("kinematics", angles), ("kinetics", moments)):
-        before, inside, after = np.split(values, (BEFORE, BEFORE + grid.size), axis=-1)
+def _joints(recordings: Recordings, trial: str, task: JointTask) -> Block:
+    signals = {name: recordings.signal(trial, name) for name in ("kinematics", "kinetics")}
+    block: Block = {"kinetics_artefact": np.zeros(task.rows.size, dtype=bool)}
+    moments = signals["kinetics"]
+    if moments is not None:
+        clean, bad = without_artefacts(moments, float(recordings.spec.get("kinetics_limit", np.inf)))
+        block["kinetics_artefact"] = artefact_strides(moments, bad, task.table, task.rows)
+        signals["kinetics"] = clean
+    for name, signal in signals.items():
+        values = sample_group(signal, task)
+        before, inside, after = np.split(values, (BEFORE, BEFORE + task.grid.size), axis=-1)
+        native = native_share(signal, task.table, task.rows)
         count = np.isfinite(inside).sum(axis=-1)
+        measured = (count == task.grid.owned[:, None]) & (native == 1)
         block[name] = _joint_dims(inside)
         block[f"{name}_after"] = _joint_dims(after)
-        block[f"{name}_mask"] = _joint_dims(count == grid.owned[:, None])
-        block[f"{name}_coverage"] = _joint_dims(_share(count, grid.owned))
+        block[f"{name}_mask"] = _joint_dims(measured)
+        block[f"{name}_coverage"] = _joint_dims(np.minimum(_share(count, task.grid.owned), native.astype(np.float32)))
         if name == "kinematics":
-            measured = count == grid.owned[:, None]
             block["kinematics_before"] = _joint_dims(before)
             block["kinematics_history"] = _least(suffix_length(np.isfinite(before)), measured)
             block["kinematics_future"] = _least(suffix_length(np.isfinite(after)[..., ::-1]), measured)

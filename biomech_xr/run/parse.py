@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from biomech_xr.datasets import DatasetSpec
+from biomech_xr.errors import OccupiedError
 from biomech_xr.parse import find_patients, read_facts, read_patient
-from biomech_xr.store import list_patients, write_patient
+from biomech_xr.store import patient_entry, write_patient
 
 
 def pending_patients(
     dataset: str, raw: str | Path, root: str, *, only: Sequence[str] | None = None
 ) -> tuple[list[str], list[str]]:
-    """Return the source ids still to parse and those that the store holds already.
+    """Return the source ids still to parse and those that the store holds already, parsed by the same reader and facts.
 
     Parameters
     ----------
@@ -25,11 +26,29 @@ def pending_patients(
         As for `biomech_xr.parse.find_patients`.
     root
         URL of the store.
+
+    Raises
+    ------
+    MissingInputError, DataFormatError
+        As `find_patients`.
+    OccupiedError
+        The store holds a person who was parsed by another reader version, under other facts or another mapping.
     """
-    committed = {patient for _, patient in list_patients(root, dataset)}
-    found = find_patients(dataset, raw, only=only)
-    done = [patient for patient in found if f"{dataset}-{patient}" in committed]
-    return [patient for patient in found if patient not in done], done
+    own = _facts_hash(read_facts(dataset, raw))
+    todo: list[str] = []
+    done: list[str] = []
+    other: list[str] = []
+    for patient in find_patients(dataset, raw, only=only):
+        entry = patient_entry(root, dataset, f"{dataset}-{patient}")
+        place = todo if entry is None else done if entry["config_hash"] == own else other
+        place.append(patient)
+    if other:
+        raise OccupiedError(
+            f"{dataset}: {root}: found {', '.join(other)} parsed by another reader version, or under other facts or "
+            "another mapping than now; expected one set in a store. Parse into another store, or remove "
+            f"recordings/{dataset} there and run again."
+        )
+    return todo, done
 
 
 def parse_patient(dataset: str, raw: str, root: str, patient: str) -> dict[str, Any]:
@@ -50,5 +69,6 @@ def parse_patient(dataset: str, raw: str, root: str, patient: str) -> dict[str, 
 
 
 def _facts_hash(facts: DatasetSpec) -> str:
-    """Return a hash of all that the reader's result depends on besides the raw files: facts and reader version."""
-    return hashlib.sha256(json.dumps(asdict(facts), sort_keys=True).encode()).hexdigest()[:12]
+    """Return a hash of all that a reader's result depends on besides the raw files; how many people is not."""
+    values = {name: value for name, value in asdict(facts).items() if name != "people"}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]

@@ -47,11 +47,16 @@ def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
     """
     plan = make_plan(root, dataset, chain)
     up_front = plan.labels.drop(columns=[*LATE_LABELS, "emg_clipped"])
-    create_part(root, chain.name, dataset, up_front, plan.rejected, plan.template, plan.attrs, config_hash=chain.hash())
+    part = create_part(
+        root, chain.name, dataset, up_front, plan.rejected, plan.template, plan.attrs, config_hash=chain.hash()
+    )
     done = shards_done(root, chain.name, dataset)
     write = delayed(write_shard, pure=True)
     blocks = {shard: block for shard, block in enumerate(shard_blocks(plan)) if shard not in done}
-    tasks = [write(root, chain.name, dataset, shard, block) for shard, block in blocks.items()]
+    tasks = [
+        write(root, chain.name, dataset, shard, block, fingerprint=part["fingerprint"])
+        for shard, block in blocks.items()
+    ]
     return ShardWork(plan=plan, tasks=tasks, names=[f"{dataset} shard {shard}" for shard in blocks], done=len(done))
 
 

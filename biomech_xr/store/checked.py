@@ -12,11 +12,17 @@ from zarr.storage import WrapperStore
 from biomech_xr.errors import LostDataError
 
 
+def is_chunk(key: str) -> bool:
+    """Return whether an object holds values of an array (``emg/c/0/0/0``), not metadata."""
+    return "/c/" in f"{key}/" and key.rsplit("/", 1)[-1] != "zarr.json"
+
+
 class CheckedStore(WrapperStore[Store]):
     """A read-only Zarr store that knows what must be there.
 
     Zarr reads a missing object as fill values without a word; here a listed object that is missing or short raises
-    `LostDataError`. Metadata objects are compared with their CRC-32 as well (chunks carry a crc32c of their own).
+    `LostDataError`, and so does a chunk that is not listed: every array is written with its empty chunks, so that no
+    chunk may be absent. Metadata objects are compared with their CRC-32 as well (chunks carry a crc32c of their own).
     """
 
     def __init__(
@@ -32,6 +38,11 @@ class CheckedStore(WrapperStore[Store]):
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """Return the bytes of a key, or raise `LostDataError` when they are not what was written."""
+        if key not in self.expected and is_chunk(key):
+            raise LostDataError(
+                f"{self.origin}: {key}: not in the list of what was written. Restore the ledger or the manifest, or "
+                "remove this dataset and write it again."
+            )
         value = await self._store.get(key, prototype, byte_range)
         if key not in self.expected:
             return value

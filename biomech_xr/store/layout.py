@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any, Final
 
 import zarr
@@ -119,6 +120,25 @@ def create_stride_array(
         dimension_names=dims,
         config={"write_empty_chunks": True},
     )
+
+
+def chunk_keys(name: str, array: zarr.Array[Any], *, first: int | None = None) -> set[str]:
+    """Return the keys of all objects that hold the values of an array, computed from its metadata alone.
+
+    Parameters
+    ----------
+    name
+        Path of the array in its root group.
+    array
+        The array; no value is read.
+    first
+        Only the objects with this number along the first dim.
+    """
+    whole = array.shards or array.chunks
+    counts = [range(-(-size // step)) for size, step in zip(array.shape, whole, strict=True)]
+    if first is not None:
+        counts[0] = range(first, first + 1)
+    return {f"{name}/{array.metadata.encode_chunk_key(place)}" for place in product(*counts)}
 
 
 def checked_name(name: str) -> str:

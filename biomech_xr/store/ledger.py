@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import zarr
 
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, StoreError
 from biomech_xr.store import layout
+from biomech_xr.store.checked import is_chunk
 from biomech_xr.store.objects import (
     Url,
-    exists,
     join,
     metadata_checksums,
     names,
     plain,
     read_json,
+    read_sealed,
     remove_tree,
     sizes,
+    write_sealed,
     zarr_store,
 )
 
 _LIBRARIES: Final = ("numpy", "scipy", "xarray", "zarr", "numcodecs")
 _COLUMN_MAPS: Final = ("emg", "angles", "moments")
+_MARKS: Final = ("config_hash", "fingerprint")
+"""Attributes of a root and keys of its ledger entry that say which run, on which data, wrote them."""
+
+_ALONE: Final = "Let one run at a time write to an output, or choose another output."
 
 
 def software() -> dict[str, str]:
@@ -97,10 +103,95 @@ def consolidate(url: Url) -> None:
         zarr.consolidate_metadata(zarr_store(url, read_only=False), zarr_format=3)
 
 
-def inventory(url: Url) -> dict[str, Any]:
-    """Return every object of a Zarr group with its size, and the checksums of the metadata objects."""
-    objects = sizes(url)
+def inventory(url: Url, marks: Mapping[str, Any], *, later: Collection[str] = ()) -> dict[str, Any]:
+    """Return every object of a Zarr group with its size, and the checksums of the metadata objects.
+
+    Parameters
+    ----------
+    url
+        The group, written and consolidated.
+    marks
+        Attributes that the root must have: those of another run mean that it writes at the same place.
+    later
+        Arrays whose chunks come later; they are left out.
+
+    Raises
+    ------
+    OccupiedError
+        Another run replaced the group.
+    LostDataError
+        An object that the metadata of the arrays asks for is not there, or a chunk is there that they do not know.
+    """
+    group = open_plain(url)
+    if any(group.attrs.get(name) != value for name, value in marks.items()):
+        raise OccupiedError(f"{url}: another run is writing here and replaced the data of this one. {_ALONE}")
+    objects = {key: size for key, size in sizes(url).items() if key.partition("/c/")[0] not in later}
+    require_complete(url, objects, expected_keys(group, later=later))
     return {"objects": objects, "checksums": metadata_checksums(url, objects)}
+
+
+def open_plain(url: Url, *, read_only: bool = True) -> zarr.Group:
+    """Return a group of ours that is being written; whatever reads data uses `open_checked`."""
+    with lost_data(str(url)):
+        mode: Literal["r", "r+"] = "r" if read_only else "r+"
+        store = zarr_store(url, read_only=read_only)
+        return zarr.open_group(store, mode=mode, zarr_format=3, use_consolidated=True)
+
+
+def expected_keys(group: zarr.Group, *, later: Collection[str] = ()) -> set[str]:
+    """Return the keys that a group must have, computed from its consolidated metadata, without chunks of `later`."""
+    members = dict(group.members(max_depth=None))
+    keys = {"zarr.json", *(f"{name}/zarr.json" for name in members)}
+    for name, member in members.items():
+        if isinstance(member, zarr.Array) and name not in later:
+            keys |= layout.chunk_keys(name, member)
+    return keys
+
+
+def require_complete(url: Url, listed: Iterable[str], expected: Collection[str]) -> None:
+    """Raise `LostDataError` unless the objects to be sealed are exactly those that the metadata asks for."""
+    missing = sorted(set(expected) - set(listed))
+    unknown = sorted(key for key in set(listed) - set(expected) if is_chunk(key) or key.endswith("zarr.json"))
+    if missing or unknown:
+        what = [
+            f"{len(keys)} object(s) {word}: {', '.join(keys[:5])}"
+            for word, keys in (("missing", missing), ("too many", unknown))
+            if keys
+        ]
+        raise LostDataError(f"{url}: {'; '.join(what)}. Nothing was sealed; run again.")
+
+
+def seal(entry_url: Url, url: Url, entry: Mapping[str, Any], *, later: Collection[str] = ()) -> dict[str, Any]:
+    """Write the ledger entry that makes a Zarr group exist, never in place of another; return the one that is there.
+
+    Parameters
+    ----------
+    entry_url, url
+        The ledger entry; the group.
+    entry
+        What the entry says besides its objects; ``config_hash`` and ``fingerprint`` as in the group's attributes.
+    later
+        As for `inventory`.
+
+    Raises
+    ------
+    OccupiedError
+        Another run wrote its entry first, and not of the same data; one of the same data counts as ours.
+    LostDataError
+        The group is not complete.
+    """
+    marks = {name: entry[name] for name in _MARKS}
+    ours = {"format": layout.FORMAT, **entry, **inventory(url, marks, later=later)}
+    try:
+        return write_sealed(entry_url, ours, create_only=True)
+    except OccupiedError as error:
+        found = read_sealed(entry_url)
+        if any(found.get(name) != ours[name] for name in (*_MARKS, "objects", "checksums")):
+            raise OccupiedError(
+                f"{entry_url}: another run is writing here (configuration {found.get('config_hash')!r}, this one "
+                f"{entry['config_hash']!r}). {_ALONE}"
+            ) from error
+        return found
 
 
 def open_checked(url: Url, objects: Mapping[str, int], checksums: Mapping[str, int]) -> zarr.Group:
@@ -110,12 +201,6 @@ def open_checked(url: Url, objects: Mapping[str, int], checksums: Mapping[str, i
     if group.attrs.get("format") != layout.FORMAT:
         raise NotAStoreError(f"{url}: not written by biomech-xr (no {layout.FORMAT!r} marker). Check the URL.")
     return group
-
-
-def require_store(folder: Url, what: str) -> None:
-    """Raise `NotAStoreError` unless the folder is there."""
-    if not exists(folder):
-        raise NotAStoreError(f"{folder}: no {what} here. Check the URL, or write them first.")
 
 
 @contextmanager

@@ -26,6 +26,8 @@ from biomech_xr.store.checked import CheckedStore
 
 Url = str | os.PathLike[str]
 
+_REDO = "Remove this file and run the stage that wrote it again (parse or process)."
+
 _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -76,7 +78,7 @@ def read_json(url: Url) -> Any:
     try:
         return json.loads(read_bytes(url))
     except ValueError as error:
-        raise LostDataError(f"{os.fspath(url)}: not valid JSON ({error}). The object is damaged.") from error
+        raise LostDataError(f"{os.fspath(url)}: damaged, not valid JSON ({error}). {_REDO}") from error
 
 
 def write_json(url: Url, value: Any, *, create_only: bool = False) -> None:
@@ -140,11 +142,22 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def write_sealed(url: Url, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a ledger or a manifest with a digest of itself, and return what was written."""
+def write_sealed(url: Url, value: Mapping[str, Any], *, create_only: bool = False) -> dict[str, Any]:
+    """Write a ledger or a manifest with a digest of itself, and return what was written.
+
+    Parameters
+    ----------
+    url, value, create_only
+        As for `write_json`.
+
+    Raises
+    ------
+    OccupiedError
+        `create_only`, and another object is there.
+    """
     body = plain({key: item for key, item in value.items() if key != "digest"})
     sealed = {**body, "digest": digest(body)}
-    write_json(url, sealed)
+    write_json(url, sealed, create_only=create_only)
     return sealed
 
 
@@ -159,9 +172,17 @@ def read_sealed(url: Url) -> dict[str, Any]:
         The object is damaged.
     """
     value = read_json(url)
-    if not isinstance(value, dict) or digest({k: v for k, v in value.items() if k != "digest"}) != value.get("digest"):
-        raise LostDataError(f"{os.fspath(url)}: the object's digest does not match its content. It is damaged.")
-    return value
+    if not is_sealed(value):
+        raise LostDataError(f"{os.fspath(url)}: damaged, its digest does not match its content. {_REDO}")
+    sealed: dict[str, Any] = value
+    return sealed
+
+
+def is_sealed(value: Any) -> bool:
+    """Return whether a value is a mapping with the right digest of itself, as `write_sealed` writes it."""
+    if not isinstance(value, dict):
+        return False
+    return digest({key: item for key, item in value.items() if key != "digest"}) == value.get("digest")
 
 
 def exists(url: Url) -> bool:

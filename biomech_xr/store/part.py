@@ -21,15 +21,16 @@ from biomech_xr.store.objects import (
     digest,
     exists,
     join,
+    metadata_checksums,
     names,
     plain,
     read_sealed,
     sizes,
     sizes_of,
     write_sealed,
-    zarr_store,
 )
-from biomech_xr.store.table import as_categorical, write_table
+from biomech_xr.store.table import fingerprint as table_fingerprint
+from biomech_xr.store.table import write_table
 from biomech_xr.store.template import CLIPPED, Template, checked_labels, checked_template, encoded_block
 
 
@@ -45,6 +46,8 @@ def create_part(
     config_hash: str,
 ) -> dict[str, Any]:
     """Write the metadata and the tables of a part and return its ledger entry; calling it again resumes.
+
+    ``fingerprint`` of the entry stands for all that the part was made of; `write_shard` asks for it.
 
     Parameters
     ----------
@@ -69,7 +72,9 @@ def create_part(
     SchemaError
         Labels are missing or unknown, the index is not unique, or a variable's dims do not fit.
     OccupiedError
-        The output holds another configuration, other strides, or files that are not ours.
+        The output holds another configuration, other strides, or files that are not ours; or another run is writing.
+    LostDataError
+        Objects vanished while they were written.
     """
     table = checked_labels(labels, template)
     variables = checked_template(template)
@@ -77,8 +82,8 @@ def create_part(
     entry_url = layout.part_ledger_url(folder, layout.PART)
     fingerprint = digest(
         {
-            "labels": _fingerprint(table),
-            "rejected": _fingerprint(rejected),
+            "labels": table_fingerprint(table),
+            "rejected": table_fingerprint(rejected),
             "variables": variables,
             "attrs": plain(attrs),
         }
@@ -86,15 +91,13 @@ def create_part(
     ledger.refuse_foreign(folder, _ours)
     if exists(entry_url):
         return _resumed(entry_url, fingerprint, config_hash, len(table))
-    ledger.clear_leftovers(join(folder, f"{layout.PART}.zarr"))
+    url = join(folder, f"{layout.PART}.zarr")
+    ledger.clear_leftovers(url)
     head = {"chain": chain, "dataset": dataset, "size": len(table), "config_hash": config_hash}
-    head |= {"software": ledger.software(), "attrs": plain(attrs), "variables": variables}
-    _write_metadata(join(folder, f"{layout.PART}.zarr"), head, table, rejected)
-    inventory = ledger.inventory(join(folder, f"{layout.PART}.zarr"))
+    head |= {"fingerprint": fingerprint, "software": ledger.software(), "attrs": plain(attrs), "variables": variables}
+    _write_metadata(url, head, table, rejected)
     counts = {"strides": len(table), "rejected": len(rejected), "patients": int(table["patient"].nunique())}
-    return write_sealed(
-        entry_url, {"format": layout.FORMAT, **head, "fingerprint": fingerprint, "counts": counts, **inventory}
-    )
+    return ledger.seal(entry_url, url, {**head, "counts": counts}, later=variables)
 
 
 def _resumed(entry_url: str, fingerprint: str, config_hash: str, size: int) -> dict[str, Any]:
@@ -110,15 +113,6 @@ def _resumed(entry_url: str, fingerprint: str, config_hash: str, size: int) -> d
 
 def _ours(name: str) -> bool:
     return name in (layout.LEDGER, layout.MANIFEST) or (name.startswith("part-") and name.endswith(".zarr"))
-
-
-def _fingerprint(table: pd.DataFrame) -> str:
-    frame = table.reset_index(drop=True)
-    for name in frame:
-        if isinstance(frame[name].dtype, pd.CategoricalDtype) or frame[name].dtype.kind not in "biuf":
-            frame[name] = as_categorical(frame[name]).astype(object)
-    hashes = pd.util.hash_pandas_object(frame, index=False)
-    return digest([list(map(str, frame.columns)), [int(value) for value in hashes]])
 
 
 def _write_metadata(url: str, head: Mapping[str, Any], table: pd.DataFrame, rejected: pd.DataFrame) -> None:
@@ -139,8 +133,25 @@ def _part_entry(folder: str) -> dict[str, Any]:
     return read_sealed(url)
 
 
+def _arrays(url: str, part: Mapping[str, Any], *, read_only: bool = True) -> dict[str, zarr.Array[Any]]:
+    """Return the arrays of all variables; nothing but the root's metadata is read."""
+    with ledger.lost_data(url), zarr.config.set({"array.write_empty_chunks": True}):
+        group = ledger.open_plain(url, read_only=read_only)
+        return {name: cast("zarr.Array[Any]", group[name]) for name in part["variables"]}
+
+
+def _shard_keys(arrays: Mapping[str, zarr.Array[Any]], shard: int) -> set[str]:
+    return {key for name, array in arrays.items() for key in layout.chunk_keys(name, array, first=shard)}
+
+
 def write_shard(
-    root: Url, chain: str, dataset: str, shard: int, block: Mapping[str, npt.NDArray[Any]]
+    root: Url,
+    chain: str,
+    dataset: str,
+    shard: int,
+    block: Mapping[str, npt.NDArray[Any]],
+    *,
+    fingerprint: str,
 ) -> dict[str, Any]:
     """Write one shard of a part, read it back, and return its ledger entry; a shard that exists is left alone.
 
@@ -152,33 +163,41 @@ def write_shard(
         Number of the shard: strides ``shard * 512`` and on.
     block
         Every variable of the template for these strides: float32 (EMG divided by `emg_scale`, unit 1), bool masks.
+    fingerprint
+        ``fingerprint`` of the entry that `create_part` returned to the run that made the block.
 
     Raises
     ------
     SchemaError
         A variable is missing, unknown, or of the wrong shape.
+    OccupiedError
+        The part that is there is of another run.
     LostDataError
-        What was read back is not what was written.
+        What was read back is not what was written, or an object of it is not there.
     """
     folder = layout.strides_url(root, chain, dataset)
     part = _part_entry(folder)
+    if part["fingerprint"] != fingerprint:
+        raise OccupiedError(
+            f"{folder}: the part is of other strides or another configuration ({part['config_hash']!r}, fingerprint "
+            f"{part['fingerprint'][:12]}) than this shard ({fingerprint[:12]}): another run is writing. Let one run at "
+            "a time write to an output, or choose another output."
+        )
     url = join(folder, f"{layout.PART}.zarr")
+    arrays = _arrays(url, part, read_only=False)
+    keys = _shard_keys(arrays, shard)
     entry_url = layout.shard_ledger_url(folder, layout.PART, shard)
-    entry = _shard_entry(entry_url)
-    if entry is not None and sizes_of(url, entry["objects"]) == entry["objects"]:
+    entry = _shard_entry(entry_url, fingerprint)
+    if entry is not None and entry["objects"].keys() == keys and sizes_of(url, keys) == entry["objects"]:
         return entry
     start, stop = layout.shard_bounds(shard, part["size"])
     encoded = encoded_block(part, block, stop - start)
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        group = zarr.open_group(zarr_store(url, read_only=False), mode="r+", zarr_format=3, use_consolidated=True)
-        arrays = {name: cast("zarr.Array[Any]", group[name]) for name in encoded}
-    keys = []
     for name, values in encoded.items():
         arrays[name][start:stop] = values
         if np.asarray(arrays[name][start:stop]).tobytes() != values.tobytes():
             raise LostDataError(f"{url}: {name}: shard {shard} reads back differently. Check the disk, run again.")
-        keys.append(f"{name}/{arrays[name].metadata.encode_chunk_key((shard, *(0,) * (values.ndim - 1)))}")
-    clipped = int(encoded[CLIPPED].sum())
+    objects = sizes_of(url, sorted(keys))
+    ledger.require_complete(url, objects, keys)
     return write_sealed(
         entry_url,
         {
@@ -188,36 +207,45 @@ def write_shard(
             "shard": shard,
             "start": start,
             "stop": stop,
-            "clipped": clipped,
-            "objects": sizes_of(url, keys),
+            "clipped": int(encoded[CLIPPED].sum()),
+            "objects": objects,
         },
     )
 
 
-def _shard_entry(url: str) -> dict[str, Any] | None:
-    """Return a shard's ledger entry; None where there is none, or a damaged one: that shard is to be redone."""
+def _shard_entry(url: str, fingerprint: str) -> dict[str, Any] | None:
+    """Return a shard's ledger entry; None where there is none, a damaged one, or one of a part that was here before."""
     try:
-        return read_sealed(url)
+        entry = read_sealed(url)
     except (NotAStoreError, LostDataError):
         return None
+    return entry if entry.get("fingerprint") == fingerprint else None
 
 
 def shards_done(root: Url, chain: str, dataset: str) -> set[int]:
     """Return the shards that have a ledger entry and whose objects are all there; damaged ones are to be redone."""
     folder = layout.strides_url(root, chain, dataset)
-    return set(_intact_shards(folder))
+    if not exists(layout.part_ledger_url(folder, layout.PART)):
+        return set()
+    part = _part_entry(folder)
+    return set(_intact_shards(folder, part))
 
 
-def _intact_shards(folder: str) -> dict[int, dict[str, Any]]:
-    prefix = f"{layout.PART}.shard-"
-    entries = [name for name in names(join(folder, layout.LEDGER)) if name.startswith(prefix)]
-    present = sizes(join(folder, f"{layout.PART}.zarr")) if entries else {}
-    found = {}
-    for name in entries:
-        entry = _shard_entry(join(folder, layout.LEDGER, name))
-        if entry is not None and all(present.get(key) == size for key, size in entry["objects"].items()):
-            found[int(entry["shard"])] = entry
-    return found
+def _intact_shards(folder: str, part: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """Return the entries of the shards of this very part whose objects are all listed and all there."""
+    url = join(folder, f"{layout.PART}.zarr")
+    listed = set(names(join(folder, layout.LEDGER)))
+    entries = {}
+    for shard in range(layout.shard_count(part["size"])):
+        entry_url = layout.shard_ledger_url(folder, layout.PART, shard)
+        if entry_url.rsplit("/", 1)[-1] in listed and (entry := _shard_entry(entry_url, part["fingerprint"])):
+            entries[shard] = entry
+    arrays, present = (_arrays(url, part), sizes(url)) if entries else ({}, {})
+    return {
+        shard: entry
+        for shard, entry in entries.items()
+        if entry["objects"] == {key: present.get(key) for key in _shard_keys(arrays, shard)}
+    }
 
 
 def finish(root: Url, chain: str, dataset: str) -> dict[str, Any]:
@@ -228,19 +256,20 @@ def finish(root: Url, chain: str, dataset: str) -> dict[str, Any]:
     NotAStoreError
         The part was not created, or shards are missing; the message names them.
     LostDataError
-        A metadata object is missing.
+        The metadata are not those that the part was created with; nothing is written.
     """
     folder = layout.strides_url(root, chain, dataset)
+    url = join(folder, f"{layout.PART}.zarr")
     part = _part_entry(folder)
-    shards = _intact_shards(folder)
+    _require_metadata(url, part)
+    shards = _intact_shards(folder, part)
     missing = sorted(set(range(layout.shard_count(part["size"]))) - set(shards))
     if missing:
         raise NotAStoreError(f"{folder}: {missing_shards(missing)}. Run the process stage again; it does the rest.")
     objects = dict(part["objects"])
-    if sizes_of(join(folder, f"{layout.PART}.zarr"), objects) != objects:
-        raise LostDataError(f"{folder}: metadata of {layout.PART} is not complete. Remove the folder and run again.")
     for shard in sorted(shards):
         objects |= shards[shard]["objects"]
+    ledger.require_complete(url, objects, ledger.expected_keys(ledger.open_plain(url)))
     counts = {**part["counts"], "clipped": sum(entry["clipped"] for entry in shards.values())}
     return write_sealed(
         join(folder, layout.MANIFEST),
@@ -252,6 +281,15 @@ def finish(root: Url, chain: str, dataset: str) -> dict[str, Any]:
             "parts": [{"name": layout.PART, "size": part["size"], "objects": objects, "checksums": part["checksums"]}],
         },
     )
+
+
+def _require_metadata(url: str, part: Mapping[str, Any]) -> None:
+    objects = part["objects"]
+    if sizes_of(url, objects) != objects or metadata_checksums(url, objects) != part["checksums"]:
+        raise LostDataError(
+            f"{url}: metadata and tables are not those that the part was created with: objects were lost, or another "
+            "run replaced them. Remove the dataset's folder and process again, one run at a time."
+        )
 
 
 def missing_shards(missing: Sequence[int]) -> str:

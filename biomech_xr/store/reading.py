@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, cast
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import zarr
 
-from biomech_xr.errors import LostDataError, NotAStoreError
+from biomech_xr.errors import LostDataError, NotAStoreError, StoreError
 from biomech_xr.schema import LABELS
 from biomech_xr.store import layout, ledger
 from biomech_xr.store.objects import Url, exists, join, names, read_sealed
@@ -58,6 +58,30 @@ def _unfinished(folder: Url) -> str:
     missing = sorted(set(range(layout.shard_count(read_sealed(entry_url)["size"]))) - done)
     state = missing_shards(missing) if missing else "all shards are there, the manifest is not"
     return f"{folder}: never finished: {state}. Run the process stage again; it does the rest."
+
+
+def require_one_chain(manifests: Iterable[Mapping[str, Any]]) -> None:
+    """Raise `StoreError` when sources were processed under different configurations of one chain name.
+
+    Parameters
+    ----------
+    manifests
+        What `read_manifest` returned for each source.
+
+    Raises
+    ------
+    StoreError
+        The configuration hashes differ: the signals of the sources cannot be compared.
+    """
+    listed = list(manifests)
+    if len({manifest["config_hash"] for manifest in listed}) > 1:
+        chain = listed[0]["chain"]
+        found = "; ".join(f"{manifest['dataset']} {manifest['config_hash']}" for manifest in listed)
+        raise StoreError(
+            f"chain {chain!r}: the sources were processed under different configurations: {found}; expected one. "
+            "Process all of them again with one configuration (remove the others' strides first), give the other "
+            "configuration another chain name, or open the sources one by one with `dataset`."
+        )
 
 
 def open_part(folder: Url, *, part: str = layout.PART) -> Part:

@@ -15,12 +15,13 @@ import xarray as xr
 import zarr
 
 from biomech_xr.datasets.spec import DatasetSpec
-from biomech_xr.errors import NotAStoreError, SchemaError
+from biomech_xr.errors import LostDataError, NotAStoreError
 from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial, rejected_table, stride_table, validate_trial
 from biomech_xr.store import layout, ledger
-from biomech_xr.store.objects import Url, exists, join, names, plain, read_sealed, write_sealed
-from biomech_xr.store.table import read_table, write_table
+from biomech_xr.store.objects import Url, digest, exists, join, names, plain, read_sealed
+from biomech_xr.store.table import fingerprint, read_table, write_table
 from biomech_xr.store.trials import (
+    common_patient,
     common_units,
     concatenated,
     groups_of,
@@ -55,10 +56,12 @@ def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, conf
     SchemaError
         No trial, trials of several patients, a trial name twice, or an invalid trial.
     OccupiedError
-        The place holds recordings of another configuration, or files that are not ours.
+        The place holds recordings of another configuration, or files that are not ours; or another run is writing.
+    LostDataError
+        The ledger entry is damaged, or objects vanished while they were written.
     """
     listed = list(trials)
-    patient = _common_patient(spec, listed)
+    patient = common_patient(spec.name, listed)
     url = layout.patient_url(root, spec.name, patient.patient)
     entry_url = layout.patient_ledger_url(root, spec.name, patient.patient)
     ledger.refuse_foreign(
@@ -71,41 +74,23 @@ def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, conf
     for trial in listed:
         validate_trial(trial)
     ledger.clear_leftovers(url)
+    tables = _tables(listed)
     facts = {"spec": ledger.spec_facts(spec), "software": ledger.software(), "config_hash": config_hash}
-    tables = _write_group(url, {**facts, "patient": asdict(patient), "reader_version": spec.reader_version}, listed)
-    return write_sealed(
-        entry_url,
-        {
-            "format": layout.FORMAT,
-            "dataset": spec.name,
-            "patient": patient.patient,
-            **facts,
-            "reader_version": spec.reader_version,
-            "counts": {name: len(table) for name, table in tables.items()},
-            **ledger.inventory(url),
-        },
-    )
+    facts |= {"reader_version": spec.reader_version, "fingerprint": _fingerprint(patient, tables)}
+    _write_group(url, {**facts, "patient": asdict(patient)}, listed, tables)
+    counts = {name: len(table) for name, table in tables.items()}
+    entry = {"dataset": spec.name, "patient": patient.patient, **facts, "counts": counts}
+    return ledger.seal(entry_url, url, entry)
 
 
-def _common_patient(spec: DatasetSpec, trials: list[Trial]) -> Patient:
-    if not trials:
-        raise SchemaError.of(spec.name, ["the patient has no trial"])
-    patient = trials[0].patient
-    problems = [
-        f"trial {trial.trial!r} is of {trial.patient.patient}, expected {patient.patient}"
-        for trial in trials
-        if plain(asdict(trial.patient)) != plain(asdict(patient))
-    ]
-    counts = pd.Series([trial.trial for trial in trials]).value_counts()
-    problems += [f"trial {name!r} occurs {count} times" for name, count in counts.items() if count > 1]
-    if patient.dataset != spec.name:
-        problems.append(f"dataset {patient.dataset!r}, expected {spec.name!r}")
-    if problems:
-        raise SchemaError.of(patient.patient, problems)
-    return patient
+def _fingerprint(patient: Patient, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return a hash of the person and the tables, which hold the SHA-256 of every source file."""
+    return digest([plain(asdict(patient)), {name: fingerprint(table) for name, table in tables.items()}])
 
 
-def _write_group(url: str, attributes: Mapping[str, Any], trials: list[Trial]) -> dict[str, pd.DataFrame]:
+def _write_group(
+    url: str, attributes: Mapping[str, Any], trials: list[Trial], tables: Mapping[str, pd.DataFrame]
+) -> None:
     root = ledger.create_root(url, {**attributes, "groups": groups_of(trials)})
     for group in groups_of(trials):
         labels = union_labels(group, trials)
@@ -121,15 +106,17 @@ def _write_group(url: str, attributes: Mapping[str, Any], trials: list[Trial]) -
             attributes={"units": common_units(group, trials), "labels": labels},
         )
         array[...] = values
-    tables = {
+    for name, table in tables.items():
+        write_table(root, name, table)
+    ledger.consolidate(url)
+
+
+def _tables(trials: list[Trial]) -> dict[str, pd.DataFrame]:
+    return {
         "trials": trial_table(trials),
         "strides": _joined([trial.strides for trial in trials], stride_table([])),
         "rejected": _joined([trial.rejected for trial in trials], rejected_table([])),
     }
-    for name, table in tables.items():
-        write_table(root, name, table)
-    ledger.consolidate(url)
-    return tables
 
 
 def _joined(tables: list[pd.DataFrame], empty: pd.DataFrame) -> pd.DataFrame:
@@ -139,7 +126,10 @@ def _joined(tables: list[pd.DataFrame], empty: pd.DataFrame) -> pd.DataFrame:
 
 
 def list_patients(root: Url, dataset: str | None = None) -> list[tuple[str, str]]:
-    """Return (dataset, patient) of every patient that is committed, in order; a store not there has none."""
+    """Return (dataset, patient) of every patient that has a ledger entry, in order; a store not there has none.
+
+    Names alone are read: `patient_entry` says whether an entry is intact.
+    """
     folder = join(root, "recordings")
     datasets = names(folder) if dataset is None else [dataset]
     return [
@@ -148,6 +138,18 @@ def list_patients(root: Url, dataset: str | None = None) -> list[tuple[str, str]
         for entry in names(join(layout.recordings_url(root, name), layout.LEDGER))
         if entry.endswith(".json")
     ]
+
+
+def patient_entry(root: Url, dataset: str, patient: str) -> dict[str, Any] | None:
+    """Return the ledger entry of a patient (``config_hash``, ``counts``, ``spec``, ...), None if absent or damaged.
+
+    No object that the entry lists is looked at.
+    """
+    try:
+        entry = read_sealed(layout.patient_ledger_url(root, dataset, patient))
+    except (NotAStoreError, LostDataError):
+        return None
+    return entry if entry.get("format") == layout.FORMAT else None
 
 
 def open_patient(root: Url, dataset: str, patient: str) -> PatientRecordings:

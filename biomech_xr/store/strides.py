@@ -22,7 +22,7 @@ from biomech_xr.store.attributes import dataset_attrs, variable_attrs
 from biomech_xr.store.encoding import decode_emg
 from biomech_xr.store.lazy import lazy_array, take
 from biomech_xr.store.objects import Url, exists, join, names
-from biomech_xr.store.reading import Part, open_part, part_here, read_manifest
+from biomech_xr.store.reading import Part, open_part, part_here, read_manifest, require_one_chain
 
 __all__ = ["find_datasets", "open_part", "open_strides"]
 
@@ -69,6 +69,8 @@ def open_strides(url: Url, *, chain: str = "envelope", dataset: str | Sequence[s
         No finished store of ours; the message says what is missing.
     LostDataError
         On opening or on computing: an object that the manifest lists is missing or damaged.
+    StoreError
+        The sources were processed under different configurations of the chain.
     """
     parts = _find_parts(url, chain, dataset)
     labels = _joined_labels(parts)
@@ -102,6 +104,7 @@ def _find_parts(url: Url, chain: str, dataset: str | Sequence[str] | None) -> li
         if not exists(place):
             raise NotAStoreError(f"{place}: no such source; finished: {', '.join(finished) or 'none'}.")
         found += [open_part(place, part=entry["name"]) for entry in read_manifest(place)["parts"]]
+    require_one_chain(part.manifest for part in found)
     return found
 
 

@@ -46,7 +46,7 @@ def _recordings(root: Url) -> list[Row]:
         entry = read_sealed(layout.patient_ledger_url(root, dataset, patient))
         empty = {"dataset": dataset, "patients": 0, "trials": 0, "strides": 0, "rejected": 0}
         row = rows.setdefault(dataset, {**empty, "reader": entry["spec"]["evidence"], "data": ""})
-        kind = "synthetic" if entry["spec"]["synthetic"] else "recorded"
+        kind = "synthetic" if entry["spec"].get("synthetic", False) else "recorded"
         row["data"] = kind if row["data"] in ("", kind) else "mixed"
         row["patients"] += 1
         for name in ("trials", "strides", "rejected"):

@@ -14,6 +14,7 @@ import zarr
 
 from biomech_xr.errors import NotAStoreError, SchemaError
 from biomech_xr.store.layout import TABLE_ROWS, create_array
+from biomech_xr.store.objects import digest
 
 _DTYPES: Final = {"codes": "int32", "float64": "float64", "int64": "int64", "bool": "bool"}
 
@@ -36,6 +37,16 @@ def as_categorical(column: pd.Series[Any]) -> pd.Categorical:
     if wrong:
         raise SchemaError.of(f"column {column.name!r}", [f"{value!r} is not text" for value in wrong[:5]])
     return pd.Categorical(column, categories=pd.Index(sorted(set(present)), dtype=object))
+
+
+def fingerprint(table: pd.DataFrame) -> str:
+    """Return a hash of the columns and values of a table; how text is coded and the index do not matter."""
+    frame = table.reset_index(drop=True)
+    for name in frame:
+        if isinstance(frame[name].dtype, pd.CategoricalDtype) or frame[name].dtype.kind not in "biuf":
+            frame[name] = as_categorical(frame[name]).astype(object)
+    hashes = pd.util.hash_pandas_object(frame, index=False)
+    return digest([list(map(str, frame.columns)), [int(value) for value in hashes]])
 
 
 def write_table(group: zarr.Group, name: str, frame: pd.DataFrame) -> None:

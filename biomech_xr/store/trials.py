@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from biomech_xr.errors import SchemaError
-from biomech_xr.schema import GROUP_DIMS, Signal, Trial
+from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial
 from biomech_xr.store.objects import plain
 
 SIGNAL_COLUMNS: Final = {
@@ -29,6 +30,25 @@ SIGNAL_COLUMNS: Final = {
     "attrs": "{}",
 }
 """Columns of the `trials` table for each signal group (prefixed ``<group>_``) and what they hold without a signal."""
+
+
+def common_patient(dataset: str, trials: Sequence[Trial]) -> Patient:
+    """Return the person whose trials these are, or raise `SchemaError` that lists every problem."""
+    if not trials:
+        raise SchemaError.of(dataset, ["the patient has no trial"])
+    patient = trials[0].patient
+    problems = [
+        f"trial {trial.trial!r} is of {trial.patient.patient}, expected {patient.patient}"
+        for trial in trials
+        if plain(asdict(trial.patient)) != plain(asdict(patient))
+    ]
+    counts = pd.Series([trial.trial for trial in trials]).value_counts()
+    problems += [f"trial {name!r} occurs {count} times" for name, count in counts.items() if count > 1]
+    if patient.dataset != dataset:
+        problems.append(f"dataset {patient.dataset!r}, expected {dataset!r}")
+    if problems:
+        raise SchemaError.of(patient.patient, problems)
+    return patient
 
 
 def groups_of(trials: Sequence[Trial]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from biomech_xr.errors import OccupiedError, SplitError
+from biomech_xr.errors import LostDataError, OccupiedError, SplitError
 from biomech_xr.store import objects
 from biomech_xr.window.assignment import QUARANTINE, SHARES, SPLITS, assign
 
@@ -35,6 +35,9 @@ __all__ = [
 DEFAULT_SALT: Final = "biomech-xr"
 _FORMAT: Final = "biomech-xr person split"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_RESTORE: Final = (
+    "Restore the file from a copy; without one, choose another split name: people may move between splits."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,21 +87,30 @@ class SplitManifest:
         Raises
         ------
         SplitError
-            The value is not a split manifest.
+            The value is not a split manifest, or it is damaged: the digest does not match, or a value is impossible.
         """
         if not isinstance(value, dict) or value.get("format") != _FORMAT:
             raise SplitError(f"{origin}: found no {_FORMAT!r}, expected a split manifest. Choose another split name.")
+        if not objects.is_sealed(value):
+            raise SplitError(f"{origin}: the split manifest is damaged (its digest does not match). {_RESTORE}")
         try:
             people = value["people"]
-            return cls(
+            manifest = cls(
                 name=str(value["name"]),
                 version=int(value["version"]),
                 salt=str(value["salt"]),
                 assignment={group: str(person["split"]) for group, person in people.items()},
-                members={group: tuple(person["patients"]) for group, person in people.items()},
+                members={group: tuple(map(str, person["patients"])) for group, person in people.items()},
             )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise SplitError(f"{origin}: the split manifest is damaged ({error!r}). Restore the file.") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SplitError(f"{origin}: the split manifest is damaged ({error!r}). {_RESTORE}") from error
+        for group, place in manifest.assignment.items():
+            if place not in (*SPLITS, QUARANTINE):
+                expected = ", ".join((*SPLITS, QUARANTINE))
+                raise SplitError(
+                    f"{origin}: {group}: found the split {place!r}, expected one of {expected}. {_RESTORE}"
+                )
+        return manifest
 
 
 def check_name(split: str) -> None:
@@ -143,7 +155,7 @@ def load_or_create(
         if stored is not None and wanted.assignment == stored.assignment and wanted.members == stored.members:
             return stored
         try:
-            objects.write_json(_url(root, name, wanted.version), wanted.to_json(), create_only=True)
+            objects.write_sealed(_url(root, name, wanted.version), wanted.to_json(), create_only=True)
         except OccupiedError:  # another process wrote this version first: read what it wrote
             continue
         return wanted
@@ -151,14 +163,35 @@ def load_or_create(
 
 
 def load(root: str, name: str = "default") -> SplitManifest | None:
-    """Return the newest version of a stored split, or None when it was never created."""
+    """Return the newest version of a stored split, or None when it was never created.
+
+    Raises
+    ------
+    SplitError
+        The stored file is not a split manifest, or it is damaged.
+    """
+    pattern = re.compile(rf"{re.escape(name)}\.v(\d+)\.json")
+    numbered = [
+        int(match[1]) for file in objects.names(objects.join(root, "splits")) if (match := pattern.fullmatch(file))
+    ]
     version = 0
     while objects.exists(_url(root, name, version + 1)):
         version += 1
+    if max(numbered, default=0) > version:
+        url = _url(root, name, version + 1)
+        raise SplitError(f"{url}: not there, but version {max(numbered)} of the split is. {_RESTORE}")
     if version == 0:
         return None
     url = _url(root, name, version)
-    return SplitManifest.from_json(objects.read_json(url), origin=url)
+    try:
+        value = objects.read_json(url)
+    except LostDataError as error:
+        raise SplitError(f"{url}: the split manifest is damaged (not valid JSON). {_RESTORE}") from error
+    manifest = SplitManifest.from_json(value, origin=url)
+    if (manifest.name, manifest.version) != (name, version):
+        found = f"version {manifest.version} of {manifest.name!r}"
+        raise SplitError(f"{url}: found {found}, expected version {version} of {name!r}. {_RESTORE}")
+    return manifest
 
 
 def members_of(labels: Iterable[pd.DataFrame]) -> dict[str, set[str]]:

@@ -18,6 +18,9 @@ from .conftest import Source, mean_curve
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestWarning")
 ALL = names()
+CLOCKS = {"hu": 1e-6, "camargo": 1e-6, "lab": 1e-6, "falisse": 1e-5}
+"""How well (s) times can agree with what was written: C3D events are single precision (half a step is 2e-7 s at 4 to 8
+s); Falisse has no clock, its durations are fitted to angles and velocities by splines (5e-6 s)."""
 WITH_KINETICS = [name for name in ALL if name != "hu"]
 
 
@@ -36,9 +39,9 @@ def test_strides_are_those_that_were_made(sources: dict[str, Source], name: str)
         assert len(read) == len(made), keys
         if read["trial_time"].notna().all():
             read, made = read.sort_values("trial_time"), made.sort_values("trial_time")
-            np.testing.assert_allclose(read["trial_time"], made["trial_time"], atol=0.011)
+            np.testing.assert_allclose(read["trial_time"], made["trial_time"], rtol=0, atol=CLOCKS[name])
             assert list(read["activity"]) == list(made["activity"])
-        np.testing.assert_allclose(read["duration"], made["duration"], atol=0.022)
+        np.testing.assert_allclose(read["duration"], made["duration"], rtol=0, atol=CLOCKS[name])
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -72,15 +75,24 @@ def test_knee_flexes_in_swing_and_hip_extends_in_late_stance(sources: dict[str, 
 def test_moments_are_internal_per_mass_and_in_the_right_joint(sources: dict[str, Source], name: str) -> None:
     trials = sources[name].all_trials()
     ankle = mean_curve(trials, "kinetics", "ankle", "flexion")
-    assert -1.9 < ankle.min() < -1.1
-    assert 42 <= ankle.argmin() <= 56
+    assert -1.8 < ankle.min() < -1.2
+    assert 45 <= ankle.argmin() <= 53
     knee = mean_curve(trials, "kinetics", "knee", "flexion")
-    assert -0.9 < knee[8:25].min() < -0.25
+    assert -0.8 < knee[10:21].min() < -0.3
     hip = mean_curve(trials, "kinetics", "hip", "flexion")
-    assert hip[2:20].min() < -0.2
-    assert 0.35 < hip[40:66].max() < 1.1
+    assert hip[2:20].max() < 0
+    assert 0.4 < hip[45:66].max() < 1.0
     adduction = mean_curve(trials, "kinetics", "hip", "adduction")
-    assert -1.3 < adduction[5:55].min() < -0.5
+    assert -1.2 < adduction[5:55].min() < -0.6
+
+
+def test_knee_is_abducted_by_the_ground_in_stance(sources: dict[str, Source]) -> None:
+    """Only Plug-in Gait gives a frontal moment of the knee; the OpenSim models have a knee of one axis."""
+    stance = mean_curve(sources["lab"].all_trials(), "kinetics", "knee", "adduction")[5:56]
+    assert -0.6 < stance.min() < -0.2
+    assert -0.6 < stance.mean() < -0.2
+    for name in ("camargo", "falisse"):
+        assert mean_curve(sources[name].all_trials(), "kinetics", "knee", "adduction").size == 0
 
 
 @pytest.mark.parametrize("name", WITH_KINETICS)

@@ -12,6 +12,7 @@ from scipy.interpolate import CubicSpline
 from scipy.io import loadmat, savemat
 
 from biomech_xr.datasets import falisse, get_dataset
+from biomech_xr.datasets._falisse_grid import derive_spans, includes_endpoint
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.schema import Trial, validate_trial
 
@@ -105,7 +106,8 @@ def test_the_mean_curves_are_those_of_level_walking(trial: Trial) -> None:
 @pytest.mark.realdata
 def test_durations_agree_between_joints_and_with_stride_length_and_speed(trial: Trial, raw: Any) -> None:
     duration = trial.strides["duration"].to_numpy()
-    assert ((duration > 1.0) & (duration < 1.1)).all()
+    assert (duration.min(), duration.max()) == pytest.approx((1.010, 1.087), abs=1e-6)
+    assert any("1.010 to 1.087 s" in text for text in falisse.SPEC.assumptions)
     np.testing.assert_allclose(1000 * duration, np.round(1000 * duration), atol=1e-3)
     speed = raw["StrideLength"]["subject1"]["all"] / duration
     assert speed.mean() == pytest.approx(1.33, rel=0.02)
@@ -153,8 +155,13 @@ def test_force_carries_the_body_and_ends_at_foot_off(trial: Trial) -> None:
     assert share.between(0.58, 0.70).all()
 
 
-def write_synthetic(root: Path, *, intervals: int, disagree: float = 0.0, drop: str = "") -> list[float]:
-    """Write three sinusoidal strides of whole milliseconds on a grid of ``intervals`` per stride; return durations."""
+def write_synthetic(
+    root: Path, *, intervals: int, disagree: float = 0.0, drop: str = "", **spoil: tuple[str, float, list[int]]
+) -> list[float]:
+    """Write three sinusoidal strides of whole milliseconds on a grid of ``intervals`` per stride; return durations.
+
+    ``spoil`` gives the array (``emg`` or ``angles``) and what to set in it: a column, to a value, in some strides.
+    """
     durations = [0.987, 1.113, 1.251]
     names = ["pelvis_tilt", *PLANES, "subtalar_angle"]
     time = np.arange(POINTS)[:, None] * np.array(durations) / intervals
@@ -180,6 +187,10 @@ def write_synthetic(root: Path, *, intervals: int, disagree: float = 0.0, drop: 
             }
         },
     }
+    arrays = {"emg": content["EMG"]["subject1"], "angles": content["Q"]["subject1"]["Qs"]}
+    for name, (column_name, value, strides) in spoil.items():
+        arrays[name]["all"] = arrays[name]["all"].copy()
+        arrays[name]["all"][:, list(arrays[name]["colheaders"]).index(column_name), strides] = value
     savemat(root / "ExperimentalData.mat", {"ExperimentalData": content})
     return durations
 
@@ -194,7 +205,7 @@ def test_the_grid_is_decided_by_the_data(tmp_path: Path, intervals: int, endpoin
 
 
 def test_a_grid_that_cannot_be_decided_is_an_assumption() -> None:
-    assert falisse.includes_endpoint(np.array([1.00037, 1.00051]))[1].startswith("assumed")
+    assert includes_endpoint(np.array([1.00037, 1.00051]))[1].startswith("assumed")
 
 
 def test_a_stride_whose_joints_disagree_is_rejected_with_the_reason(tmp_path: Path) -> None:
@@ -203,6 +214,39 @@ def test_a_stride_whose_joints_disagree_is_rejected_with_the_reason(tmp_path: Pa
     validate_trial(trial)
     assert trial.strides["stride_number"].tolist() == trial.strides["segment"].tolist() == [0, 1]
     assert trial.rejected[["stride_number", "reason"]].values.tolist() == [[2, "unknown_duration"]]
+
+
+def test_a_muscle_that_is_zero_throughout_a_stride_is_not_measured(tmp_path: Path) -> None:
+    write_synthetic(tmp_path, intervals=99, emg=("Soleus", 0.0, [0, 2]))
+    (trial,) = falisse.recordings(tmp_path, "subject1")
+    validate_trial(trial)
+    emg = trial.signals["emg"].values.sel(side="right")
+    assert np.isnan(emg.sel(channel="soleus").values.reshape(3, POINTS)).all(axis=1).tolist() == [True, False, True]
+    assert np.isfinite(emg.drop_sel(channel="soleus")).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        ({"emg": ("Soleus", np.nan, [0, 1, 2])}, r"Soleus; found only NaN in every trial; expected samples of soleus"),
+        ({"angles": ("knee_angle", np.nan, [0, 1, 2])}, r"knee_angle; found only NaN .*samples of knee flexion"),
+    ],
+)
+def test_a_column_that_is_never_measured_is_refused(tmp_path: Path, spoil: Any, expected: str) -> None:
+    write_synthetic(tmp_path, intervals=99, **spoil)
+    with pytest.raises(DataFormatError, match=f"falisse: .*{expected}"):
+        list(falisse.recordings(tmp_path, "subject1"))
+
+
+def test_an_angle_that_is_missing_in_a_stride_has_no_part_in_its_duration(tmp_path: Path) -> None:
+    durations = write_synthetic(tmp_path, intervals=99, angles=("ankle_angle", np.nan, [1]))
+    (trial,) = falisse.recordings(tmp_path, "subject1")
+    np.testing.assert_allclose(trial.strides["duration"], durations, rtol=1e-5)
+    assert np.isnan(curves(trial, "kinematics", "ankle", "flexion")).all(axis=1).tolist() == [False, True, False]
+    angle = np.full((POINTS, 3), np.nan)
+    spans, spread = derive_spans({"knee_angle": angle}, {"knee_angle": angle})
+    assert np.isnan(spans).all()
+    assert np.isnan(spread).all()
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ def test_every_stable_target_implies_the_set_up(root: Path, tmp_path: Path, targ
 def test_the_targets_run_what_they_promise(root: Path, tmp_path: Path) -> None:
     plans = {target: _make(root, "-n", target, f"VENV={tmp_path}/env").stdout for target in STABLE}
     assert "-m pipelines.demo" in plans["demo"]
-    assert 'pytest -m "not slow and not gpu"' in plans["test"]
+    assert "pytest -n 2 " in plans["test"]
+    assert '-m "not slow and not gpu"' in plans["test"]
     for tool in ("ruff check", "ruff format --check", "mypy --strict", "lint-imports"):
         assert tool in plans["check"]
 

@@ -112,6 +112,7 @@ def write_store(
     seed: int = 0,
     person_groups: dict[str, str] | None = None,
     kinematics_delay: float = 0.0,
+    facts: dict[str, Any] | None = None,
 ) -> None:
     """Write one finished part."""
     rng = np.random.default_rng(seed)
@@ -129,8 +130,10 @@ def write_store(
     template = {name: (dims[name], values.shape[1:]) for name, values in block.items()}
     rejected = pd.DataFrame({"patient": pd.Series([], dtype=object)})
     attrs = {"spec": {}, "lookahead": 0.1, "grid": grid, "kinematics_delay": kinematics_delay}
-    create_part(str(root), chain, dataset, labels, rejected, template, attrs, config_hash="test")
+    attrs |= {"kinematics_lookahead_known": True, "calibration": "none: as made"} | (facts or {})
+    entry = create_part(str(root), chain, dataset, labels, rejected, template, attrs, config_hash="test")
     for shard in range(shard_count(len(labels))):
         rows = slice(shard * STRIDES_PER_SHARD, (shard + 1) * STRIDES_PER_SHARD)
-        write_shard(str(root), chain, dataset, shard, {name: values[rows] for name, values in block.items()})
+        piece = {name: values[rows] for name, values in block.items()}
+        write_shard(str(root), chain, dataset, shard, piece, fingerprint=entry["fingerprint"])
     finish(str(root), chain, dataset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import multiprocessing
 import shutil
 import threading
 from pathlib import Path
@@ -17,6 +18,7 @@ from biomech_xr.errors import ConfigError, LostDataError, NotAStoreError, SplitE
 from biomech_xr.load import LoaderProcessError, StrideWindows
 from biomech_xr.load.buffers import Buffers
 from biomech_xr.window.split import load
+from tests.load.stores import write_store
 
 
 def open_windows(root: Path, **options) -> StrideWindows:
@@ -38,19 +40,31 @@ def test_a_step_is_the_same_set_for_one_two_and_three_ranks(store: Path) -> None
         assert together == alone
 
 
+def in_workers(windows: StrideWindows, context: str) -> list[dict[str, torch.Tensor]]:
+    """Return the batches that two workers make; a fork server imports the loader once for all of them."""
+    if context == "forkserver":
+        multiprocessing.set_forkserver_preload(["biomech_xr.load"])
+    return list(DataLoader(windows, batch_size=None, num_workers=2, multiprocessing_context=context, timeout=150))
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("context", ["spawn", pytest.param("forkserver", marks=pytest.mark.slow)])
-def test_workers_make_the_same_steps(store: Path, context: str) -> None:
+@pytest.mark.parametrize(
+    ("context", "world_size"), [("forkserver", 1), ("forkserver", 2), pytest.param("spawn", 2, marks=pytest.mark.slow)]
+)
+def test_ranks_and_workers_make_every_window_exactly_once(store: Path, context: str, world_size: int) -> None:
     """The parent has read before: a worker must neither hang nor differ."""
-    rank, world_size = (1, 2) if context == "spawn" else (0, 1)
-    windows = open_windows(store, rank=rank, world_size=world_size)
-    expected = list(windows)
-    workers = DataLoader(windows, batch_size=None, num_workers=2, multiprocessing_context=context, timeout=240)
-    got = list(workers)
-    assert len(got) == len(expected)
-    for one, other in zip(got, expected, strict=True):
-        for name in other:
-            torch.testing.assert_close(one[name], other[name], rtol=0, atol=0)
+    together: list[tuple[int, int]] = []
+    for rank in range(world_size):
+        windows = open_windows(store, rank=rank, world_size=world_size)
+        expected, got = list(windows), in_workers(windows, context)
+        assert len(got) == len(expected)
+        for one, other in zip(got, expected, strict=True):
+            for name in other:
+                torch.testing.assert_close(one[name], other[name], rtol=0, atol=0)
+        together += itertools.chain(*map(keys, got))
+    everything = open_windows(store, rank=0, world_size=1)
+    assert len(set(together)) == len(together) == everything.windows
+    assert set(together) == set(itertools.chain(*map(keys, everything)))
 
 
 def test_a_resumed_epoch_is_identical_also_on_another_world_size(store: Path) -> None:
@@ -150,10 +164,26 @@ def test_lookahead_says_what_inputs_know(store: Path, rate_store: Path) -> None:
     assert "knows the next contact" in open_windows(store).describe()
     assert open_windows(rate_store).lookahead == pytest.approx(0.1)  # as stored: upstream is in it
     assert open_windows(rate_store, phase="oracle").lookahead > 0.4
+    assert open_windows(rate_store).lookahead_known
+    assert "lookahead: 0.100 s" in open_windows(rate_store).describe()
+    assert "calibration: none: as made" in open_windows(rate_store).describe()
+
+
+@pytest.mark.parametrize("facts", [{"kinematics_lookahead_known": False}, {"kinematics_lookahead_known": None}])
+def test_an_unknown_lookahead_is_a_lower_bound(tmp_path: Path, facts: dict[str, object]) -> None:
+    write_store(tmp_path, "camargo", {"a": 8}, grid={"rate": 90.0})
+    write_store(tmp_path, "hu", {"a": 8}, grid={"rate": 90.0}, facts={**facts, "lookahead": 0.0, "calibration": "mvc"})
+    both = open_windows(tmp_path)
+    assert not both.lookahead_known
+    assert "lookahead: at least 0.100 s" in both.describe()
+    assert "unknown" in both.describe()
+    assert both.calibration == "mvc; none: as made"
+    assert open_windows(tmp_path, datasets=["camargo"]).lookahead_known
+    assert "at least 0.000 s" in open_windows(tmp_path, datasets=["hu"]).describe()
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [0, 1])
 def test_a_lost_object_reaches_the_user(store: Path, tmp_path: Path, workers: int) -> None:
     root = tmp_path / "broken"
     shutil.copytree(store, root)
@@ -161,8 +191,10 @@ def test_a_lost_object_reaches_the_user(store: Path, tmp_path: Path, workers: in
     chunk = next(path for path in (root / "strides/envelope/hu/part-00000.zarr/emg/c").rglob("*") if path.is_file())
     chunk.unlink()
     before = threading.active_count()
+    if workers:
+        multiprocessing.set_forkserver_preload(["biomech_xr.load"])
     loader = DataLoader(
-        windows, batch_size=None, num_workers=workers, multiprocessing_context="spawn" if workers else None
+        windows, batch_size=None, num_workers=workers, multiprocessing_context="forkserver" if workers else None
     )
     with pytest.raises(LostDataError, match="emg"):
         list(loader)

@@ -133,6 +133,8 @@ def walking_trial(
     contacts: Mapping[str, np.ndarray] | None = None,
     emg: np.ndarray | None = None,
     angles: np.ndarray | None = None,
+    moments: np.ndarray | None = None,
+    moment_rate: float | None = None,
     **labels: Any,
 ) -> Trial:
     """Return a continuous trial of both legs: EMG, knee angles and a knee moment."""
@@ -140,6 +142,8 @@ def walking_trial(
         contacts = {"left": 0.5 + 1.1 * np.arange(10), "right": 1.05 + 1.1 * np.arange(10)}
     t = np.arange(round(seconds * joint_rate)) / joint_rate
     angles = np.stack([knee_angle(t), knee_angle(t + 0.5)], axis=1) if angles is None else angles
+    if moments is None:
+        moments = 0.5 * np.cos(t)[:, None].repeat(2, axis=1)
     sides = ("left", "right")
     signals = {
         "emg": Signal(
@@ -150,8 +154,8 @@ def walking_trial(
         "kinematics": Signal(kind="continuous", values=joint_values(angles, sides), sampling_frequency=joint_rate),
         "kinetics": Signal(
             kind="continuous",
-            values=joint_values(0.5 * np.cos(t)[:, None].repeat(2, axis=1), sides, "N m kg-1"),
-            sampling_frequency=joint_rate,
+            values=joint_values(moments, sides, "N m kg-1"),
+            sampling_frequency=moment_rate or joint_rate,
         ),
     }
     return Trial(

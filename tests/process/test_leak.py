@@ -13,18 +13,18 @@ from tests.process.patients import knee_angle, processed, raw_emg, walking_trial
 RATE_OF_JOINTS = 100.0
 
 
-def pair(at: float, rate: float):  # type: ignore[no-untyped-def]
+def pair(at: float, rate: float, joints: float = RATE_OF_JOINTS):  # type: ignore[no-untyped-def]
     """Return two trials with the same strides that are identical before ``at`` (s) and different from then on."""
     seconds = 12.0
-    t = np.arange(round(seconds * RATE_OF_JOINTS)) / RATE_OF_JOINTS
+    t = np.arange(round(seconds * joints)) / joints
     emg, other_emg = raw_emg(seconds, rate, seed=1), 3 * raw_emg(seconds, rate, seed=2)
     angles = np.stack([knee_angle(t), knee_angle(t + 0.5)], axis=1)
     other_angles = -40 + 2 * angles[::-1]
     mixed = np.where((np.arange(len(emg)) / rate < at)[:, None, None], emg, other_emg)
     mixed_angles = np.where((t < at)[:, None], angles, other_angles)
     contacts = {"left": 0.513 + 1.0871 * np.arange(10), "right": 1.05 + 1.1 * np.arange(10)}
-    one = walking_trial(emg=emg, angles=angles, emg_rate=rate, contacts=contacts)
-    two = walking_trial(emg=mixed, angles=mixed_angles, emg_rate=rate, contacts=contacts)
+    one = walking_trial(emg=emg, angles=angles, emg_rate=rate, joint_rate=joints, contacts=contacts)
+    two = walking_trial(emg=mixed, angles=mixed_angles, emg_rate=rate, joint_rate=joints, contacts=contacts)
     return one, two
 
 
@@ -35,11 +35,11 @@ def stamps(trial, block, grid: int):  # type: ignore[no-untyped-def]
     return emg, contact + np.arange(-BEFORE, grid) / 100
 
 
-@pytest.mark.parametrize("rate", [1000.0, 1111.11, 1920.0])
+@pytest.mark.parametrize(("rate", "joints"), [(1000.0, 100.0), (1111.11, 1000.0), (1920.0, 240.0)])
 @pytest.mark.parametrize("at", [5.0, 6.2345])
-def test_realtime_inputs_are_bit_identical_whatever_comes_later(rate: float, at: float) -> None:
+def test_realtime_inputs_are_bit_identical_whatever_comes_later(rate: float, joints: float, at: float) -> None:
     chain = process.load_chain("realtime")
-    one, two = pair(at, rate)
+    one, two = pair(at, rate, joints)
     a, b = processed(one, chain), processed(two, chain)
     emg_time, joint_time = stamps(one, a, a["kinematics"].shape[-1])
     known = np.broadcast_to((emg_time < at)[:, None], a["emg"].shape)

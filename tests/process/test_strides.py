@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import dask
@@ -13,12 +13,14 @@ import xarray as xr
 from biomech_xr import process
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError, NotAStoreError, ProcessingError
+from biomech_xr.process.plan import plan_recordings
 from biomech_xr.process.trial import process_trial
 from biomech_xr.schema import LABELS, validate_strides
 from biomech_xr.store import layout, write_patient
-from tests.process.patients import SPEC, cut_trial, planned, walking_trial
+from tests.process.patients import SPEC, FakePatient, cut_trial, planned, walking_trial
 
 ENVELOPE, BANDPASSED, REALTIME = (process.load_chain(name) for name in ("envelope", "bandpassed", "realtime"))
+FACTS_BEFORE = {name: value for name, value in asdict(SPEC).items() if name != "kinematics_lookahead"}
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,12 @@ def test_realtime_dataset(root: Path) -> None:
     assert found.attrs["kinematics_delay"] == 0.01
     assert found.attrs["emg_delay"] == pytest.approx(0.045, abs=0.005)
     assert found.sizes["stride"] == 54
+    usable = found["emg_mask"].any("channel").compute()
+    assert not usable[:5].any(), "they calibrate"
+    assert usable.any()
+    assert (found["emg_history"].compute().where(~usable, 0) == 0).all()
+    assert (found["emg_history"].compute().where(usable, 250) == 250).all()
+    assert "first 5 strides" in found.attrs["calibration"]
 
 
 def test_strides_dropped_here_are_listed_with_the_reason() -> None:
@@ -169,6 +177,24 @@ def test_upstream_lookahead_is_added() -> None:
     trial = replace(walking_trial(), emg_lookahead=0.2)
     plan = planned([trial], ENVELOPE)
     assert plan.attrs["lookahead"] == pytest.approx(ENVELOPE.lookahead(1000.0) + 0.2)
+
+
+@pytest.mark.parametrize(("stated", "upstream", "known"), [(0.4, 0.4, True), (0.1, 0.2, True), (None, 0.2, False)])
+def test_upstream_lookahead_of_kinematics(stated: float | None, upstream: float, known: bool) -> None:
+    trial = replace(walking_trial(), emg_lookahead=0.2)
+    attrs = planned([trial], REALTIME, kinematics_lookahead=stated).attrs
+    assert attrs["lookahead"] == attrs["lookahead_upstream"] == upstream
+    assert attrs["kinematics_lookahead_known"] is known
+
+
+def test_stores_that_state_no_upstream_lookahead_of_kinematics_count_as_unknown() -> None:
+    trial = walking_trial()
+    plan = plan_recordings([FakePatient([trial], FACTS_BEFORE)], "memory", "made", REALTIME)
+    assert not plan.attrs["kinematics_lookahead_known"]
+    emg_only = replace(trial, signals={"emg": trial.signals["emg"]})
+    plan = plan_recordings([FakePatient([emg_only], FACTS_BEFORE)], "memory", "made", REALTIME)
+    assert plan.attrs["kinematics_lookahead_known"], "there are none, so nothing is unknown of them"
+    assert "test strides included" in planned([trial], ENVELOPE).attrs["calibration"]
 
 
 def test_ambiguous_channels_are_labelled_per_side() -> None:

@@ -41,6 +41,19 @@ def test_emg_at_1000_hz_is_the_filtered_continuous_trial_with_real_history(chain
     assert (block["emg_history"] == HISTORY).all()
 
 
+@pytest.mark.parametrize("cutoff", [2, 25])
+def test_the_amplitude_reference_is_that_of_a_6_hz_envelope_whatever_the_chain_smooths_with(cutoff: float) -> None:
+    trial = walking_trial(emg_rate=1111.11)
+    lowpass = ENVELOPE.emg[3].model_copy(update={"cutoff": float(cutoff)})
+    other = ENVELOPE.model_copy(update={"emg": (*ENVELOPE.emg[:3], lowpass)})
+    expected, found = processed(trial, ENVELOPE)["peaks"], processed(trial, other)["peaks"]
+    np.testing.assert_array_equal(found, expected)
+    bandpassed = processed(trial, BANDPASSED)["peaks"]
+    np.testing.assert_allclose(bandpassed, expected, rtol=1e-5)
+    inside = processed(trial, ENVELOPE)["emg"][..., HISTORY:]
+    np.testing.assert_array_equal(np.nanmax(inside[:, SOL], axis=-1), expected[:, SOL])
+
+
 def test_channels_the_source_lacks_are_missing_and_masked_and_a_substitute_is_used() -> None:
     block = processed(walking_trial(), ENVELOPE)
     measured = np.zeros(13, dtype=bool)

@@ -131,10 +131,14 @@ class Product:
         start, stop = shard_bounds(number, len(self.labels))
         return {name: values[start:stop] for name, values in self.block.items()}
 
+    def write_shard(self, root: str, number: int, entry: dict[str, Any]) -> dict[str, Any]:
+        block = self.shard(number)
+        return write_shard(root, CHAIN, self.dataset, number, block, fingerprint=entry["fingerprint"])
+
     def write(self, root: str) -> dict[str, Any]:
-        self.create(root)
+        entry = self.create(root)
         for number in range(shard_count(len(self.labels))):
-            write_shard(root, CHAIN, self.dataset, number, self.shard(number))
+            self.write_shard(root, number, entry)
         return finish(root, CHAIN, self.dataset)
 
 

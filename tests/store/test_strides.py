@@ -89,8 +89,8 @@ def test_an_object_exists_for_every_shard_even_when_all_is_missing(tmp_path: Pat
 
 def test_a_run_that_died_is_resumed_without_touching_what_is_done(root: str) -> None:
     product = make_product("hu", strides=1030, time=300, seed=5, phase=4)
-    product.create(root)
-    write_shard(root, CHAIN, "hu", 0, product.shard(0))
+    entry = product.create(root)
+    product.write_shard(root, 0, entry)
     before = sizes(root)
     with pytest.raises(NotAStoreError, match=r"2 shard\(s\) missing: 1, 2"):
         open_part(strides_url(root, CHAIN, "hu"))
@@ -98,22 +98,21 @@ def test_a_run_that_died_is_resumed_without_touching_what_is_done(root: str) -> 
         open_strides(root)
     with pytest.raises(NotAStoreError, match=r"2 shard\(s\) missing: 1, 2"):
         finish(root, CHAIN, "hu")
-    product.create(root)
+    assert product.create(root) == entry
     assert shards_done(root, CHAIN, "hu") == {0}
     poisoned = {name: values[::-1] for name, values in product.shard(0).items()}
-    write_shard(root, CHAIN, "hu", 0, poisoned)
+    write_shard(root, CHAIN, "hu", 0, poisoned, fingerprint=entry["fingerprint"])
     assert sizes(root) == before
     for number in (2, 1):
-        write_shard(root, CHAIN, "hu", number, product.shard(number))
+        product.write_shard(root, number, entry)
     first = finish(root, CHAIN, "hu")
     assert finish(root, CHAIN, "hu") == first
     np.testing.assert_array_equal(open_strides(root)["kinetics"].values, product.block["kinetics"])
 
 
 def test_objects_without_a_ledger_entry_are_overwritten(root: str, small: Product) -> None:
-    small.create(root)
     other = make_product("hu", strides=70, time=900, seed=99, phase=20)
-    write_shard(root, CHAIN, "hu", 0, other.shard(0))
+    other.write_shard(root, 0, small.create(root))
     remove_tree(join(strides_url(root, CHAIN, "hu"), "ledger", "part-00000.shard-00000.json"))
     assert shards_done(root, CHAIN, "hu") == set()
     small.write(root)
@@ -122,8 +121,7 @@ def test_objects_without_a_ledger_entry_are_overwritten(root: str, small: Produc
 
 def test_a_shard_that_lost_an_object_is_done_again(tmp_path: Path, small: Product) -> None:
     root = str(tmp_path)
-    small.create(root)
-    write_shard(root, CHAIN, "hu", 0, small.shard(0))
+    small.write_shard(root, 0, small.create(root))
     shutil.rmtree(tmp_path / "strides" / CHAIN / "hu" / "part-00000.zarr" / "kinetics" / "c")
     assert shards_done(root, CHAIN, "hu") == set()
     small.write(root)
@@ -162,12 +160,12 @@ def test_a_place_that_is_not_a_store_is_named(root: str, small: Product) -> None
 
 def test_wrong_blocks_labels_and_templates_list_every_problem(tmp_path: Path, small: Product) -> None:
     root = str(tmp_path)
-    small.create(root)
+    entry = small.create(root)
     block = {**small.shard(0), "unknown": np.zeros(70)}
     block["emg"] = block["emg"][:10]
     del block["kinetics"]
     with pytest.raises(SchemaError, match=r"(?s)3 problem.*'kinetics' is missing.*'unknown'.*emg: shape") as raised:
-        write_shard(root, CHAIN, "hu", 0, block)
+        write_shard(root, CHAIN, "hu", 0, block, fingerprint=entry["fingerprint"])
     assert "expected (70, 13, 900)" in str(raised.value)
     double = small.labels.assign(stride_number=0, trial="t1", side="left")
     with pytest.raises(SchemaError, match="not unique"):

@@ -69,6 +69,8 @@ class FakeWindows:
     activities: tuple[str, ...] = ("walk", "run")
     persons: tuple[str, ...] = ("fake-1", "fake-2", "fake-3")
     lookahead = 0.0
+    lookahead_known = True
+    calibration = "none: made up"
     total = 96
 
     def __init__(

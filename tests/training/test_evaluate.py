@@ -39,6 +39,26 @@ def test_reports_the_model_beside_every_baseline(trained: Path, tmp_path: Path, 
     printed = capsys.readouterr().out
     assert "5.0 ms" in printed
     assert "lookahead" in printed
+    assert "at least" not in printed
+    assert result["lookahead_known"] is True
+    assert any("know nothing of the future" in note for note in result["notes"])
+    assert any("none: made up" in note for note in result["notes"])
+    assert result["calibration"] == "none: made up"
+
+
+def test_what_is_unknown_of_the_future_is_said(trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(FakeWindows, "lookahead_known", False)
+    for lookahead in (0.0, 0.25):
+        monkeypatch.setattr(FakeWindows, "lookahead", lookahead)
+        assert main([str(trained), "--json", str(trained / "scores.json")]) == 0
+        result = json.loads((trained / "scores.json").read_text())
+        assert result["lookahead_known"] is False
+        notes = " ".join(result["notes"])
+        assert "nothing of the future" not in notes
+        assert "of the kinematics looks ahead is unknown" in notes
+        assert f"{lookahead:.3f} s" in notes
+        assert "no claim about control" in notes
+        assert f"at least {lookahead:.3f} s" in " ".join(capsys.readouterr().out.split())
 
 
 def test_scores_do_not_depend_on_how_often_they_are_asked_for(trained: Path) -> None:

@@ -1,0 +1,56 @@
+"""The units of work: what counts as done, and what does not belong into one store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from biomech_xr.errors import OccupiedError
+from biomech_xr.process import load_chain, make_plan
+from biomech_xr.run import parse_patient, pending_patients
+from biomech_xr.synthetic import write
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    write("lab", tmp_path / "raw", patients=2, minutes=0.2)
+    return tmp_path / "raw"
+
+
+def keep_one_person(raw: Path) -> str:
+    mapping = (raw / "lab.yaml").read_text(encoding="utf-8")
+    people = mapping.index("  - id: P02") if "  - id: P02" in mapping else mapping.index("- id: P02")
+    end = mapping.index("activity:")
+    (raw / "lab.yaml").write_text(mapping[:people] + mapping[end:], encoding="utf-8")
+    return mapping
+
+
+def test_a_person_added_to_the_mapping_joins_those_that_are_there(lab: Path, tmp_path: Path) -> None:
+    root = str(tmp_path / "store")
+    both = keep_one_person(lab)
+    assert pending_patients("lab", lab, root) == (["P01"], [])
+    parse_patient("lab", str(lab), root, "P01")
+    (lab / "lab.yaml").write_text(both, encoding="utf-8")
+    assert pending_patients("lab", lab, root) == (["P02"], ["P01"])
+    parse_patient("lab", str(lab), root, "P02")
+    assert make_plan(root, "lab", load_chain("envelope")).labels["patient"].nunique() == 2
+
+
+def test_a_corrected_mapping_is_not_mistaken_for_done_work(lab: Path, tmp_path: Path) -> None:
+    root = str(tmp_path / "store")
+    parse_patient("lab", str(lab), root, "P01")
+    mapping = (lab / "lab.yaml").read_text(encoding="utf-8")
+    corrected = mapping.replace("muscle: soleus", "muscle: gluteus_medius", 1)
+    assert corrected != mapping
+    (lab / "lab.yaml").write_text(corrected, encoding="utf-8")
+    with pytest.raises(OccupiedError, match=r"lab: .*P01 parsed by another .*mapping"):
+        pending_patients("lab", lab, root)
+
+
+def test_synthetic_people_do_not_mix_with_recorded_ones(lab: Path, tmp_path: Path) -> None:
+    root = str(tmp_path / "store")
+    parse_patient("lab", str(lab), root, "P01")
+    (lab / "SYNTHETIC.txt").unlink()
+    with pytest.raises(OccupiedError):
+        pending_patients("lab", lab, root)

@@ -1,0 +1,245 @@
+"""What may be sealed: exactly the objects that the metadata ask for, of one run. What is not listed is no data."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from biomech_xr.errors import LostDataError, OccupiedError, StoreError
+from biomech_xr.store import (
+    create_part,
+    finish,
+    list_patients,
+    open_part,
+    open_patient,
+    open_strides,
+    part,
+    patient_entry,
+    read_manifest,
+    recordings,
+    require_one_chain,
+    shards_done,
+    summarize,
+    write_patient,
+)
+from biomech_xr.store import ledger as ledger_module
+from biomech_xr.store.layout import patient_ledger_url, shard_ledger_url, strides_url
+from biomech_xr.store.objects import exists, join, local_path, read_sealed, remove_tree, sizes, write_json, write_sealed
+from tests.store.samples import CHAIN, Product, make_product, make_spec, make_trials
+
+
+@pytest.fixture
+def small() -> Product:
+    return make_product("hu", strides=70, time=300, seed=3, phase=20)
+
+
+def write(root: str, config_hash: str = "c0ffee") -> dict[str, Any]:
+    return write_patient(root, make_spec(), make_trials(), config_hash=config_hash)
+
+
+def forget(url: str, listed: Callable[[dict[str, Any]], dict[str, int]], key: str) -> None:
+    """Take an object from a ledger and seal it again, as a writer did that saw it vanish."""
+    entry = read_sealed(url)
+    del listed(entry)[next(name for name in listed(entry) if name.startswith(key))]
+    write_sealed(url, entry)
+
+
+def test_a_chunk_that_the_manifest_does_not_list_is_no_data(root: str, small: Product) -> None:
+    small.write(root)
+    folder = strides_url(root, CHAIN, "hu")
+    forget(join(folder, "MANIFEST.json"), lambda entry: entry["parts"][0]["objects"], "kinetics/c/")
+    with pytest.raises(LostDataError, match=r"kinetics/c/0.*not in the list"):
+        open_part(folder).read("kinetics", 0, 1)
+    remove_tree(join(folder, "part-00000.zarr", "kinetics", "c"))
+    with pytest.raises(LostDataError, match="kinetics/c/0"):
+        open_part(folder).read("kinetics", 0, 1)
+    with pytest.raises(LostDataError, match="kinetics/c/0"):
+        open_strides(root)["kinetics"].compute(scheduler="synchronous")
+    assert np.isfinite(open_part(folder).read("kinematics", 0, 1)).all()
+
+
+def test_a_chunk_that_the_ledger_does_not_list_is_no_data(root: str) -> None:
+    write(root)
+    forget(patient_ledger_url(root, "hu", "hu-AB01"), lambda entry: entry["objects"], "emg/c/")
+    remove_tree(join(root, "recordings", "hu", "hu-AB01.zarr", "emg", "c"))
+    with pytest.raises(LostDataError, match="emg/c/0"):
+        open_patient(root, "hu", "hu-AB01").signal("t1", "emg")
+
+
+@pytest.mark.parametrize("lost", ["emg/c/0/0/0", "trials/codes/c/0/0", "strides/zarr.json"])
+def test_recordings_that_lost_an_object_are_not_sealed(root: str, lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def consolidate_and_lose(url: str) -> None:
+        consolidate(url)
+        remove_tree(join(url, lost))
+
+    consolidate = ledger_module.consolidate
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_module, "consolidate", consolidate_and_lose)
+        with pytest.raises(LostDataError, match=f"1 object.* missing: {lost}.*[Nn]othing was sealed"):
+            write(root)
+    assert list_patients(root) == []
+    write(root)
+    assert len(open_patient(root, "hu", "hu-AB01").trials) == 3
+
+
+def test_a_shard_that_lost_an_object_is_not_sealed(root: str, small: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sizes_after_loss(url: str, keys: Any) -> dict[str, int]:
+        remove_tree(join(url, "emg_mask", "c"))
+        return real(url, keys)
+
+    real = part.sizes_of
+    entry = small.create(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(part, "sizes_of", sizes_after_loss)
+        with pytest.raises(LostDataError, match=r"emg_mask/c/0"):
+            small.write_shard(root, 0, entry)
+    assert shards_done(root, CHAIN, "hu") == set()
+    assert not exists(shard_ledger_url(strides_url(root, CHAIN, "hu"), "part-00000", 0))
+
+
+@pytest.mark.parametrize("damage", ["forgotten", "other part"])
+def test_a_shard_entry_that_does_not_fit_the_part_is_done_again(root: str, small: Product, damage: str) -> None:
+    entry = small.create(root)
+    first = small.write_shard(root, 0, entry)
+    url = shard_ledger_url(strides_url(root, CHAIN, "hu"), "part-00000", 0)
+    if damage == "forgotten":
+        forget(url, lambda shard: shard["objects"], "kinetics/c/")
+    else:
+        write_sealed(url, {**first, "fingerprint": "0" * 64})
+    assert shards_done(root, CHAIN, "hu") == set()
+    assert small.write_shard(root, 0, entry) == first
+    assert shards_done(root, CHAIN, "hu") == {0}
+
+
+def test_a_manifest_is_not_sealed_over_replaced_metadata(tmp_path: Path, small: Product) -> None:
+    """Another run wrote over ours; the sizes are the same, and each object is whole."""
+    small.write_shard(str(tmp_path), 0, small.create(str(tmp_path)))
+    other = dataclasses.replace(small, labels=small.labels.assign(speed=1.5))
+    other.create(str(tmp_path / "other"))
+    ours, theirs = (
+        Path(strides_url(str(place), CHAIN, "hu"), "part-00000.zarr", "zarr.json")
+        for place in (tmp_path, tmp_path / "other")
+    )
+    assert ours.stat().st_size == theirs.stat().st_size
+    ours.write_bytes(theirs.read_bytes())
+    with pytest.raises(LostDataError, match="another run replaced them"):
+        finish(str(tmp_path), CHAIN, "hu")
+    assert not exists(join(strides_url(str(tmp_path), CHAIN, "hu"), "MANIFEST.json"))
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, other_run: Callable[[], object]) -> None:
+    """Let another run do its whole work just after ours, which found no entry, called ``module.name``."""
+    real = getattr(module, name)
+
+    def both(*arguments: Any) -> None:
+        monkeypatch.setattr(module, name, real)
+        real(*arguments)
+        other_run()
+
+    monkeypatch.setattr(module, name, both)
+
+
+def test_two_runs_on_one_patient(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    meanwhile(monkeypatch, recordings, "_write_group", lambda: write(root, "beef"))
+    with pytest.raises(OccupiedError, match="another run is writing"):
+        write(root)
+    assert open_patient(root, "hu", "hu-AB01").ledger["config_hash"] == "beef"
+    assert len(open_patient(root, "hu", "hu-AB01").read("emg", 0, 10)) == 10
+
+
+def test_two_runs_on_one_patient_with_the_same_content_both_go_on(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    meanwhile(monkeypatch, recordings, "_write_group", lambda: write(root))
+    assert write(root) == patient_entry(root, "hu", "hu-AB01")
+
+
+def test_a_patient_entry_is_never_replaced(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other run sealed its entry after we looked for one; ours replaced its data, and both are told."""
+    write(root, "beef")
+    before = read_sealed(patient_ledger_url(root, "hu", "hu-AB01"))
+    with monkeypatch.context() as patch:
+        patch.setattr(recordings, "exists", lambda _: False)
+        with pytest.raises(OccupiedError, match=r"another run is writing.*'beef'.*'c0ffee'"):
+            write(root)
+    assert patient_entry(root, "hu", "hu-AB01") == before
+    with pytest.raises(LostDataError):
+        open_patient(root, "hu", "hu-AB01").read("emg", 0, 10)
+
+
+def test_two_runs_on_one_part(root: str, small: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = dataclasses.replace(small, labels=small.labels.assign(speed=1.5))
+    meanwhile(monkeypatch, part, "_write_metadata", lambda: other.create(root, config_hash="beef"))
+    with pytest.raises(OccupiedError, match="another run is writing"):
+        small.create(root)
+    assert read_sealed(join(strides_url(root, CHAIN, "hu"), "ledger", "part-00000.json"))["config_hash"] == "beef"
+
+
+def test_two_runs_on_one_part_with_the_same_content_both_go_on(
+    root: str, small: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other_run() -> None:
+        small.write_shard(root, 0, small.create(root))
+
+    meanwhile(monkeypatch, part, "_write_metadata", other_run)
+    entry = small.create(root)
+    assert shards_done(root, CHAIN, "hu") == {0}
+    small.write_shard(root, 0, entry)
+    finish(root, CHAIN, "hu")
+    np.testing.assert_array_equal(open_strides(root)["kinetics"].values, small.block["kinetics"])
+
+
+def test_a_shard_of_another_run_is_refused(root: str, small: Product) -> None:
+    arguments = (root, CHAIN, "hu", small.labels.assign(speed=1.5), small.labels.iloc[:0], small.template, small.attrs)
+    theirs = create_part(*arguments, config_hash="beef")
+    ours = {"fingerprint": "1" * 64}
+    before = sizes(root)
+    with pytest.raises(OccupiedError, match=r"'beef'.*another run is writing"):
+        small.write_shard(root, 0, ours)
+    assert sizes(root) == before
+    small.write_shard(root, 0, theirs)
+
+
+def test_sources_of_two_configurations_are_not_joined(root: str, small: Product) -> None:
+    small.write(root)
+    other = make_product("bacek", strides=5, time=300, seed=1, phase=20)
+    other.write_shard(root, 0, other.create(root, config_hash="beef"))
+    finish(root, CHAIN, "bacek")
+    with pytest.raises(StoreError, match=r"'envelope'.*bacek beef; hu c0ffee.*Process all of them again"):
+        open_strides(root)
+    assert open_strides(root, dataset="hu").sizes["stride"] == 70
+    manifests = [read_manifest(strides_url(root, CHAIN, name)) for name in ("hu", "bacek")]
+    with pytest.raises(StoreError, match="hu c0ffee; bacek beef"):
+        require_one_chain(manifests)
+    require_one_chain(manifests[:1])
+
+
+@pytest.mark.parametrize("content", ["[", '{"format": "biomech-xr/1"}', "7"])
+def test_a_damaged_patient_ledger_is_not_in_the_store_and_says_what_to_do(root: str, content: str) -> None:
+    assert patient_entry(root, "hu", "hu-AB01") is None
+    write(root)
+    entry = patient_entry(root, "hu", "hu-AB01")
+    assert entry is not None
+    assert entry["config_hash"] == "c0ffee"
+    url = patient_ledger_url(root, "hu", "hu-AB01")
+    remove_tree(url)
+    write_json(url, json.loads(content) if content != "[" else None)
+    if content == "[" and (path := local_path(url)) is not None:
+        path.write_text(content)
+    assert patient_entry(root, "hu", "hu-AB01") is None
+    for attempt in (write, lambda place: open_patient(place, "hu", "hu-AB01"), summarize):
+        with pytest.raises(LostDataError, match=rf"{url}: damaged.*[Rr]emove this file and run"):
+            attempt(root)
+    remove_tree(url)
+    assert write(root) == entry
+
+
+def test_a_store_that_does_not_say_whether_it_is_synthetic_is_recorded(root: str) -> None:
+    entry = write(root)
+    del entry["spec"]["synthetic"]
+    write_sealed(patient_ledger_url(root, "hu", "hu-AB01"), entry)
+    assert summarize(root)["recordings"][0]["data"] == "recorded"
