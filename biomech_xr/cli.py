@@ -14,12 +14,11 @@ from rich.table import Table
 from biomech_xr import __version__
 from biomech_xr.datasets import DatasetSpec, get_dataset, names
 from biomech_xr.errors import BiomechXRError
+from biomech_xr.vocabulary import EVIDENCES
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-_CHECKED = {"real_file": "checked on real file", "notes": "on notes only"}
 
 
 def _version(show: bool) -> None:  # noqa: FBT001 - the signature of a typer callback
@@ -66,7 +65,7 @@ def _facts(spec: DatasetSpec) -> dict[str, Any]:
         "kinetics": "yes" if spec.moments or spec.name == "lab" else "no",
         "activities": list(spec.activities),
         "licence": spec.licence,
-        "reader": _CHECKED[spec.evidence],
+        "reader": EVIDENCES[spec.evidence],
         "doi": spec.doi,
         "data_doi": spec.data_doi,
         "citation": spec.citation,
@@ -93,7 +92,7 @@ def synth(
 @app.command()
 def info(url: Annotated[str, typer.Argument(help="URL or path of a store")], as_json: AsJson = False) -> None:
     """Say what a store holds: sources, people, activities, strides, rejected candidates."""
-    from biomech_xr.store.summary import summarize
+    from biomech_xr.store import summarize
 
     summary = summarize(url)
     if as_json:

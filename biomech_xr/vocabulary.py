@@ -98,7 +98,8 @@ POPULATIONS: Final = ("able_bodied", "stroke")
 AFFECTED_SIDES: Final = ("none", "left", "right", "both", "unknown")
 SEXES: Final = ("female", "male", "unknown")
 EMG_STATES: Final = ("raw", "bandpassed", "envelope")
-EVIDENCES: Final = ("real_file", "notes")
+EVIDENCES: Final = {"real_file": "checked on real file", "notes": "on notes only"}
+"""How far a reader is proven, and how to say it."""
 DURATION_SOURCES: Final = ("events", "samples", "published", "assumed")
 STAGES: Final = ("parse", "process")
 

@@ -15,10 +15,8 @@ from biomech_xr import __version__
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import MissingDependencyError, MissingInputError
 from biomech_xr.quality.plots import as_svg, joint_figure, muscle_figure
-from biomech_xr.store import ensemble, open_strides
-from biomech_xr.store.summary import summarize
+from biomech_xr.store import ensemble, open_strides, summarize
 
-_CHECKED: Final = {"real_file": "checked on real file", "notes": "on notes only"}
 _QUANTITIES: Final = {
     "angle": "Joint angle, RMSE in degrees",
     "torque": "Joint moment, RMSE in N m/kg",
@@ -129,7 +127,7 @@ def _source_rows(
             {
                 "dataset": name,
                 "data": "synthetic" if source.get("synthetic") else "recorded",
-                "reader": _CHECKED[source["evidence"]],
+                "reader": words.EVIDENCES[source["evidence"]],
                 "people": processed[name]["patients"],
                 "strides": processed[name]["strides"],
                 "rejected": parsed.get(name, {}).get("rejected", 0) + processed[name]["rejected"],

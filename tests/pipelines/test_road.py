@@ -17,8 +17,7 @@ from distributed import Client
 import biomech_xr as bx
 from biomech_xr.process import ProcessConfig, load_chain, strides
 from biomech_xr.schema import INDEX_LEVELS, validate_strides
-from biomech_xr.store import list_patients
-from biomech_xr.store.summary import summarize
+from biomech_xr.store import list_patients, summarize
 from pipelines import command, parse, process
 
 from .conftest import PEOPLE, units

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from distributed import LocalCluster
 
 from biomech_xr.errors import OccupiedError
 from biomech_xr.process import load_chain, make_plan
 from biomech_xr.run import parse_patient, pending_patients
+from biomech_xr.store import list_patients, read_manifest
 from biomech_xr.synthetic import write
+from pipelines import parse, process
 
 
 @pytest.fixture
@@ -54,3 +57,17 @@ def test_synthetic_people_do_not_mix_with_recorded_ones(lab: Path, tmp_path: Pat
     (lab / "SYNTHETIC.txt").unlink()
     with pytest.raises(OccupiedError):
         pending_patients("lab", lab, root)
+
+
+@pytest.mark.cluster
+def test_the_pipelines_join_a_running_scheduler(lab: Path, tmp_path: Path) -> None:
+    root = str(tmp_path / "store")
+    with LocalCluster(
+        n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        where = {"root": root, "cluster": cluster.scheduler_address}
+        assert cluster.scheduler_address.startswith("tcp://")
+        assert parse.run(parse.ParseConfig.of({**where, "sources": {"lab": {"raw": str(lab)}}})) == 0
+        assert process.run(process.ProcessConfig.of(where)) == 0
+    assert [name for _, name in list_patients(root)] == ["lab-P01", "lab-P02"]
+    assert read_manifest(f"{root}/strides/envelope/lab")["counts"]["patients"] == 2
