@@ -213,10 +213,7 @@ class Chain(Config):
         return max(emg, joints)
 
     def kinematics_lookahead(self, rate: float, maximum_duration: float | None = None) -> float:
-        """Return how far (s) angles and moments at t depend on native samples after t: spline and low-pass.
-
-        ``maximum_duration`` as in `joint_lowpass`.
-        """
+        """Return how far (s) angles at t depend on later samples; ``maximum_duration`` as in `joint_lowpass`."""
         if self.causal:
             return 0.0
         sections = self.joint_lowpass(rate, maximum_duration)

@@ -41,9 +41,9 @@ def test_a_step_is_the_same_set_for_one_two_and_three_ranks(store: Path) -> None
 
 
 def in_workers(windows: StrideWindows, context: str) -> list[dict[str, torch.Tensor]]:
-    """Return the batches that two workers make; a fork server imports the loader once for all of them."""
+    """Return the batches that two workers make; a fork server imports and compiles the loader once for all."""
     if context == "forkserver":
-        multiprocessing.set_forkserver_preload(["biomech_xr.load"])
+        multiprocessing.set_forkserver_preload(["tests.load.warm"])
     return list(DataLoader(windows, batch_size=None, num_workers=2, multiprocessing_context=context, timeout=150))
 
 
@@ -192,7 +192,7 @@ def test_a_lost_object_reaches_the_user(store: Path, tmp_path: Path, workers: in
     chunk.unlink()
     before = threading.active_count()
     if workers:
-        multiprocessing.set_forkserver_preload(["biomech_xr.load"])
+        multiprocessing.set_forkserver_preload(["tests.load.warm"])
     loader = DataLoader(
         windows, batch_size=None, num_workers=workers, multiprocessing_context="forkserver" if workers else None
     )
