@@ -68,10 +68,12 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> in
         return code
     manifest = finish_strides(root, dataset, chain)
     seconds = time.monotonic() - started
+    known = work.plan.attrs["kinematics_lookahead_known"]
+    counts, lookahead = manifest["counts"], work.plan.attrs["lookahead"]
     print(
-        f"{dataset}: {strides} strides of {manifest['counts']['patients']} patient(s), "
-        f"{manifest['counts']['rejected']} rejected, chain {chain.name}, "
-        f"lookahead {work.plan.attrs['lookahead']:.3f} s, {work.done} shard(s) there already, {seconds:.1f} s"
+        f"{dataset}: {strides} strides of {counts['patients']} patient(s), {counts['rejected']} rejected, "
+        f"chain {chain.name}, lookahead {'' if known else 'at least '}{lookahead:.3f} s, "
+        f"{work.done} shard(s) there already, {seconds:.1f} s"
     )
     return 0
 

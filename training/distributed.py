@@ -88,13 +88,3 @@ def any_rank(flag: bool, *, device: torch.device) -> bool:  # noqa: FBT001 - rea
     if world_size() == 1:
         return flag
     return bool(total(torch.tensor(float(flag), device=device)) > 0)
-
-
-def gather_bytes(value: torch.Tensor, *, device: torch.device) -> list[torch.Tensor]:
-    """Return the uint8 tensor of every rank, in rank order, on the CPU; all must have one shape."""
-    if world_size() == 1:
-        return [value.cpu()]
-    mine = value.to(device)
-    every = [torch.empty_like(mine) for _ in range(world_size())]
-    dist.all_gather(every, mine)
-    return [one.cpu() for one in every]

@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from biomech_xr.errors import BiomechXRError, SplitError
+from biomech_xr.errors import BiomechXRError, ConfigError, SplitError
 from training import checkpoint, distributed
 from training.config import TrainConfig
 from training.run import read_config
@@ -47,6 +47,8 @@ def evaluate(
         The folder is no run, or has no checkpoint.
     SplitError
         Nobody is in the split.
+    ConfigError
+        Several processes score: each would see its share of the windows alone.
     """
     config = read_config(run)
     state, entry = checkpoint.load(
@@ -54,6 +56,8 @@ def evaluate(
     )
     task = EmgTask(config)
     with distributed.start(config.device, threads=config.threads) as ranks:
+        if ranks.world_size > 1:
+            raise ConfigError(f"{run}: found {ranks.world_size} processes, expected one. Start it without torchrun.")
         windows, used_hop = open_windows(
             task, split, ranks, hop=hop or config.evaluation_hop, limit=max_windows or config.max_windows
         )
@@ -74,6 +78,7 @@ def evaluate(
         "split": split,
         "persons": task.persons_per_split(windows.persons),
         "windows": board.windows,
+        "description": windows.describe(),
         "hop": used_hop,
         "horizon": config.horizon.mapping(),
         "mean_horizon_ms": 1000 * board.mean_horizon,

@@ -165,6 +165,7 @@ def _say_start(run: Run, config: TrainConfig, ranks: Ranks) -> None:
         run.windows.steps_per_epoch,
         config.global_batch,
     )
+    log.info("%s", run.windows.describe())
     if run.validation is None and config.validation_batches:
         log.info("%s: nobody is in the validation split, so there is no best checkpoint, only the last", config.out)
     file = Path(config.out) / "metrics.jsonl"

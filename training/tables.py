@@ -24,6 +24,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         f"{result['split']} (every {result['hop']}. sample), horizon +{horizon} = {result['mean_horizon_ms']:.1f} ms "
         f"on average, lookahead of the inputs {least}{result['lookahead']:.3f} s, phase input: {result['phase_input']}"
     )
+    console.print(result["description"], highlight=False)
     if result["persons"]:
         sizes = ", ".join(f"{name} {count}" for name, count in result["persons"].items())
         console.print(f"persons per split: {sizes}")

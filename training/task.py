@@ -30,6 +30,9 @@ class Windows(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Make the next iteration go on from there."""
 
+    def describe(self) -> str:
+        """Return what is read, what is lost and why, and what the inputs know of the future."""
+
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         """Iterate over this rank's batches of one epoch."""
 

@@ -1,7 +1,6 @@
 """Strides of a store streamed into PyTorch; the only part of the library that imports torch."""
 
 from biomech_xr.load.ranks import LoaderProcessError
-from biomech_xr.load.statistics import StateStatistics, state_statistics
 from biomech_xr.load.stride_windows import StrideWindows
 
-__all__ = ["LoaderProcessError", "StateStatistics", "StrideWindows", "state_statistics"]
+__all__ = ["LoaderProcessError", "StrideWindows"]

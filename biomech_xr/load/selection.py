@@ -13,7 +13,7 @@ from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError, NotAStoreError, StoreError
 from biomech_xr.load.sources import Floats, Ints, Source
 from biomech_xr.schema import LABELS
-from biomech_xr.store import layout
+from biomech_xr.store import layout, require_one_chain
 from biomech_xr.store.reading import Part, open_part, read_manifest
 from biomech_xr.store.strides import find_datasets
 from biomech_xr.window import split as splits
@@ -42,7 +42,21 @@ def open_parts(url: str, *, chain: str, datasets: Sequence[str] | None) -> dict[
     for name in names:
         folder = layout.strides_url(url, chain, name)
         opened[name] = [open_part(folder, part=entry["name"]) for entry in read_manifest(folder)["parts"]]
+    require_one_chain(part.manifest for group in opened.values() for part in group)
     return opened
+
+
+def check_filters(parts: Parts, filters: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` when a filter asks for a value that no stride of any part has: a slip of the pen."""
+    for name, wanted in filters.items():
+        if name not in LABELS or isinstance(wanted, slice):
+            continue
+        known = {value for group in parts.values() for part in group for value in part.labels[name].unique()}
+        values = [wanted] if isinstance(wanted, str) or not np.iterable(wanted) else list(wanted)
+        absent = [value for value in values if value not in known]
+        if absent:
+            shown = ", ".join(sorted(map(str, known))[:12])
+            raise ConfigError(f"filters: {name}: no stride has {', '.join(map(repr, absent))}; known: {shown}.")
 
 
 def split_groups(url: str, *, chain: str, split: str, name: str, parts: Parts) -> frozenset[str]:

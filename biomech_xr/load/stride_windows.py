@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
@@ -19,7 +20,7 @@ from biomech_xr.load.blocks import Loaded, fill_windows, load_block
 from biomech_xr.load.buffers import Buffers
 from biomech_xr.load.prefetch import prefetched
 from biomech_xr.load.ranks import LoaderProcessError, find_rank
-from biomech_xr.load.selection import make_sources, open_parts, persons_of, split_groups
+from biomech_xr.load.selection import check_filters, make_sources, open_parts, persons_of, split_groups
 from biomech_xr.load.sources import Source
 from biomech_xr.store.objects import Url
 from biomech_xr.window.index import Grid, History, Horizon, StrideFacts, WindowIndex, index_windows
@@ -129,6 +130,7 @@ class StrideWindows(IterableDataset[Batch]):
         self.rank, self.world_size = find_rank(rank, world_size, global_batch)
         self.horizon = Horizon.of(horizon or {"samples": 1})
         parts = open_parts(self.url, chain=chain, datasets=datasets)
+        check_filters(parts, filters or {})
         groups = None
         if split is not None:
             groups = split_groups(self.url, chain=chain, split=split, name=split_name, parts=parts)
@@ -188,8 +190,8 @@ class StrideWindows(IterableDataset[Batch]):
         if epoch != self._epoch:
             self._epoch, self._start, self._done = epoch, 0, 0
 
-    def state_dict(self, *, steps: int | None = None) -> dict[str, int]:
-        """Return where the iteration is, as plain numbers: the global steps consumed of an epoch.
+    def state_dict(self, *, steps: int | None = None) -> dict[str, Any]:
+        """Return where the iteration is, as plain values: the global steps consumed of an epoch, and of which data.
 
         Parameters
         ----------
@@ -202,20 +204,21 @@ class StrideWindows(IterableDataset[Batch]):
             "step": self._done if steps is None else steps,
             "global_batch": self.global_batch,
             "windows": self.windows,
+            "data": hashlib.sha256("".join(source.digest for source in self.sources).encode()).hexdigest()[:16],
         }
 
-    def load_state_dict(self, state: Mapping[str, int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Make the next iteration go on from a state, on any world size.
 
         Raises
         ------
         ConfigError
-            The state is of another seed, global batch or number of windows, so there is no identical sequence.
+            The state is of another seed, global batch, store or number of windows: there is no identical sequence.
         """
         own = self.state_dict()
         other = [
             f"{name}: found {state.get(name)}, expected {own[name]}"
-            for name in ("seed", "global_batch", "windows")
+            for name in ("seed", "global_batch", "windows", "data")
             if state.get(name) != own[name]
         ]
         if other:

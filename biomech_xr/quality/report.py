@@ -74,7 +74,7 @@ def write_report(
             ("strides", f"{strides.sizes['stride']:,}"),
             ("people", len(np.unique(np.asarray(strides["person_group"].values).astype(str)))),
             ("sources", len(rows)),
-            ("lookahead of the signals", f"{strides.attrs['lookahead']:.2f} s"),
+            ("lookahead of the signals", _lookahead(strides)),
         ],
         sources=rows,
         figures=drawn,
@@ -85,6 +85,11 @@ def write_report(
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(page, encoding="utf-8")
     return target
+
+
+def _lookahead(strides: xr.Dataset) -> str:
+    known = strides.attrs.get("kinematics_lookahead_known", False)
+    return f"{'' if known else 'at least '}{strides.attrs['lookahead']:.2f} s"
 
 
 def _read_scores(path: Path) -> Mapping[str, Any]:

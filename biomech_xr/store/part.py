@@ -215,11 +215,8 @@ def write_shard(
 
 def _shard_entry(url: str, fingerprint: str) -> dict[str, Any] | None:
     """Return a shard's ledger entry; None where there is none, a damaged one, or one of a part that was here before."""
-    try:
-        entry = read_sealed(url)
-    except (NotAStoreError, LostDataError):
-        return None
-    return entry if entry.get("fingerprint") == fingerprint else None
+    entry = _sealed_or_none(url)
+    return entry if entry is not None and entry.get("fingerprint") == fingerprint else None
 
 
 def shards_done(root: Url, chain: str, dataset: str) -> set[int]:
@@ -271,16 +268,26 @@ def finish(root: Url, chain: str, dataset: str) -> dict[str, Any]:
         objects |= shards[shard]["objects"]
     ledger.require_complete(url, objects, ledger.expected_keys(ledger.open_plain(url)))
     counts = {**part["counts"], "clipped": sum(entry["clipped"] for entry in shards.values())}
-    return write_sealed(
-        join(folder, layout.MANIFEST),
-        {
-            "format": layout.FORMAT,
-            **{name: part[name] for name in ("chain", "dataset", "config_hash", "software", "fingerprint")},
-            "spec": part["attrs"].get("spec", {}),
-            "counts": counts,
-            "parts": [{"name": layout.PART, "size": part["size"], "objects": objects, "checksums": part["checksums"]}],
-        },
-    )
+    url = join(folder, layout.MANIFEST)
+    manifest = {
+        "format": layout.FORMAT,
+        **{name: part[name] for name in ("chain", "dataset", "config_hash", "software", "fingerprint")},
+        "spec": part["attrs"].get("spec", {}),
+        "counts": counts,
+        "parts": [{"name": layout.PART, "size": part["size"], "objects": objects, "checksums": part["checksums"]}],
+    }
+    found = _sealed_or_none(url)
+    if found is not None and all(found.get(name) == value for name, value in plain(manifest).items()):
+        return found
+    return write_sealed(url, manifest)
+
+
+def _sealed_or_none(url: str) -> dict[str, Any] | None:
+    """Return a sealed JSON object; None where there is none, or a damaged one."""
+    try:
+        return read_sealed(url)
+    except (NotAStoreError, LostDataError):
+        return None
 
 
 def _require_metadata(url: str, part: Mapping[str, Any]) -> None:

@@ -11,10 +11,12 @@ import torch
 import xarray as xr
 
 from biomech_xr import vocabulary as words
-from biomech_xr.load import StrideWindows, state_statistics
+from biomech_xr.errors import ConfigError
+from biomech_xr.load import StrideWindows
 from biomech_xr.schema import BEFORE
 from biomech_xr.store import open_strides
 from tests.load.reference import SlowWindows
+from tests.load.stores import write_store
 
 VALUES = ("emg", "kinematic_state", "target_kinematic_state", "target_torque")
 CASES = [
@@ -88,19 +90,6 @@ def test_reconstruction_leaves_the_third_difference(store: Path) -> None:
     assert np.abs(expected[known]).std() > 10
 
 
-def test_inputs_do_not_see_what_comes_later(store: Path) -> None:
-    """A state uses no sample after its own: it is the same whatever the next sample is."""
-    near = gathered(StrideWindows(store, global_batch=16, horizon={"samples": 1}, remainder="pad"))
-    far = gathered(StrideWindows(store, global_batch=16, horizon={"ms": 30}, remainder="pad"))
-    keys = {(s, k): i for i, (s, k) in enumerate(zip(near["stride"], near["sample"], strict=True))}
-    pairs = [
-        (keys[s, k], i) for i, (s, k) in enumerate(zip(far["stride"], far["sample"], strict=True)) if (s, k) in keys
-    ]
-    first, second = (np.array(column) for column in zip(*pairs, strict=True))
-    for name in ("emg", "emg_mask", "kinematic_state", "kinematic_state_mask"):
-        np.testing.assert_array_equal(near[name][first], far[name][second])
-
-
 def test_phase_targets_lie_on_the_circle(store: Path) -> None:
     got = gathered(StrideWindows(store, global_batch=16, horizon={"ms": 100}))
     known = got["target_phase_mask"]
@@ -131,20 +120,17 @@ def test_zero_stands_only_where_the_mask_is_false(store: Path) -> None:
         assert 0 < mask.mean() < 1
 
 
-def test_statistics_equal_the_whole_arrays(store: Path) -> None:
-    windows = StrideWindows(store, global_batch=16, datasets=["hu"], split="train")
-    found = state_statistics(windows)
-    strides = opened(store, "hu")
-    used = np.flatnonzero(windows.sources[0].index.count)
-    angle = np.concatenate([strides["kinematics_before"], strides["kinematics"]], axis=-1)[used].astype(np.float64)
-    velocity = np.diff(angle, axis=-1)[..., 3:] / (strides["duration"].values[used] / 40)[:, None, None, None]
-    moment = strides["kinetics"].values[used].astype(np.float64)
-    for got, values in (
-        (found.state_mean[:9], np.nanmean(angle[..., 4:], axis=(0, 3))),
-        (found.state_std[:9], np.nanstd(angle[..., 4:], axis=(0, 3))),
-        (found.state_mean[9:18], np.nanmean(velocity, axis=(0, 3))),
-        (found.state_std[9:18], np.nanstd(velocity, axis=(0, 3))),
-        (found.torque_mean, np.nanmean(moment, axis=(0, 3))),
-        (found.torque_std, np.nanstd(moment, axis=(0, 3))),
-    ):
-        np.testing.assert_allclose(got, values.ravel(), rtol=1e-6, atol=1e-6)
+def test_a_filter_for_a_value_that_no_stride_has_is_an_error(store: Path) -> None:
+    with pytest.raises(ConfigError, match=r"activity: no stride has 'wallk'; known: .*walk"):
+        StrideWindows(store, global_batch=16, filters={"activity": ["walk", "wallk"]})
+
+
+def test_a_state_belongs_to_the_data_it_was_made_with(store: Path, tmp_path: Path) -> None:
+    write_store(tmp_path, "hu", {"a": 20}, seed=1)
+    state = StrideWindows(tmp_path, global_batch=16).state_dict()
+    StrideWindows(tmp_path, global_batch=16).load_state_dict(state)
+    (tmp_path / "other").mkdir()
+    write_store(tmp_path / "other", "hu", {"a": 20}, seed=1, kinematics_delay=1e-9)
+    other = StrideWindows(tmp_path / "other", global_batch=16)
+    with pytest.raises(ConfigError, match="data: found"):
+        other.load_state_dict({**state, "windows": other.windows})

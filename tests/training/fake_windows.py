@@ -102,6 +102,9 @@ class FakeWindows:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._epoch, self._done = state["epoch"], state["step"]
 
+    def describe(self) -> str:
+        return "made-up windows"
+
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         generator = torch.Generator().manual_seed(1000 * self._seed + self._epoch)
         order = torch.randperm(self.total, generator=generator)
