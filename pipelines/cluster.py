@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,6 +39,24 @@ class ClusterConfig(Config):
         return value
 
 
+def _local_cluster(config: ClusterConfig) -> LocalCluster:
+    """Start worker processes that leave an interrupt from the keyboard to this one, which then stops them."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    try:
+        return LocalCluster(
+            n_workers=config.workers,
+            threads_per_worker=config.threads_per_worker,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR,
+        )
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def connect(config: ClusterConfig) -> Iterator[Client]:
     """Yield a client of the cluster that a configuration names; it is not made Dask's default.
@@ -49,17 +69,8 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
     settings = {"distributed.scheduler.allowed-failures": _ALLOWED_FAILURES}
     with dask.config.set(settings):
         if config.cluster == "local":
-            with (
-                LocalCluster(
-                    n_workers=config.workers,
-                    threads_per_worker=config.threads_per_worker,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.ERROR,
-                ) as cluster,
-                Client(cluster, set_as_default=False) as client,
-            ):
+            print(f"starting {config.workers} local Dask worker(s)", flush=True)
+            with _local_cluster(config) as cluster, Client(cluster, set_as_default=False) as client:
                 yield client
             return
         try:

@@ -18,7 +18,7 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str) -> int:
     """Read ``CONFIG.yaml key=value ...`` from the command line, run, and return the exit code.
 
-    0: all done; 1: some units failed (each is named); 2: the command could not run at all.
+    0: all done; 1: some units failed (each is named); 2: the command could not run at all; 130: interrupted.
     """
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in {"-h", "--help"}:
@@ -29,6 +29,9 @@ def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str)
     except BiomechXRError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing that was finished is lost; the same command goes on", file=sys.stderr)
+        return 130
 
 
 def gather(

@@ -1,6 +1,6 @@
 """Parse raw trees into recordings.
 
-    python -m pipelines.parse pipelines/configs/parse.yaml sources.hu.raw=raw/hu root=my-store workers=4
+    python -m pipelines.parse pipelines/configs/parse.yaml sources.hu.raw=raw/hu store=my-store workers=4
 
 A rerun parses only the people that are not in the store yet.
 """
@@ -29,7 +29,7 @@ class SourceConfig(Config):
 class ParseConfig(ClusterConfig):
     """Which sources to parse, into which store, on which cluster."""
 
-    root: str
+    store: str
     sources: dict[str, SourceConfig] = Field(min_length=1)
 
 
@@ -37,13 +37,13 @@ def run(config: ParseConfig) -> int:
     """Parse all sources of the configuration and return the exit code."""
     work = []
     for dataset, source in config.sources.items():
-        todo, done = pending_patients(dataset, source.raw, config.root, only=source.patients)
+        todo, done = pending_patients(dataset, source.raw, config.store, only=source.patients)
         print(f"{dataset}: {len(todo)} patient(s) to parse, {len(done)} in the store already")
         work += [(dataset, source.raw, patient) for patient in todo]
     if not work:
         return 0
     with connect(config) as client:
-        return parse(client, config.root, work)
+        return parse(client, config.store, work)
 
 
 def parse(client: Client, root: str, work: list[tuple[str, str, str]]) -> int:

@@ -1,6 +1,6 @@
 """Process recordings into strides.
 
-    python -m pipelines.process pipelines/configs/process.yaml root=my-store chain=envelope workers=4
+    python -m pipelines.process pipelines/configs/process.yaml store=my-store chain=envelope workers=4
 
 A rerun writes only the shards that are missing; the manifest comes last, and without it no reader sees the product.
 """
@@ -25,7 +25,7 @@ from pipelines.command import gather, main, report_failures
 class ProcessConfig(ClusterConfig):
     """Which sources of a store to process, with which chain (preset or YAML file), on which cluster."""
 
-    root: str
+    store: str
     datasets: list[str] | None = None
     chain: str = "envelope"
 
@@ -34,14 +34,14 @@ def run(config: ProcessConfig) -> int:
     """Process all sources of the configuration and return the exit code."""
     chain, names = load_chain(config.chain), sources_of(config)
     with connect(config) as client:
-        return process(client, config.root, names, chain)
+        return process(client, config.store, names, chain)
 
 
 def sources_of(config: ProcessConfig) -> list[str]:
     """Return the sources to process: those named, or all that the store has recordings of."""
-    names = config.datasets or sorted({dataset for dataset, _ in list_patients(config.root)})
+    names = config.datasets or sorted({dataset for dataset, _ in list_patients(config.store)})
     if not names:
-        raise NotAStoreError(f"{config.root}: found no recordings; expected those of at least one source. Run parse.")
+        raise NotAStoreError(f"{config.store}: found no recordings; expected those of at least one source. Run parse.")
     return names
 
 

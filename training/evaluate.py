@@ -73,6 +73,8 @@ def evaluate(
     return {
         "run": str(run),
         "checkpoint_step": entry.step,
+        "checkpoint": "lowest validation loss" if which == "best" and entry.validation is not None else "last",
+        "steps": config.steps,
         "store": config.store,
         "chain": config.chain,
         "split": split,

@@ -47,7 +47,7 @@ def train(config: TrainConfig, task: Task, ranks: Ranks) -> int:
         See `training.run.begin`.
     """
     started = time.monotonic()
-    with _sigterm_as_event() as interrupted:
+    with _signals_as_event() as interrupted:
         run = begin(config, task, ranks)
         if ranks.leads:
             _say_start(run, config, ranks)
@@ -125,8 +125,8 @@ def _seed(seed: int, step: int, rank: int) -> int:
 
 
 @contextmanager
-def _sigterm_as_event() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM sets; a scheduler sends it before it takes the machine away."""
+def _signals_as_event() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM or SIGINT sets: a scheduler takes the machine away, or the user types Ctrl-C."""
     event = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -135,11 +135,12 @@ def _sigterm_as_event() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield event  # only the main thread may choose what a signal does
         return
-    before = signal.signal(signal.SIGTERM, on_signal)
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield event
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _log_values(config: TrainConfig, values: Mapping[str, float]) -> None:
@@ -188,4 +189,10 @@ def _say_end(run: Run, config: TrainConfig) -> None:
             "%s: done after %d steps; score it with: python -m training.evaluate %s", config.out, run.step, config.out
         )
     else:
-        log.info("%s: stopped at step %d of %d; the same command goes on", config.out, run.step, config.steps)
+        log.info(
+            "%s: stopped at step %d of %d (a signal, or max_minutes=%s); the same command goes on",
+            config.out,
+            run.step,
+            config.steps,
+            config.max_minutes,
+        )

@@ -19,10 +19,12 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     """Print what `training.evaluate.evaluate` returned."""
     least = "" if result["lookahead_known"] else "at least "
     horizon = ", ".join(f"{value:g} {unit}" for unit, value in result["horizon"].items())
+    lookahead = f"{least}{result['lookahead']:.3f} s"
     console.print(
-        f"{result['run']}, step {result['checkpoint_step']}: {result['windows']} windows of split "
-        f"{result['split']} (every {result['hop']}. sample), horizon +{horizon} = {result['mean_horizon_ms']:.1f} ms "
-        f"on average, lookahead of the inputs {least}{result['lookahead']:.3f} s, phase input: {result['phase_input']}"
+        f"{result['run']}, step {result['checkpoint_step']} of {result['steps']} ({result['checkpoint']}): "
+        f"{result['windows']} windows of split {result['split']} (every {result['hop']}. sample), "
+        f"horizon +{horizon} = {result['mean_horizon_ms']:.1f} ms on average, "
+        f"lookahead of the inputs {lookahead}, phase input: {result['phase_input']}"
     )
     console.print(result["description"], highlight=False)
     if result["persons"]:

@@ -129,6 +129,7 @@ def _finish(figure: Figure, axes: Any) -> None:
         visible: Sequence[Axes] = [axis for axis in column if axis.get_visible()]
         visible[-1].set_xlabel("gait cycle (%)", fontsize=9)
         visible[-1].tick_params(labelbottom=True)
+    handles = dict(sorted(handles.items()))
     figure.legend(
         handles.values(), handles.keys(), loc="outside upper right", ncols=len(handles), frameon=False, fontsize=9
     )

@@ -175,6 +175,7 @@ def _score_section(found: Mapping[str, Any]) -> dict[str, Any]:
     persons = max((row["persons"] for row in found["scores"]), default=0)
     return {
         "sentence": (
+            f"Checkpoint of step {found['checkpoint_step']} of {found['steps']} ({found['checkpoint']}). "
             f"Split {found['split']}: {persons} person(s), {found['windows']:,} windows, mean horizon "
             f"{found['mean_horizon_ms']:.0f} ms, phase input: {found['phase_input']}. Mean over persons, SD in "
             "parentheses; rows without an activity are over all of them; the smallest error of a row is bold."

@@ -141,7 +141,7 @@ def test_a_broken_file_fails_alone_and_says_which(raw: Path, client: Client, tmp
         (["parse", "pipelines/configs/parse.yaml", "wrokers=3"], "did you mean 'workers'"),
         (["parse", "pipelines/configs/nowhere.yaml"], "no such configuration file"),
         (["parse", "pipelines/configs/parse.yaml", "sources.hu.raw=nowhere"], "hu: nowhere: found no such folder"),
-        (["process", "pipelines/configs/process.yaml", "root=nowhere"], "nowhere: found no recordings"),
+        (["process", "pipelines/configs/process.yaml", "store=nowhere"], "nowhere: found no recordings"),
         (["process", "pipelines/configs/process.yaml", "cluster=mars"], "cluster: Value error, expected local, tcp://"),
     ],
 )

@@ -65,7 +65,7 @@ def test_the_pipelines_join_a_running_scheduler(lab: Path, tmp_path: Path) -> No
     with LocalCluster(
         n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
     ) as cluster:
-        where = {"root": root, "cluster": cluster.scheduler_address}
+        where = {"store": root, "cluster": cluster.scheduler_address}
         assert cluster.scheduler_address.startswith("tcp://")
         assert parse.run(parse.ParseConfig.of({**where, "sources": {"lab": {"raw": str(lab)}}})) == 0
         assert process.run(process.ProcessConfig.of(where)) == 0
