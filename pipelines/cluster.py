@@ -40,7 +40,10 @@ class ClusterConfig(Config):
 
 
 def _local_cluster(config: ClusterConfig) -> LocalCluster:
-    """Start worker processes that leave an interrupt from the keyboard to this one, which then stops them."""
+    """Start worker processes that leave an interrupt from the keyboard to this one, which then stops them.
+
+    They inherit that it is ignored, so for the seconds that they take to start it is ignored here too.
+    """
     main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
     try:
