@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import xarray as xr
 from distributed import Client
 
 import biomech_xr as bx
+from biomech_xr import vocabulary as words
 from biomech_xr.process import ProcessConfig, load_chain, strides
 from biomech_xr.schema import INDEX_LEVELS, validate_strides
 from biomech_xr.store import list_patients, summarize
@@ -75,6 +77,34 @@ def test_calf_and_shin_are_active_in_their_phases(curves: xr.Dataset, name: str)
     shin = emg.sel(channel="tibialis_anterior").values
     if np.isfinite(shin).all():
         assert shin[50:90].mean() < 0.5 * max(shin[:20].max(), shin[120:].max())
+
+
+@pytest.mark.parametrize("name", sorted(PEOPLE))
+def test_masks_labels_and_ends_hold_for_every_stride(store: str, name: str) -> None:
+    strides = bx.open_strides(store, dataset=name).load(scheduler="synchronous")
+    time, duration = strides["time"].values, strides["duration"].values[:, None]
+    owned = (time >= 0) & (time < duration - 1e-6)
+    emg = np.isfinite(strides["emg"].values)
+    assert strides["emg_mask"].values.any()
+    for stride in range(strides.sizes["stride"]):
+        measured = emg[stride][:, owned[stride]]
+        np.testing.assert_array_equal(measured.all(axis=1), strides["emg_mask"].values[stride])
+    assert not emg[np.broadcast_to((time >= duration + 1e-6)[:, None], emg.shape)].any()
+    for group in ("kinematics", "kinetics"):
+        values, mask = strides[group].values, strides[f"{group}_mask"].values
+        assert np.isfinite(values[mask]).all()
+        assert not (values == 0).all(axis=-1).any()
+    for group in ("emg", "kinematics", "kinetics"):
+        coverage = strides[f"{group}_coverage"].values
+        assert ((coverage >= 0) & (coverage <= 1)).all()
+        assert (coverage[strides[f"{group}_mask"].values] == 1).all()
+    history = (np.isfinite(strides["emg"].values[:, :, :250]).any(axis=1)).sum(axis=1)
+    assert (history >= strides["emg_history"].values).all()
+    assert set(np.unique(strides["activity"])) <= set(words.ACTIVITIES)
+    assert set(np.unique(strides["surface"])) <= set(words.SURFACES)
+    assert set(np.unique(strides["emg_state"])) <= set(words.EMG_STATES)
+    assert all(re.fullmatch(r"[0-9a-f]{64}(\W+[0-9a-f]{64})*", text) for text in strides["source_sha256"].values)
+    assert (strides["emg_native_rate"] > 0).all()
 
 
 def test_emg_is_in_multiples_of_its_reference(store: str) -> None:

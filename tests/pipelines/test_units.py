@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from distributed import LocalCluster
 
-from biomech_xr.errors import OccupiedError
+from biomech_xr.errors import DataFormatError, OccupiedError
 from biomech_xr.process import load_chain, make_plan
 from biomech_xr.run import parse_patient, pending_patients
 from biomech_xr.store import list_patients, read_manifest
@@ -57,6 +61,44 @@ def test_synthetic_people_do_not_mix_with_recorded_ones(lab: Path, tmp_path: Pat
     (lab / "SYNTHETIC.txt").unlink()
     with pytest.raises(OccupiedError):
         pending_patients("lab", lab, root)
+
+
+def cut_file(raw: Path) -> str:
+    file = next(raw.glob("AB06/*/treadmill/emg/*.mat"))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    return file.name
+
+
+def empty_channel(raw: Path) -> str:
+    for file in raw.glob("AB156/**/*_post.csv"):
+        table = pd.read_csv(file)
+        table["Right_TA"] = np.nan
+        table.to_csv(file, index=False, na_rep="NaN")
+    return "Right_TA"
+
+
+def no_events(raw: Path) -> str:
+    for file in raw.glob("AB156/**/*_post.csv"):
+        table = pd.read_csv(file)
+        table[[name for name in table if "Contact" in name or "Toe_Off" in name]] = np.nan
+        table.to_csv(file, index=False, na_rep="NaN")
+    return "strides"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "patient", "spoil"),
+    [("camargo", "AB06", cut_file), ("hu", "AB156", empty_channel), ("hu", "AB156", no_events)],
+)
+def test_bad_raw_files_are_one_clear_error_and_leave_no_patient(
+    tmp_path: Path, dataset: str, patient: str, spoil: Callable[[Path], str]
+) -> None:
+    raw, root = tmp_path / "raw", str(tmp_path / "store")
+    write(dataset, raw, patients=1, minutes=0.2)
+    named = spoil(raw)
+    with pytest.raises(DataFormatError, match=rf"{dataset}: .*{re.escape(named)}.*found .*expected ") as caught:
+        parse_patient(dataset, str(raw), root, patient)
+    assert len(str(caught.value).splitlines()) == 1
+    assert list_patients(root) == []
 
 
 @pytest.mark.cluster
