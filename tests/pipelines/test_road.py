@@ -218,3 +218,27 @@ def test_info_counts_what_was_kept_and_rejected(store: str) -> None:
     for row in summary["strides"]:
         assert row["state"] == "finished"
         assert row["strides"] + row["rejected"] == rows[row["dataset"]]["strides"]
+
+
+def test_a_source_that_fails_stops_no_other_and_is_named(store: str, client: Client, capsys) -> None:
+    assert process.process(client, store, ["nobody", "falisse"], load_chain("envelope")) == 1
+    out, error = capsys.readouterr()
+    assert "nobody" in error
+    assert "falisse: 11 strides" in out
+
+
+def test_a_unit_that_fails_in_a_strange_way_is_named(client: Client) -> None:
+    results, failures = command.gather(client, "work", {"hu-AB156": client.submit(int, "x")}, str)
+    assert results == []
+    assert len(failures) == 1
+    assert failures[0].startswith("hu-AB156: ValueError: ")
+
+
+def test_an_interrupt_is_one_quiet_line(monkeypatch, capsys) -> None:
+    def interrupted(_config: process.ProcessConfig) -> int:
+        raise KeyboardInterrupt
+
+    file = Path(__file__).parents[2] / "pipelines" / "configs" / "process.yaml"
+    monkeypatch.setattr("sys.argv", ["process", str(file)])
+    assert command.main(process.ProcessConfig, interrupted, "") == 130
+    assert capsys.readouterr().err == "interrupted: nothing that was finished is lost; the same command goes on\n"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.training.fake_windows import FakeWindows
 from tests.training.test_loop import configure, run
+from training import distributed
 from training.evaluate import evaluate, main
 from training.tasks import emg
 
@@ -92,3 +96,13 @@ def test_the_hop_grows_until_the_windows_fit(trained: Path, monkeypatch: pytest.
 def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path: Path, capsys: Any) -> None:
     assert main([str(tmp_path)]) == 2
     assert "expected a training run" in capsys.readouterr().err
+
+
+def test_several_processes_do_not_score_shares(trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    @contextmanager
+    def two_ranks(*_arguments: object, **_options: object) -> Iterator[distributed.Ranks]:
+        yield distributed.Ranks(rank=0, world_size=2, device=torch.device("cpu"))
+
+    monkeypatch.setattr(distributed, "start", two_ranks)
+    assert main([str(trained)]) == 2
+    assert "found 2 processes, expected one" in capsys.readouterr().err
