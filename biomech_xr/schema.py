@@ -50,9 +50,10 @@ STRIDE_COLUMNS: Final[Mapping[str, LabelKind]] = {
 }
 """Columns of the `strides` table of a recording.
 
-`trial_time` is the contact on the trial's clock (s), NaN where isolated strides have none; `foot_off` is in seconds
-after contact; `segment` is the index of a cut stride within its trial, -1 for continuous signals; `speed` m/s,
-`incline` degrees (positive uphill), `stair_height` m; all NaN when unknown.
+`trial_time` is the contact on the trial's clock (s), NaN where isolated strides have none; `duration` in s, NaN where a
+source that cuts its strides does not tell it; `foot_off` is in seconds after contact; `segment` is the index of a cut
+stride within its trial, -1 for continuous signals; `speed` m/s, `incline` degrees (positive uphill), `stair_height` m;
+all NaN when unknown.
 """
 
 REJECTED_COLUMNS: Final[Mapping[str, LabelKind]] = {
@@ -304,8 +305,10 @@ def _stride_problems(trial: Trial) -> list[str]:
     ]
     if (table["trial"] != trial.trial).any():
         problems.append(f"strides: column 'trial' differs from {trial.trial!r}")
-    if not (table["duration"] > 0).all():
+    if (table["duration"] <= 0).any():
         problems.append("strides: a duration is not positive")
+    if (table["duration"].isna() & (table["segment"] < 0)).any():
+        problems.append("strides: a stride of continuous signals has no duration")
     outside = (table["foot_off"] >= table["duration"]) | (table["foot_off"] <= 0)
     if outside.any():
         problems.append(f"strides: foot_off outside the stride in {int(outside.sum())} stride(s)")

@@ -46,12 +46,20 @@ OTHER_MUSCLES: Final = (
     "rectus_abdominis",
     "sartorius",
     "semimembranosus",
+    "soleus_lateral",
+    "soleus_medial",
     "tensor_fasciae_latae",
+    "tibialis_anterior_lower",
+    "tibialis_anterior_upper",
     "vastus_intermedius",
 )
 """Further muscles that recordings keep. The vocabulary is open: a reader may add words of its own."""
 
-SUBSTITUTES: Final = {"semitendinosus": "semimembranosus"}
+SUBSTITUTES: Final = {
+    "semitendinosus": "semimembranosus",
+    "tibialis_anterior": "tibialis_anterior_upper",
+    "soleus": "soleus_medial",
+}
 """A strides channel that a recording lacks may be filled from this muscle; the part's attributes note it."""
 
 JOINTS: Final = ("hip", "knee", "ankle")

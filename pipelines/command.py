@@ -18,7 +18,7 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str) -> int:
     """Read ``CONFIG.yaml key=value ...`` from the command line, run, and return the exit code.
 
-    0: all done; 1: some units failed (each is named); 2: the command could not run at all; 130: interrupted.
+    0: all done; 1: some units failed (each is named), the others are done; 2: nothing could be done; 130: interrupted.
     """
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in {"-h", "--help"}:
@@ -59,10 +59,10 @@ def gather(
     return results, failures
 
 
-def report_failures(title: str, failures: Iterable[str]) -> int:
-    """Print what failed to stderr and return the exit code (0 without failures)."""
+def report_failures(title: str, failures: Iterable[str], *, done: int) -> int:
+    """Print what failed to stderr; return 0 without failures, 1 when ``done`` other units were finished, else 2."""
     messages = list(failures)
     if not messages:
         return 0
     print(f"error: {title}: {len(messages)} unit(s) failed:\n{count_lines(messages)}", file=sys.stderr)
-    return 1
+    return 1 if done else 2

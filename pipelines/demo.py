@@ -55,7 +55,7 @@ def run(config: DemoConfig) -> int:
     with connect(config) as client:
         raw = stage("1/6 raw files", lambda: raw_trees(config, out / "raw"))
         work = [
-            (name, str(folder), patient)
+            parse.Unit(name, str(folder), patient)
             for name, folder in raw.items()
             for patient in pending_patients(name, folder, str(out))[0]
         ]

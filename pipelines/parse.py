@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from distributed import Client
 from pydantic import Field
@@ -20,10 +22,20 @@ from pipelines.command import gather, main, report_failures
 
 
 class SourceConfig(Config):
-    """Where a source's raw tree lies, and whom to take from it (default: all)."""
+    """Where a source's raw tree lies, whom to take from it (default: all), and the source's own options."""
 
     raw: str
     patients: list[str] | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Unit(NamedTuple):
+    """One person to parse."""
+
+    dataset: str
+    raw: str
+    patient: str
+    options: Mapping[str, Any] | None = None
 
 
 class ParseConfig(ClusterConfig):
@@ -37,21 +49,24 @@ def run(config: ParseConfig) -> int:
     """Parse all sources of the configuration and return the exit code."""
     work = []
     for dataset, source in config.sources.items():
-        todo, done = pending_patients(dataset, source.raw, config.store, only=source.patients)
+        options = source.options
+        todo, done = pending_patients(dataset, source.raw, config.store, only=source.patients, options=options)
         print(f"{dataset}: {len(todo)} patient(s) to parse, {len(done)} in the store already")
-        work += [(dataset, source.raw, patient) for patient in todo]
+        work += [Unit(dataset, source.raw, patient, options) for patient in todo]
     if not work:
         return 0
     with connect(config) as client:
         return parse(client, config.store, work)
 
 
-def parse(client: Client, root: str, work: list[tuple[str, str, str]]) -> int:
-    """Parse (dataset, raw, patient) units on a cluster and return the exit code."""
+def parse(client: Client, root: str, work: Sequence[Unit]) -> int:
+    """Parse units on a cluster and return the exit code."""
     started = time.monotonic()
     futures = {
-        f"{dataset}-{patient}": client.submit(parse_patient, dataset, raw, root, patient)
-        for dataset, raw, patient in work
+        f"{unit.dataset}-{unit.patient}": client.submit(
+            parse_patient, unit.dataset, unit.raw, root, unit.patient, unit.options
+        )
+        for unit in work
     }
     results, failures = gather(client, "parse", futures, lambda entry: f"{entry['patient']}")
     strides = sum(entry["counts"]["strides"] for entry in results)
@@ -60,7 +75,7 @@ def parse(client: Client, root: str, work: list[tuple[str, str, str]]) -> int:
         f"parse: {len(results)} patient(s), {strides} strides, {rejected} candidates rejected, "
         f"{time.monotonic() - started:.1f} s"
     )
-    return report_failures("parse", failures)
+    return report_failures("parse", failures, done=len(results))
 
 
 if __name__ == "__main__":

@@ -52,8 +52,8 @@ def process(client: Client, root: str, datasets: Sequence[str], chain: Chain) ->
         try:
             codes.append(process_dataset(client, root, dataset, chain))
         except BiomechXRError as error:
-            codes.append(report_failures(dataset, [str(error)]))
-    return max(codes)
+            codes.append(report_failures(dataset, [str(error)], done=0))
+    return 1 if 0 in codes and max(codes) else max(codes)
 
 
 def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> int:
@@ -62,8 +62,8 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> in
     work = shard_work(root, dataset, chain)
     strides = len(work.plan.labels)
     futures = dict(zip(work.names, client.compute(work.tasks), strict=True))
-    _, failures = gather(client, dataset, futures, _note)
-    code = report_failures(dataset, failures)
+    results, failures = gather(client, dataset, futures, _note)
+    code = report_failures(dataset, failures, done=len(results))
     if code:
         return code
     manifest = finish_strides(root, dataset, chain)

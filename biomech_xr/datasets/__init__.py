@@ -5,13 +5,17 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
-from biomech_xr.datasets.spec import Dataset, DatasetSpec, EmgColumn, JointColumn
+from biomech_xr.datasets.spec import Dataset, DatasetSpec, EmgColumn, JointColumn, Option
 from biomech_xr.errors import ConfigError
+from biomech_xr.schema import Trial
 
-__all__ = ["Dataset", "DatasetSpec", "EmgColumn", "JointColumn", "get_dataset", "names"]
+__all__ = ["Dataset", "DatasetSpec", "EmgColumn", "JointColumn", "Option", "get_dataset", "names"]
 
-_NOT_SOURCES = {"spec", "cycles", "plug_in_gait"}
+_NOT_SOURCES = {"spec", "cycles", "segments", "plug_in_gait"}
 
 
 def names() -> list[str]:
@@ -37,5 +41,16 @@ def get_dataset(name: str) -> Dataset:
         raise ConfigError(f"dataset {name!r} is not known; did you mean {near[0]!r}? Known: {', '.join(known)}.")
     module = importlib.import_module(f"{__name__}.{name}")
     spec: DatasetSpec = module.SPEC
-    facts = getattr(module, "facts", lambda _root: spec)
-    return Dataset(spec=spec, facts=facts, patients=module.patients, recordings=module.recordings)
+    options: Mapping[str, Option] = getattr(module, "OPTIONS", {})
+
+    def recordings(root: Path, patient: str, given: Mapping[str, Any]) -> Iterator[Trial]:
+        trials: Iterator[Trial] = module.recordings(root, patient, *((given,) if options else ()))
+        return trials
+
+    return Dataset(
+        spec=spec,
+        options=options,
+        facts=getattr(module, "facts", lambda _root: spec),
+        patients=module.patients,
+        recordings=recordings,
+    )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from biomech_xr import vocabulary as words
 from biomech_xr.schema import Trial
@@ -32,6 +33,15 @@ class JointColumn:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """A choice that a user may make about a source: what its files leave open, or which of its forms to read."""
+
+    kind: Literal["number", "text", "choice", "file"]
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetSpec:
     """What the platform knows of one source.
 
@@ -41,7 +51,7 @@ class DatasetSpec:
     filters' impulse response lies later; `kinetics_limit` is the moment (N m/kg) above which a value is a plate
     artefact; `evidence` says whether the reader was checked on real files or on notes only; `synthetic` is set when the
     raw tree says that its people are made up; `known_defects` and `assumptions` are stored with every recording;
-    `settings` is a hash of the user's own mapping, its people left out (lab).
+    `settings` are the user's own: the options given, or a hash of the mapping, its people left out (lab).
     """
 
     name: str
@@ -81,11 +91,12 @@ class Dataset:
     """A registered source: its facts and the two functions that walk its raw tree.
 
     `facts(root)` is `spec` unless the user's own files settle some facts (lab). `patients(root)` lists the source ids
-    found below `root`; `recordings(root, patient)` yields that person's trials one at a time. All raise our errors,
-    never those of a file format library.
+    found below `root`; `recordings(root, patient, options)` yields that person's trials one at a time, under options
+    checked against `options`. All raise our errors, never those of a file format library.
     """
 
     spec: DatasetSpec
+    options: Mapping[str, Option]
     facts: Callable[[Path], DatasetSpec]
     patients: Callable[[Path], list[str]]
-    recordings: Callable[[Path, str], Iterator[Trial]]
+    recordings: Callable[[Path, str, Mapping[str, Any]], Iterator[Trial]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from biomech_xr.parse.options import check_options
 from biomech_xr.parse.trials import find_patients, read_facts, read_patient
 
-__all__ = ["find_patients", "read_facts", "read_patient"]
+__all__ = ["check_options", "find_patients", "read_facts", "read_patient"]

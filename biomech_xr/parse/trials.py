@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from biomech_xr.datasets import DatasetSpec, get_dataset
 from biomech_xr.errors import DataFormatError, MissingInputError
+from biomech_xr.parse.options import check_options, describe_options
 from biomech_xr.schema import Trial, validate_trial
 from biomech_xr.vocabulary import SYNTHETIC_MARKER
 
 
-def read_facts(dataset: str, raw: str | Path) -> DatasetSpec:
+def read_facts(dataset: str, raw: str | Path, options: Mapping[str, Any] | None = None) -> DatasetSpec:
     """Return the facts of a source as they hold for this raw tree: its own settings, and whether it is synthetic."""
     facts = get_dataset(dataset).facts(Path(raw))
-    return replace(facts, synthetic=(Path(raw) / SYNTHETIC_MARKER).is_file())
+    settings = describe_options(check_options(dataset, options)) or facts.settings
+    return replace(facts, settings=settings, synthetic=(Path(raw) / SYNTHETIC_MARKER).is_file())
 
 
 def find_patients(dataset: str, raw: str | Path, *, only: Sequence[str] | None = None) -> list[str]:
@@ -61,11 +64,17 @@ def find_patients(dataset: str, raw: str | Path, *, only: Sequence[str] | None =
     return [patient for patient in found if only is None or patient in only]
 
 
-def read_patient(dataset: str, raw: str | Path, patient: str) -> Iterator[Trial]:
+def read_patient(
+    dataset: str, raw: str | Path, patient: str, options: Mapping[str, Any] | None = None
+) -> Iterator[Trial]:
     """Yield the valid trials of one person, one at a time.
+
+    ``options`` are those of the source, see `check_options`.
 
     Raises
     ------
+    ConfigError
+        An option is not known or not of its kind.
     DataFormatError
         A raw file is not what the format says, two trials bear one name, or there is no candidate stride at all.
     SchemaError
@@ -73,7 +82,7 @@ def read_patient(dataset: str, raw: str | Path, patient: str) -> Iterator[Trial]
     """
     seen: set[str] = set()
     strides = 0
-    for trial in get_dataset(dataset).recordings(Path(raw), patient):
+    for trial in get_dataset(dataset).recordings(Path(raw), patient, check_options(dataset, options)):
         validate_trial(trial)
         if trial.trial in seen:
             raise DataFormatError.of(

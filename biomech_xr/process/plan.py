@@ -240,13 +240,16 @@ def _measured(table: pd.DataFrame, group: str) -> npt.NDArray[np.bool_]:
 def _reasons(table: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
     """Return the reason for rejection of every candidate (empty: kept) and its detail."""
     limit = float(spec["maximum_duration"])
+    unknown = table["duration"].isna().to_numpy()
     long = (table["duration"] > limit + 1e-9).to_numpy()
     emg, joints = table["_has_emg"].to_numpy(), (table["_has_kinematics"] | table["_has_kinetics"]).to_numpy()
     refused = emg & (table["_refusal"] != "").to_numpy() & ~joints
-    reason = np.select([long, ~emg & ~joints, refused], ["too_long", "no_signal", "unservable_emg"], default="")
+    choices = ["unknown_duration", "too_long", "no_signal", "unservable_emg"]
+    reason = np.select([unknown, long, ~emg & ~joints, refused], choices, default="")
     detail = np.full(len(table), "", dtype=object)
+    detail[unknown] = "the source gives no duration; parse it with the source's option for it"
     detail[long] = [f"{value:.3f} s, at most {limit:g} s" for value in table["duration"][long]]
-    detail[refused & ~long] = table["_refusal"].to_numpy()[refused & ~long]
+    detail[refused & ~long & ~unknown] = table["_refusal"].to_numpy()[refused & ~long & ~unknown]
     return reason.astype(object), detail
 
 

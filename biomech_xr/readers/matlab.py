@@ -29,7 +29,7 @@ _VERSION_5: Final = 0x0100
 _VERSION_73: Final = 0x0200
 _PIECE: Final = 1 << 20
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
-_BROKEN: Final = (
+BROKEN: Final = (
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -73,8 +73,8 @@ def load_struct(path: Path, *, dataset: str) -> dict[str, Any]:
     check_file(path, dataset=dataset)
     try:
         content: dict[str, Any] = loadmat(path, simplify_cells=True)
-    except _BROKEN as error:
-        raise _damaged(path, dataset, error) from error
+    except BROKEN as error:
+        raise damaged(path, dataset, error) from error
     if "__function_workspace__" in content:
         raise DataFormatError.of(
             dataset=dataset,
@@ -112,16 +112,11 @@ def load_tables(path: Path, *, dataset: str) -> dict[str, Any]:
         The file is not MATLAB v5, is truncated or damaged, unpacks to more than `MAX_BYTES`, or holds an object that
         cannot be decoded.
     """
-    matio = import_matio()
-    from matio.utils.matclass import MatConvertError, MatlabOpaque, MatReadError
-
     check_file(path, dataset=dataset)
-    try:
-        content: dict[str, Any] = matio.load_from_mat(str(path))
-    except (*_BROKEN, MatReadError, MatConvertError) as error:
-        raise _damaged(path, dataset, error) from error
+    content = load_objects(path, dataset=dataset)
+    matlab_opaque = importlib.import_module("matio.utils.matclass").MatlabOpaque
     for name, value in content.items():
-        if isinstance(value, MatlabOpaque):
+        if isinstance(value, matlab_opaque):
             raise DataFormatError.of(
                 dataset=dataset,
                 file=path,
@@ -130,7 +125,28 @@ def load_tables(path: Path, *, dataset: str) -> dict[str, Any]:
                 expected="a table",
                 action="Save it again with a recent MATLAB, or export it with writetable",
             )
-    return {name: _plain(value) for name, value in content.items() if not name.startswith("__")}
+    return {name: _plain(value) for name, value in content.items()}
+
+
+def load_objects(path: Path, *, dataset: str) -> dict[str, Any]:
+    """Return the variables of a MATLAB file of either container as mat-io decodes them; sizes are not checked here.
+
+    Raises
+    ------
+    MissingDependencyError
+        mat-io is not installed.
+    DataFormatError
+        The content is damaged.
+    """
+    matio = import_matio()
+    classes = importlib.import_module("matio.utils.matclass")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content: dict[str, Any] = matio.load_from_mat(str(path))
+    except (*BROKEN, classes.MatReadError, classes.MatConvertError) as error:
+        raise damaged(path, dataset, error) from error
+    return {name: value for name, value in content.items() if not name.startswith("__")}
 
 
 def import_matio() -> ModuleType:
@@ -208,7 +224,7 @@ def _element(stream: BinaryIO, position: int, size: int, order: str, path: Path,
         raise _truncated(path, dataset, f"{size} bytes, the last element's tag is cut")
     kind, length = struct.unpack(f"{order}II", tag)
     if kind not in (_COMPRESSED, _MATRIX):
-        raise _damaged(path, dataset, ValueError(f"element type {kind} at byte {position}"))
+        raise damaged(path, dataset, ValueError(f"element type {kind} at byte {position}"))
     end = position + 8 + length
     if end > size:
         raise _truncated(path, dataset, f"{size} bytes, an element that ends at byte {end}")
@@ -231,7 +247,7 @@ def _inflated_size(stream: BinaryIO, length: int, path: Path, dataset: str) -> i
                 total += len(inflate.decompress(piece, _PIECE))
                 piece = inflate.unconsumed_tail
     except zlib.error as error:
-        raise _damaged(path, dataset, error) from error
+        raise damaged(path, dataset, error) from error
     if not inflate.eof and total <= MAX_BYTES:
         raise _truncated(path, dataset, "a compressed element without its end")
     return total
@@ -247,7 +263,8 @@ def _truncated(path: Path, dataset: str, found: str) -> DataFormatError:
     )
 
 
-def _damaged(path: Path, dataset: str, error: BaseException) -> DataFormatError:
+def damaged(path: Path, dataset: str, error: BaseException) -> DataFormatError:
+    """Return the error that says a file's content cannot be read; the caller raises it."""
     return DataFormatError.of(
         dataset=dataset,
         file=path,
@@ -257,11 +274,16 @@ def _damaged(path: Path, dataset: str, error: BaseException) -> DataFormatError:
     )
 
 
+def plain_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with its text cells unwrapped to str."""
+    wrapped = [name for name in table.columns if table[name].dtype == object]
+    return table.assign(**{name: [_text(cell) for cell in table[name]] for name in wrapped}) if wrapped else table
+
+
 def _plain(value: Any) -> Any:
     """Return a table with its text unwrapped, a scalar or text as a Python value, anything else unchanged."""
     if isinstance(value, pd.DataFrame):
-        wrapped = [name for name in value.columns if value[name].dtype == object]
-        return value.assign(**{name: [_text(cell) for cell in value[name]] for name in wrapped}) if wrapped else value
+        return plain_table(value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "UbiufS" and (value.size == 1 or value.dtype.kind == "U"):
         return _text(value)
     return value

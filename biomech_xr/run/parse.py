@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,12 @@ from biomech_xr.store import patient_entry, write_patient
 
 
 def pending_patients(
-    dataset: str, raw: str | Path, root: str, *, only: Sequence[str] | None = None
+    dataset: str,
+    raw: str | Path,
+    root: str,
+    *,
+    only: Sequence[str] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[list[str], list[str]]:
     """Return the source ids still to parse and those that the store holds already, parsed by the same reader and facts.
 
@@ -26,15 +31,17 @@ def pending_patients(
         As for `biomech_xr.parse.find_patients`.
     root
         URL of the store.
+    options
+        As for `biomech_xr.parse.check_options`.
 
     Raises
     ------
-    MissingInputError, DataFormatError
-        As `find_patients`.
+    MissingInputError, DataFormatError, ConfigError
+        As `find_patients` and `check_options`.
     OccupiedError
         The store holds a person who was parsed by another reader version, under other facts or another mapping.
     """
-    own = _facts_hash(read_facts(dataset, raw))
+    own = _facts_hash(read_facts(dataset, raw, options))
     todo: list[str] = []
     done: list[str] = []
     other: list[str] = []
@@ -51,7 +58,9 @@ def pending_patients(
     return todo, done
 
 
-def parse_patient(dataset: str, raw: str, root: str, patient: str) -> dict[str, Any]:
+def parse_patient(
+    dataset: str, raw: str, root: str, patient: str, options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Parse one patient into the recordings store and return its ledger entry.
 
     The entry is written last: a call that dies leaves nothing that a reader takes for data, and the next call
@@ -63,9 +72,11 @@ def parse_patient(dataset: str, raw: str, root: str, patient: str) -> dict[str, 
         Source, root of its raw tree, and the person's id in the source.
     root
         URL of the store.
+    options
+        The source's options.
     """
-    facts = read_facts(dataset, raw)
-    return write_patient(root, facts, read_patient(dataset, raw, patient), config_hash=_facts_hash(facts))
+    facts = read_facts(dataset, raw, options)
+    return write_patient(root, facts, read_patient(dataset, raw, patient, options), config_hash=_facts_hash(facts))
 
 
 def _facts_hash(facts: DatasetSpec) -> str:

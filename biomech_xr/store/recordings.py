@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,18 +18,20 @@ import zarr
 
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import LostDataError, NotAStoreError
-from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial, rejected_table, stride_table, validate_trial
+from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial, rejected_table, stride_table
 from biomech_xr.store import layout, ledger
 from biomech_xr.store.objects import Url, digest, exists, join, names, plain, read_sealed
 from biomech_xr.store.table import fingerprint, read_table, write_table
 from biomech_xr.store.trials import (
     common_patient,
     common_units,
-    concatenated,
     groups_of,
     row_attrs,
+    row_blocks,
+    row_count,
     row_labels,
     signal_of,
+    spooled,
     trial_table,
     union_labels,
 )
@@ -37,8 +41,8 @@ def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, conf
     """Write the recordings of one patient and return the ledger entry.
 
     A patient that is committed under the same configuration is left alone. What an attempt that died left behind is
-    removed first. The ledger entry is written last: without it readers see no patient. The trials of the patient are
-    held in memory together.
+    removed first. The ledger entry is written last: without it readers see no patient. One trial is held in memory at
+    a time; signals wait in a temporary folder of the machine until all are known.
 
     Parameters
     ----------
@@ -60,24 +64,23 @@ def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, conf
     LostDataError
         The ledger entry is damaged, or objects vanished while they were written.
     """
-    listed = list(trials)
-    patient = common_patient(spec.name, listed)
-    url = layout.patient_url(root, spec.name, patient.patient)
-    entry_url = layout.patient_ledger_url(root, spec.name, patient.patient)
-    ledger.refuse_foreign(
-        layout.recordings_url(root, spec.name), lambda name: name == layout.LEDGER or name.endswith(".zarr")
-    )
-    if exists(entry_url):
-        entry = read_sealed(entry_url)
-        ledger.refuse_other_config(entry_url, entry, config_hash)
-        return entry
-    for trial in listed:
-        validate_trial(trial)
-    ledger.clear_leftovers(url)
-    tables = _tables(listed)
-    facts = {"spec": ledger.spec_facts(spec), "software": ledger.software(), "config_hash": config_hash}
-    facts |= {"reader_version": spec.reader_version, "fingerprint": _fingerprint(patient, tables)}
-    _write_group(url, {**facts, "patient": asdict(patient)}, listed, tables)
+    with tempfile.TemporaryDirectory(prefix="biomech-xr-") as folder:
+        listed = list(spooled(trials, Path(folder)))
+        patient = common_patient(spec.name, listed)
+        url = layout.patient_url(root, spec.name, patient.patient)
+        entry_url = layout.patient_ledger_url(root, spec.name, patient.patient)
+        ledger.refuse_foreign(
+            layout.recordings_url(root, spec.name), lambda name: name == layout.LEDGER or name.endswith(".zarr")
+        )
+        if exists(entry_url):
+            entry = read_sealed(entry_url)
+            ledger.refuse_other_config(entry_url, entry, config_hash)
+            return entry
+        ledger.clear_leftovers(url)
+        tables = _tables(listed)
+        facts = {"spec": ledger.spec_facts(spec), "software": ledger.software(), "config_hash": config_hash}
+        facts |= {"reader_version": spec.reader_version, "fingerprint": _fingerprint(patient, tables)}
+        _write_group(url, {**facts, "patient": asdict(patient)}, listed, tables)
     counts = {name: len(table) for name, table in tables.items()}
     entry = {"dataset": spec.name, "patient": patient.patient, **facts, "counts": counts}
     return ledger.seal(entry_url, url, entry)
@@ -94,18 +97,20 @@ def _write_group(
     root = ledger.create_root(url, {**attributes, "groups": groups_of(trials)})
     for group in groups_of(trials):
         labels = union_labels(group, trials)
-        values = concatenated(group, trials, labels)
-        chunks = (min(len(values), layout.recording_rows(values[:1].nbytes)), *values.shape[1:])
+        tail = tuple(len(names) for names in labels.values())
+        rows = row_count(group, trials)
+        chunks = (min(rows, layout.recording_rows(4 * math.prod(tail))), *tail)
         array = layout.create_array(
             root,
             group,
-            shape=values.shape,
+            shape=(rows, *tail),
             dims=GROUP_DIMS[group],
             dtype="float32",
             chunks=chunks,
             attributes={"units": common_units(group, trials), "labels": labels},
         )
-        array[...] = values
+        for number, block in enumerate(row_blocks(group, trials, labels, chunks[0])):
+            array[number * chunks[0] : number * chunks[0] + len(block)] = block
     for name, table in tables.items():
         write_table(root, name, table)
     ledger.consolidate(url)

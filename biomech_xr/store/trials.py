@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from biomech_xr.errors import SchemaError
-from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial
+from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial, validate_trial
 from biomech_xr.store.objects import plain
 
 SIGNAL_COLUMNS: Final = {
@@ -118,18 +119,52 @@ def common_units(group: str, trials: Sequence[Trial]) -> str:
     return found.pop()
 
 
-def concatenated(group: str, trials: Sequence[Trial], labels: Mapping[str, Sequence[str]]) -> npt.NDArray[np.float32]:
-    """Return the signals of all trials end to end, NaN where a trial lacks a label; dims as in the schema."""
-    signals = [trial.signals[group].values for trial in trials if group in trial.signals]
-    rows = sum(array.sizes["sample"] for array in signals)
-    out = np.full((rows, *(len(names) for names in labels.values())), np.nan, dtype=np.float32)
-    start = 0
-    for array in signals:
-        stop = start + array.sizes["sample"]
+def row_count(group: str, trials: Sequence[Trial]) -> int:
+    """Return the rows of a group over all trials."""
+    return sum(trial.signals[group].values.sizes["sample"] for trial in trials if group in trial.signals)
+
+
+def row_blocks(
+    group: str, trials: Sequence[Trial], labels: Mapping[str, Sequence[str]], rows: int
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the signals of all trials end to end in blocks of ``rows`` rows, the last one shorter.
+
+    NaN where a trial lacks a label; dims as in the schema. One block is in memory at a time.
+    """
+    shape = tuple(len(names) for names in labels.values())
+    left = row_count(group, trials)
+    block = np.full((min(rows, left), *shape), np.nan, dtype=np.float32)
+    filled = 0
+    for array in (trial.signals[group].values for trial in trials if group in trial.signals):
         where = [np.array([names.index(str(label)) for label in array[dim].values]) for dim, names in labels.items()]
-        out[np.ix_(np.arange(start, stop), *where)] = array.values
-        start = stop
-    return out
+        start = 0
+        while start < array.sizes["sample"]:
+            count = min(len(block) - filled, array.sizes["sample"] - start)
+            block[np.ix_(np.arange(filled, filled + count), *where)] = array.values[start : start + count]
+            start, filled = start + count, filled + count
+            if filled == len(block):
+                yield block
+                left -= filled
+                block, filled = np.full((min(rows, left), *shape), np.nan, dtype=np.float32), 0
+
+
+def spooled(trials: Iterable[Trial], folder: Path) -> Iterator[Trial]:
+    """Yield valid trials whose signals lie in files below ``folder`` and are mapped into memory when read.
+
+    Raises
+    ------
+    SchemaError
+        A trial is not valid.
+    """
+    for number, trial in enumerate(trials):
+        validate_trial(trial)
+        signals = {}
+        for group, signal in trial.signals.items():
+            path = folder / f"{number}-{group}.npy"
+            np.save(path, signal.values.values)
+            mapped = np.load(path, mmap_mode="r") if signal.values.size else signal.values.values
+            signals[group] = replace(signal, values=signal.values.copy(data=mapped))
+        yield replace(trial, signals=signals)
 
 
 def row_labels(row: Mapping[str, Any], group: str) -> dict[str, list[str]]:

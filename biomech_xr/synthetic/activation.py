@@ -35,6 +35,12 @@ _WALK: Final[Mapping[str, Bursts]] = {
     "adductor_longus": ((60, 7, 1.0), (5, 6, 0.5)),
     "tensor_fasciae_latae": ((10, 8, 1.0), (55, 6, 0.5)),
     "external_oblique": ((5, 8, 0.6), (55, 8, 1.0)),
+    "semimembranosus": ((3, 4, 0.45), (91, 5, 1.0)),
+    "tibialis_anterior_upper": ((3, 4, 1.0), (68, 7, 0.55), (94, 5, 0.6)),
+    "tibialis_anterior_lower": ((3, 4, 0.9), (68, 7, 0.6), (94, 5, 0.6)),
+    "soleus_medial": ((42, 7, 1.0), (22, 10, 0.5)),
+    "soleus_lateral": ((43, 7, 1.0), (24, 10, 0.45)),
+    "erector_spinae": ((10, 6, 0.8), (58, 6, 1.0)),
 }
 _KNEE_EXTENSORS: Final = ("vastus_lateralis", "rectus_femoris", "vastus_medialis")
 _HIP_EXTENSORS: Final = ("gluteus_maximus", "biceps_femoris", "semitendinosus")
@@ -53,6 +59,10 @@ _CHANGES: Final[Mapping[str, tuple[tuple[tuple[str, ...], float, Bursts], ...]]]
         (_CALF, 1.2, ((12, 7, 0.3),)),
     ),
     "stair_descent": ((_KNEE_EXTENSORS, 1.1, ((16, 7, 0.5), (48, 8, 0.9))), (_CALF, 0.7, ((2, 6, 0.7),))),
+    "heel_walk": ((("tibialis_anterior",), 1.2, ((30, 14, 1.0),)), (_CALF, 0.3, ())),
+    "toe_walk": ((_CALF, 1.2, ((8, 9, 0.9),)), (("tibialis_anterior",), 0.5, ())),
+    "step_up": ((_KNEE_EXTENSORS, 1.4, ((16, 8, 1.1),)), (_HIP_EXTENSORS, 1.2, ((18, 9, 0.7),))),
+    "step_down": ((_KNEE_EXTENSORS, 1.1, ((16, 7, 0.5), (48, 8, 0.9))), (_CALF, 0.7, ((2, 6, 0.7),))),
 }
 """Per activity: (muscles, factor on the level-walking bursts, bursts that come on top)."""
 

@@ -135,10 +135,37 @@ _VERTICAL_FORCE: Final[Points] = (
     (0, 0), (4, 4.5), (13, 10.6), (30, 7.4), (47, 10.8), (55, 5.5), (60, 0.9), (62, 0), (80, 0), (100, 0),
 )  # fmt: skip
 
-LOCOMOTION: Final = tuple(_ANGLES)
+_HEEL_ANKLE: Final[tuple[Points, Points]] = (
+    ((0, 9), (10, 7), (25, 9), (40, 13), (50, 14), (60, 10), (70, 9), (85, 11)),
+    ((0, 0), (6, 0.12), (14, 0.1), (26, -0.05), (38, -0.25), (46, -0.3), (54, -0.15), (61, 0), (75, 0.01), (88, 0)),
+)
+_TOE_ANKLE: Final[tuple[Points, Points]] = (
+    ((0, -24), (8, -17), (18, -13), (30, -11), (42, -12), (50, -18), (58, -27), (64, -29), (74, -23), (87, -22)),
+    ((0, -0.02), (5, -0.45), (12, -0.95), (22, -0.9), (34, -1.0), (44, -1.3), (49, -1.35), (55, -0.8), (60, -0.2),
+     (65, 0), (75, 0.01), (88, 0)),
+)  # fmt: skip
+"""Angle and moment of the ankle when walking on the heels and on the toes; hip and knee as in level walking (set by
+hand: dorsiflexed throughout; plantarflexed with an early moment, Perry et al. 2003, J Bone Joint Surg Am 85:436)."""
+
+_SAME_AS: Final = {"step_up": "stair_ascent", "step_down": "stair_descent"}
+
+
+def _derived(table: Mapping[str, Mapping[str, Points]], which: int) -> dict[str, Mapping[str, Points]]:
+    """Return the table with the activities whose curves follow from others."""
+    ankles = {"heel_walk": _HEEL_ANKLE[which], "toe_walk": _TOE_ANKLE[which]}
+    on_ankle = {activity: {**table["walk"], "ankle": points} for activity, points in ankles.items()}
+    return {**table, **on_ankle, **{activity: table[other] for activity, other in _SAME_AS.items()}}
+
+
+_TABLES: Final = {"angle": _derived(_ANGLES, 0), "moment": _derived(_MOMENTS, 1)}
+
+LOCOMOTION: Final = tuple(_TABLES["angle"])
 """The activities for which the human has curves."""
 
-FOOT_OFF: Final = {"walk": 0.61, "ramp_ascent": 0.62, "ramp_descent": 0.6, "stair_ascent": 0.63, "stair_descent": 0.62}
+FOOT_OFF: Final = {
+    "walk": 0.61, "ramp_ascent": 0.62, "ramp_descent": 0.6, "stair_ascent": 0.63, "stair_descent": 0.62,
+    "heel_walk": 0.61, "toe_walk": 0.61, "step_up": 0.63, "step_down": 0.62,
+}  # fmt: skip
 """Foot off as a fraction of the stride."""
 
 SITTING: Final = ((0.0, 0.0, 85.0), (0.0, 0.0, 92.0), (0.0, 0.0, 4.0))
@@ -166,14 +193,14 @@ def curve(activity: str, quantity: Quantity) -> CubicSpline:
     ConfigError
         The human has no curves for the activity.
     """
-    if activity not in _ANGLES:
+    if activity not in LOCOMOTION:
         raise ConfigError(f"activity {activity!r}: the synthetic human knows only {', '.join(LOCOMOTION)}.")
     return _curve(activity, quantity)
 
 
 @lru_cache
 def _curve(activity: str, quantity: Quantity) -> CubicSpline:
-    sagittal, common = (_ANGLES, _COMMON_ANGLES) if quantity == "angle" else (_MOMENTS, _COMMON_MOMENTS)
+    sagittal, common = _TABLES[quantity], _COMMON_ANGLES if quantity == "angle" else _COMMON_MOMENTS
     grid = np.linspace(0, 1, 401)
     table = np.empty((grid.size, len(words.JOINTS), len(words.MOTIONS)))
     for j, joint in enumerate(words.JOINTS):

@@ -157,18 +157,33 @@ def _smooth(x: FloatArray) -> FloatArray:
     return np.asarray(u**3 * (10 + u * (6 * u - 15)))
 
 
+def own_curve(person: Person, bout: Bout, quantity: curves.Quantity, phase: FloatArray) -> FloatArray:
+    """Return a person's mean curve of an activity, canonical, shape (phase, joint, motion); `phase` from contact, 0..1.
+
+    Single strides vary around it by a factor. Degrees, or N m/kg.
+    """
+    own = _warped(person, phase % 1)
+    return _scaled(person, bout, quantity, own) + (person.angle_offset if quantity == "angle" else 0.0)
+
+
+def _scaled(person: Person, bout: Bout, quantity: curves.Quantity, phase: FloatArray) -> FloatArray:
+    """Return the normative curve with a person's gain and the effect of speed; `phase` is the person's own."""
+    faster = bout.speed - REFERENCE_SPEED
+    if quantity == "angle":
+        return _shape(bout, quantity, phase) * (person.angle_gain * (1 + 0.03 * faster))
+    return _shape(bout, quantity, phase) * (person.moment_gain * (1 + 0.12 * faster))
+
+
 def angles(gait: Gait, time: FloatArray, side: str) -> FloatArray:
     """Return canonical joint angles, degrees, shape (time, joint, motion); ``time`` in s, ascending."""
-    person = gait.person
     phase = _phase(gait, time, side)
     varied = _per_stride(gait, time, side, gait.angle_variation[side])
 
     def value(bout: Bout, index: np.ndarray) -> FloatArray:
         if bout.activity in _POSTURES:
             return np.broadcast_to(np.array(_POSTURES[bout.activity]), (index.size, 3, 3))
-        effect = 1 + 0.03 * (bout.speed - REFERENCE_SPEED)
-        shape = _shape(bout, "angle", phase[index])
-        return shape * (person.angle_gain * effect) * varied[index, None, None] + person.angle_offset
+        shape = _scaled(gait.person, bout, "angle", phase[index])
+        return shape * varied[index, None, None] + gait.person.angle_offset
 
     return blend(gait, time, value)
 
@@ -181,8 +196,7 @@ def moments(gait: Gait, time: FloatArray, side: str) -> FloatArray:
     def value(bout: Bout, index: np.ndarray) -> FloatArray:
         if bout.activity in _POSTURES:
             return np.zeros((index.size, 3, 3))
-        effect = 1 + 0.12 * (bout.speed - REFERENCE_SPEED)
-        return _shape(bout, "moment", phase[index]) * (gait.person.moment_gain * effect) * varied[index, None, None]
+        return _scaled(gait.person, bout, "moment", phase[index]) * varied[index, None, None]
 
     return blend(gait, time, value)
 
@@ -207,8 +221,11 @@ def vertical_forces(gait: Gait, time: FloatArray, side: str) -> FloatArray:
 
 def _phase(gait: Gait, time: FloatArray, side: str) -> FloatArray:
     """Return the phase in [0, 1) with the person's own timing: a smooth warp that keeps contacts in place."""
-    phase = gait.cycles(time, side) % 1
-    return np.asarray((phase - gait.person.timing * np.sin(np.pi * phase) ** 2) % 1)
+    return _warped(gait.person, gait.cycles(time, side) % 1)
+
+
+def _warped(person: Person, phase: FloatArray) -> FloatArray:
+    return np.asarray((phase - person.timing * np.sin(np.pi * phase) ** 2) % 1)
 
 
 def _per_stride(gait: Gait, time: FloatArray, side: str, values: FloatArray) -> FloatArray:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +44,19 @@ MUSCLES = 24
 """Rows of random EMG gain that every person has for each leg."""
 
 
+_HUMAN: ContextVar[str] = ContextVar("human", default="")
+
+
+@contextmanager
+def one_human(name: str) -> Iterator[None]:
+    """Let every person made meanwhile be the same one, whatever the source calls them; size and age may differ."""
+    token = _HUMAN.set(name)
+    try:
+        yield
+    finally:
+        _HUMAN.reset(token)
+
+
 def generator(seed: int, *names: object) -> np.random.Generator:
     """Return a random generator that depends on the seed and the names alone, in every process."""
     return np.random.default_rng([seed, *(zlib.crc32(str(name).encode()) for name in names)])
@@ -55,7 +72,7 @@ def make_person(
     age: float | None = None,
 ) -> Person:
     """Return a person; what is not given is drawn (height m, body mass kg, age y)."""
-    rng = generator(seed, "person", name)
+    rng = generator(seed, "person", _HUMAN.get() or name)
     shape = (len(words.JOINTS), len(words.MOTIONS))
     drawn_sex = str(rng.choice(["female", "male"]))
     drawn_height = float(_clipped(rng, 1.72, 0.08, ()))
@@ -79,6 +96,9 @@ def make_person(
     )
 
 
+_CLIMBING: Final = {"stair_ascent": 1.4, "stair_descent": 1.25, "step_up": 1.4, "step_down": 1.25}
+
+
 def stride_time(person: Person, activity: str, speed: float) -> float:
     """Return a person's stride time in s at ``speed`` (m/s).
 
@@ -86,8 +106,8 @@ def stride_time(person: Person, activity: str, speed: float) -> float:
     of leg length; stairs are climbed at about 1.4 s a stride (Riener et al. 2002).
     """
     size = person.pace * (person.leg_length / 0.91) ** 0.5
-    if activity.startswith("stair"):
-        return float(size * (1.4 if activity == "stair_ascent" else 1.25))
+    if activity in _CLIMBING:
+        return float(size * _CLIMBING[activity])
     return float(size * 1.1 * (max(speed, 0.5) / 1.25) ** -0.58)
 
 

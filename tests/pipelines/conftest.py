@@ -30,9 +30,11 @@ def client() -> Client:
         yield started
 
 
-def units(raw: Path, root: str) -> list[tuple[str, str, str]]:
+def units(raw: Path, root: str) -> list[parse.Unit]:
     return [
-        (name, str(raw / name), patient) for name in PEOPLE for patient in pending_patients(name, raw / name, root)[0]
+        parse.Unit(name, str(raw / name), patient)
+        for name in PEOPLE
+        for patient in pending_patients(name, raw / name, root)[0]
     ]
 
 

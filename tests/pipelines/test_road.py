@@ -142,7 +142,7 @@ def test_a_killed_parse_leaves_no_patient_and_a_rerun_ends_the_same(
     worker.send_signal(signal.SIGKILL)
     assert worker.wait() == -signal.SIGKILL
     assert list_patients(str(root)) == []
-    assert parse.parse(client, str(root), [("hu", str(raw / "hu"), "AB156")]) == 0
+    assert parse.parse(client, str(root), [parse.Unit("hu", str(raw / "hu"), "AB156")]) == 0
     fresh, whole = (snapshot(f"{place}/recordings/hu/hu-AB156.zarr") for place in (root, store))
     assert fresh == whole
 
@@ -156,7 +156,7 @@ def test_a_broken_file_fails_alone_and_says_which(raw: Path, client: Client, tmp
     broken.mkdir(parents=True)
     (broken / "AB999_Circuit_001_post.csv").write_text("Mode,Right_Knee\n1,2\n", encoding="utf-8")
     root = str(tmp_path / "store")
-    work = [("hu", str(tree), patient) for patient in ("AB156", "AB999", "AB185")]
+    work = [parse.Unit("hu", str(tree), patient) for patient in ("AB156", "AB999", "AB185")]
     assert parse.parse(client, root, work) == 1
     error = capsys.readouterr().err
     assert "hu" in error

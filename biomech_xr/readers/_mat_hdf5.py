@@ -1,0 +1,170 @@
+"""MATLAB v7.3 values, read lazily from HDF5.
+
+MATLAB stores an array with its dims reversed; a cell as an array of object references; a struct as a group; a struct
+array as a group whose members are arrays of references without a class of their own; an empty array, and a struct
+without fields, as the array of its dims with the attribute `MATLAB_empty`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from biomech_xr.errors import BiomechXRError, DataFormatError, MissingDependencyError
+from biomech_xr.readers.mat import Kind, MatNode
+from biomech_xr.readers.matlab import MAX_BYTES, damaged
+
+_BROKEN: Final = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError)
+"""What h5py raises on damaged content."""
+
+_INTERNAL: Final = ("#refs#", "#subsystem#")
+
+
+@contextmanager
+def opened(path: Path, dataset: str) -> Iterator[MatNode | None]:
+    """Yield the variables of a v7.3 file as a struct; None where it holds MATLAB objects (tables)."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingDependencyError.of("h5py", "readers") from error
+    with _guard(path, dataset):
+        file = h5py.File(path, "r")
+    with file:
+        with _guard(path, dataset):
+            plain = _INTERNAL[1] not in file
+        if plain:
+            yield Hdf5Node(file, dataset=dataset, file=path, path="")
+            return
+        total = _total(file, path, dataset)
+        if total > MAX_BYTES:
+            raise DataFormatError.of(
+                dataset=dataset,
+                file=path,
+                found=f"tables in a file of {total / 1024**3:.1f} GiB unpacked",
+                expected=f"at most {MAX_BYTES / 1024**3:g} GiB where tables must be loaded whole",
+                action="Split the file in MATLAB, or save it without tables",
+            )
+    yield None
+
+
+@contextmanager
+def _guard(path: Path, dataset: str) -> Iterator[None]:
+    """Turn what h5py raises on damaged content into our error."""
+    try:
+        yield
+    except BiomechXRError:
+        raise
+    except _BROKEN as error:
+        raise damaged(path, dataset, error) from error
+
+
+def _total(file: Any, path: Path, dataset: str) -> int:
+    """Return the unpacked size of everything in a file, bytes."""
+    sizes: list[int] = []
+    with _guard(path, dataset):
+        file.visititems(lambda _name, item: sizes.append(int(getattr(item, "nbytes", 0))))
+    return sum(sizes)
+
+
+class Hdf5Node(MatNode):
+    """A group or dataset; with ``index``, one element of the struct array that the group is."""
+
+    def __init__(self, item: Any, *, dataset: str, file: Path, path: str, index: int | None = None) -> None:
+        super().__init__(dataset=dataset, file=file, path=path)
+        self._item = item
+        self._index = index
+        with _guard(file, dataset):
+            self.kind, self.shape = self._describe()
+
+    def _describe(self) -> tuple[Kind, tuple[int, ...]]:
+        item, attrs = self._item, self._item.attrs
+        if _is_group(item):
+            if self._index is not None or not self.path:
+                return "struct", (1, 1)
+            members = [item[name] for name in item]
+            if not members:
+                return "empty", (0, 0)
+            if all(_is_reference(member) and "MATLAB_class" not in member.attrs for member in members):
+                shape = tuple(members[0].shape[::-1])
+                return "structs", shape
+            return "struct", (1, 1)
+        if attrs.get("MATLAB_empty"):
+            dims = tuple(int(n) for n in np.atleast_1d(item[()]).reshape(-1))
+            return "empty", dims if 0 in dims else (0, 0)
+        shape = tuple(item.shape[::-1]) or (1, 1)
+        shape = shape if len(shape) > 1 else (shape[0], 1)
+        if 0 in shape:
+            return "empty", shape
+        if _is_reference(item):
+            return "cell", shape
+        return ("text" if attrs.get("MATLAB_class") == b"char" else "numeric"), shape
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        if self.kind != "struct":
+            return ()
+        with _guard(self.file, self.dataset):
+            order = self._item.attrs.get("MATLAB_fields")
+            names = [name for name in self._item if name not in _INTERNAL]
+            if order is None:
+                return tuple(names)
+            stated = ["".join(letter.decode("latin-1") for letter in entry) for entry in order]
+        return tuple(stated) if sorted(stated) == sorted(names) else tuple(names)
+
+    def fields(self) -> tuple[str, ...]:
+        return self._names
+
+    def _child(self, name: str) -> MatNode:
+        import h5py
+
+        with _guard(self.file, self.dataset):
+            if not isinstance(self._item.get(name, getlink=True), h5py.HardLink):
+                raise self.bad(found=f"{name} outside the file", expected="data in it", action="Do not trust this file")
+            item = self._item[name]
+            if self._index is not None:
+                item = self._item.file[item[()].reshape(-1)[self._index]]
+        return Hdf5Node(item, dataset=self.dataset, file=self.file, path=self._join(name))
+
+    @cached_property
+    def _references(self) -> npt.NDArray[Any]:
+        with _guard(self.file, self.dataset):
+            return np.asarray(self._item[()]).reshape(-1)
+
+    def element(self, index: int) -> MatNode:
+        if self.kind == "struct" and index == 0:
+            return self
+        if self.kind not in ("cell", "structs") or not 0 <= index < len(self):
+            raise self.bad(found=self.says(), expected=f"an element {index + 1}", action="Check the file")
+        path = f"{self.path}({index + 1})"
+        if self.kind == "structs":
+            return Hdf5Node(self._item, dataset=self.dataset, file=self.file, path=path, index=index)
+        with _guard(self.file, self.dataset):
+            item = self._item.file[self._references[index]]
+        return Hdf5Node(item, dataset=self.dataset, file=self.file, path=path)
+
+    def _numbers(self, columns: slice | None) -> npt.NDArray[Any]:
+        if self._item.nbytes > MAX_BYTES and columns is None:
+            raise self.bad(found=f"{self._item.nbytes} bytes", expected=f"at most {MAX_BYTES}", action="Split the file")
+        with _guard(self.file, self.dataset):
+            values = self._item[()] if columns is None else self._item[columns]
+        return np.atleast_2d(np.asarray(values)).T if np.ndim(values) < 2 else np.asarray(values).T
+
+    def _text(self) -> list[str]:
+        codes = self._numbers(None)
+        return ["".join(chr(int(code)) for code in row) for row in codes]
+
+
+def _is_group(item: Any) -> bool:
+    return hasattr(item, "keys")
+
+
+def _is_reference(item: Any) -> bool:
+    import h5py
+
+    return not _is_group(item) and h5py.check_ref_dtype(item.dtype) is h5py.Reference

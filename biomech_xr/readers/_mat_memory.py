@@ -1,0 +1,88 @@
+"""MATLAB values that SciPy or mat-io have loaded into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from biomech_xr.readers import matlab
+from biomech_xr.readers.mat import Kind, MatNode
+
+
+class MemoryNode(MatNode):
+    """A loaded value: NumPy arrays (structured for structs, objects for cells, text), or a table."""
+
+    def __init__(self, value: Any, *, dataset: str, file: Path, path: str) -> None:
+        super().__init__(dataset=dataset, file=file, path=path)
+        self._value: Any = value if isinstance(value, pd.DataFrame | Mapping) else np.atleast_2d(np.asarray(value))
+        self.kind, self.shape = _describe(self._value)
+
+    def fields(self) -> tuple[str, ...]:
+        if self.kind != "struct":
+            return ()
+        return tuple(self._value) if isinstance(self._value, Mapping) else tuple(self._value.dtype.names)
+
+    def _child(self, name: str) -> MatNode:
+        value = self._value if isinstance(self._value, Mapping) else self._value.reshape(-1)[0]
+        return self._node(value[name], self._join(name))
+
+    def element(self, index: int) -> MatNode:
+        if self.kind == "struct" and index == 0:
+            return self
+        if self.kind not in ("cell", "structs") or not 0 <= index < len(self):
+            raise self.bad(found=self.says(), expected=f"an element {index + 1}", action="Check the file")
+        value = self._value.reshape(-1, order="F")[index : index + 1]
+        inner = value[0] if self.kind == "cell" else value
+        return self._node(inner, f"{self.path}({index + 1})")
+
+    def _numbers(self, columns: slice | None) -> npt.NDArray[Any]:
+        values: npt.NDArray[Any] = self._value
+        return values if columns is None else values[..., columns]
+
+    def _text(self) -> list[str]:
+        return [str(row) for row in self._value.reshape(-1)]
+
+    def table(self) -> pd.DataFrame:
+        return matlab.plain_table(self._value) if self.kind == "table" else super().table()
+
+    def _node(self, value: Any, path: str) -> MatNode:
+        return MemoryNode(value, dataset=self.dataset, file=self.file, path=path)
+
+
+def _describe(value: Any) -> tuple[Kind, tuple[int, ...]]:
+    """Return kind and MATLAB shape of a loaded value."""
+    if isinstance(value, pd.DataFrame):
+        return "table", value.shape
+    if isinstance(value, Mapping):
+        return "struct", (1, 1)
+    if value.size == 0 or (value.dtype == object and value.size == 1 and value.reshape(-1)[0] is None):
+        return "empty", value.shape if value.size == 0 else (0, 0)
+    if value.dtype.names is not None:
+        return ("struct" if value.size == 1 else "structs"), value.shape
+    kinds: dict[str, Kind] = {"O": "cell", "U": "text", "S": "text"}
+    return kinds.get(value.dtype.kind, "numeric"), value.shape
+
+
+def load_v5(path: Path, dataset: str, variables: Sequence[str] | None) -> MatNode:
+    """Return the variables of a v5 file as a struct; tables through mat-io."""
+    from scipy.io import loadmat
+
+    matlab.check_file(path, dataset=dataset)
+    try:
+        content = loadmat(path, variable_names=variables)
+    except matlab.BROKEN as error:
+        raise matlab.damaged(path, dataset, error) from error
+    if "__function_workspace__" in content:
+        return load_objects(path, dataset)
+    own = {name: value for name, value in content.items() if not name.startswith("__")}
+    return MemoryNode(own, dataset=dataset, file=path, path="")
+
+
+def load_objects(path: Path, dataset: str) -> MatNode:
+    """Return the variables of a v5 or v7.3 file with MATLAB objects as a struct."""
+    return MemoryNode(matlab.load_objects(path, dataset=dataset), dataset=dataset, file=path, path="")
