@@ -6,6 +6,7 @@
 #   TORCH_INDEX  package index for torch alone (CUDA, ROCm, CPU)      make setup TORCH_INDEX=https://...
 #   SAMPLES      folder of real sample files for demo and test        make demo SAMPLES=~/samples
 #   WORKERS      processes that run the tests                         make test WORKERS=4
+#   OUT          folder of `make sources`                          make sources OUT=/tmp/sources
 #   ARGS         passed on to pytest, the demo or a benchmark         make test ARGS="tests/store -x"
 #
 # Without SAMPLES the demo synthesizes all its input and the tests that need a real file skip and say so.
@@ -16,6 +17,7 @@ TORCH ?= 2.13.0
 TORCH_INDEX ?=
 SAMPLES ?= $(firstword $(wildcard ../shared/samples))
 ARGS ?=
+OUT ?= sources
 WORKERS ?= 2
 
 # What installs the rest: the installer and the build backend. All else is hash-locked in requirements/lock.txt.
@@ -30,10 +32,10 @@ BIOMECH_XR_SAMPLES ?= $(abspath $(SAMPLES))
 export BIOMECH_XR_SAMPLES
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check lint types layers format bench chaos docs lock clean
+.PHONY: help setup demo sources test check lint types layers format bench chaos docs lock clean
 
 help:
-	@echo "make setup | demo | test | check | format | bench | chaos | docs | lock | clean   (see the head of Makefile)"
+	@echo "make setup | demo | sources | test | check | format | bench | chaos | docs | lock | clean   (see the head of Makefile)"
 
 setup: $(STAMP)
 
@@ -60,6 +62,12 @@ $(STAMP): pyproject.toml requirements/lock.txt Makefile
 
 demo: $(STAMP)
 	$(BIN)/python -m pipelines.demo pipelines/configs/demo.yaml $(if $(SAMPLES),samples=$(abspath $(SAMPLES))) $(ARGS)
+
+# Every source in one go: a synthetic tree in its true format, parsed, and the store read back whole.
+sources: $(STAMP)
+	@test -d $(OUT)/raw || $(BIN)/biomech-xr synth all --out $(OUT)/raw --patients 2 --minutes 0.3
+	$(BIN)/python -m pipelines.parse pipelines/configs/sources.yaml raw_root=$(OUT)/raw store=$(OUT)/store $(ARGS)
+	$(BIN)/biomech-xr check $(OUT)/store
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not gpu" $(ARGS)
@@ -101,11 +109,12 @@ chaos: $(STAMP)
 endif
 
 docs: $(STAMP)
-	@echo "docs: the site is not built yet. The pages are Markdown: start at docs/index.md. make test checks their links and code."
+	@$(BIN)/biomech-xr datasets --pages .
+	@echo "docs: the pages are Markdown, start at docs/index.md. Those of the sources are up to date with their readers."
 
 lock: $(STAMP)
 	$(BIN)/uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-annotate \
 	  --extra readers --extra report --extra dev pyproject.toml requirements/torch-needs.in -o requirements/lock.txt
 
 clean:
-	rm -rf $(VENV) demo bench site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo sources bench site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""The command line of the library: ``biomech-xr datasets | info | report | synth``."""
+"""The command line of the library: ``biomech-xr datasets | info | check | report | synth``."""
 
 from __future__ import annotations
 
@@ -35,8 +35,19 @@ def _options(
 
 
 @app.command()
-def datasets(as_json: AsJson = False) -> None:
+def datasets(
+    as_json: AsJson = False,
+    pages: Annotated[
+        Path | None, typer.Option(help="Checkout whose pages and tables of sources to write instead of printing.")
+    ] = None,
+) -> None:
     """List the sources with their facts: what they hold, their licence, how far the reader is proven."""
+    if pages is not None:
+        from biomech_xr.quality import write_pages
+
+        for path in write_pages(pages):
+            print(path)
+        return
     specs = [get_dataset(name).spec for name in names()]
     if as_json:
         print(json.dumps([_facts(spec) for spec in specs], indent=2))
@@ -62,13 +73,14 @@ def _facts(spec: DatasetSpec) -> dict[str, Any]:
         "people": spec.people or "yours",
         "sides": ", ".join(spec.sides),
         "emg": f"{spec.emg_state}{rate}",
-        "kinetics": "yes" if spec.moments or spec.name == "lab" else "no",
+        "kinetics": "yes" if spec.moments or not (spec.emg or spec.angles) else "no",
         "activities": list(spec.activities),
         "licence": spec.licence,
         "reader": EVIDENCES[spec.evidence],
         "doi": spec.doi,
         "data_doi": spec.data_doi,
         "citation": spec.citation,
+        "options": {name: option.help for name, option in get_dataset(spec.name).options.items()},
         "assumptions": list(spec.assumptions),
         "known_defects": list(spec.known_defects),
     }
@@ -76,17 +88,22 @@ def _facts(spec: DatasetSpec) -> dict[str, Any]:
 
 @app.command()
 def synth(
-    dataset: Annotated[str, typer.Argument(help="hu, camargo, falisse or lab")],
+    dataset: Annotated[str, typer.Argument(help="Name of a source, see `biomech-xr datasets`; `all` for every one.")],
     out: Annotated[Path, typer.Option(help="Folder to write the raw tree into; must be empty or absent.")],
     patients: Annotated[int, typer.Option(min=1, help="Number of people.")] = 2,
     minutes: Annotated[float, typer.Option(min=0.2, help="Recorded time per person and condition.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the people and their strides.")] = 0,
 ) -> None:
-    """Write a synthetic raw tree in a source's true format."""
-    from biomech_xr.synthetic import write
+    """Write a synthetic raw tree in a source's true format; `all` writes one folder a source, with fewer people where it
+    has fewer."""
+    from biomech_xr.synthetic import PEOPLE, write
 
-    truth = write(dataset, out, patients=patients, seed=seed, minutes=minutes)
-    print(f"{dataset}: {patients} patient(s), {len(truth.strides)} strides in {out}")
+    every = dataset == "all"
+    for name in names() if every else [dataset]:
+        people = min(patients, PEOPLE[name]) if every else patients
+        folder = out / name if every else out
+        truth = write(name, folder, patients=people, seed=seed, minutes=minutes)
+        print(f"{name}: {people} patient(s), {len(truth.strides)} strides in {folder}")
 
 
 @app.command()
@@ -108,6 +125,26 @@ def info(url: Annotated[str, typer.Argument(help="URL or path of a store")], as_
         for row in rows:
             table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
         console.print(table)
+
+
+@app.command()
+def check(url: Annotated[str, typer.Argument(help="URL or path of a store")], as_json: AsJson = False) -> None:
+    """Read a whole store and list what is not as it was written; exit code 1 when there is anything."""
+    from biomech_xr.store import check_store
+
+    units, problems = 0, list[str]()
+    objects = size = 0
+    for unit in check_store(url):
+        units, objects, size = units + 1, objects + unit.objects, size + unit.size
+        problems += unit.problems
+    if as_json:
+        print(json.dumps({"units": units, "objects": objects, "bytes": size, "problems": problems}, indent=2))
+    else:
+        print(f"{url}: {units} unit(s), {objects:,} objects, {size / 1e6:,.1f} MB read, {len(problems)} problem(s)")
+        for problem in problems:
+            print(f"  {problem}", file=sys.stderr)
+    if problems:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from distributed import Client
@@ -39,9 +40,10 @@ class Unit(NamedTuple):
 
 
 class ParseConfig(ClusterConfig):
-    """Which sources to parse, into which store, on which cluster."""
+    """Which sources to parse, into which store, on which cluster; relative raw paths start from `raw_root`."""
 
     store: str
+    raw_root: str = "."
     sources: dict[str, SourceConfig] = Field(min_length=1)
 
 
@@ -49,10 +51,10 @@ def run(config: ParseConfig) -> int:
     """Parse all sources of the configuration and return the exit code."""
     work = []
     for dataset, source in config.sources.items():
-        options = source.options
-        todo, done = pending_patients(dataset, source.raw, config.store, only=source.patients, options=options)
+        raw, options = str(Path(config.raw_root, source.raw)), source.options
+        todo, done = pending_patients(dataset, raw, config.store, only=source.patients, options=options)
         print(f"{dataset}: {len(todo)} patient(s) to parse, {len(done)} in the store already")
-        work += [Unit(dataset, source.raw, patient, options) for patient in todo]
+        work += [Unit(dataset, raw, patient, options) for patient in todo]
     if not work:
         return 0
     with connect(config) as client:

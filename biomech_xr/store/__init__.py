@@ -1,5 +1,6 @@
 """The two stores on (cloud) Zarr: recordings and strides; writing, opening, asking."""
 
+from biomech_xr.store.check import Checked, check_store
 from biomech_xr.store.part import create_part, finish, shards_done, write_shard
 from biomech_xr.store.query import as_cube, ensemble, select, to_physical
 from biomech_xr.store.reading import Part, open_part, read_manifest, require_one_chain
@@ -9,9 +10,11 @@ from biomech_xr.store.summary import summarize
 from biomech_xr.store.tree import open_recordings
 
 __all__ = [
+    "Checked",
     "Part",
     "PatientRecordings",
     "as_cube",
+    "check_store",
     "create_part",
     "ensemble",
     "find_datasets",

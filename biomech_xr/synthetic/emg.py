@@ -75,7 +75,8 @@ def envelopes(gait: Gait, side: str, muscles: Sequence[str], time: FloatArray) -
     table_phase = np.linspace(0, 1, 501)
 
     def value(bout: Bout, index: np.ndarray) -> FloatArray:
-        effect = 1 + 0.4 * (bout.speed - 1.25) if bout.activity not in ("sit", "stand") else 1.0
+        faster = gait.person.speed_effect * (bout.speed - 1.25)
+        effect = 1 + 0.4 * faster if bout.activity not in ("sit", "stand") else 1.0
         tables = [activation(muscle, bout.activity, table_phase) for muscle in muscles]
         return effect * np.stack([np.interp(phase[index], table_phase, table) for table in tables], axis=1)
 

@@ -168,7 +168,7 @@ def own_curve(person: Person, bout: Bout, quantity: curves.Quantity, phase: Floa
 
 def _scaled(person: Person, bout: Bout, quantity: curves.Quantity, phase: FloatArray) -> FloatArray:
     """Return the normative curve with a person's gain and the effect of speed; `phase` is the person's own."""
-    faster = bout.speed - REFERENCE_SPEED
+    faster = person.speed_effect * (bout.speed - REFERENCE_SPEED)
     if quantity == "angle":
         return _shape(bout, quantity, phase) * (person.angle_gain * (1 + 0.03 * faster))
     return _shape(bout, quantity, phase) * (person.moment_gain * (1 + 0.12 * faster))

@@ -23,7 +23,8 @@ class Person:
 
     `height` in m, `body_mass` in kg, `leg_length` in m. `angle_gain`, `moment_gain` (1) and `angle_offset` (degrees)
     have shape (joint, motion); `timing` shifts events within the stride (fraction of a stride); `emg_gain` (mV root
-    mean square at full activation) has shape (side, muscle) for muscles in any fixed order up to `MUSCLES`.
+    mean square at full activation) has shape (side, muscle) for muscles in any fixed order up to `MUSCLES`; with
+    `speed_effect` 0 the curves do not change with speed.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Person:
     timing: float
     emg_gain: FloatArray
     pace: float
+    speed_effect: float = 1.0
 
 
 MUSCLES = 24
@@ -49,7 +51,10 @@ _HUMAN: ContextVar[str] = ContextVar("human", default="")
 
 @contextmanager
 def one_human(name: str) -> Iterator[None]:
-    """Let every person made meanwhile be the same one, whatever the source calls them; size and age may differ."""
+    """Let every person made meanwhile be the same one, whatever a source calls them, with the same curves at any speed.
+
+    Size and age stay those that the source gives.
+    """
     token = _HUMAN.set(name)
     try:
         yield
@@ -93,6 +98,7 @@ def make_person(
         timing=float(_clipped(rng, 0, 0.004, ())),
         emg_gain=0.25 * np.exp(_clipped(rng, 0, 0.35, (len(words.SIDES), MUSCLES))),
         pace=float(_clipped(rng, 1, 0.02, ())),
+        speed_effect=0.0 if _HUMAN.get() else 1.0,
     )
 
 

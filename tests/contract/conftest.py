@@ -1,7 +1,8 @@
-"""Every source's raw tree (synthetic, written from the format notes) and its trials, made once."""
+"""Every source's raw tree (synthetic, written from the format notes) and its trials, made once a process."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from biomech_xr.datasets import names
+from biomech_xr import vocabulary as words
 from biomech_xr.parse import find_patients, read_patient
-from biomech_xr.schema import Trial
+from biomech_xr.schema import Signal, Trial
 from biomech_xr.synthetic import Truth, write
+from tests.contract.rows import Row, row_of
 
-PATIENTS = 2
+Curve = npt.NDArray[np.float64]
+GRID = np.arange(100) / 100
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Source:
     """A parsed synthetic source."""
 
     name: str
+    row: Row
     raw: Path
     truth: Truth
     trials: dict[str, list[Trial]]
@@ -37,37 +41,100 @@ class Source:
         return pd.concat(tables, ignore_index=True)
 
 
+GetSource = Callable[[str], Source]
+
+
 @pytest.fixture(scope="session")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
-    made = {}
-    for name in names():
-        raw = tmp_path_factory.mktemp("raw") / name
-        truth = write(name, raw, patients=PATIENTS if name != "falisse" else 1, seed=5, minutes=0.6)
-        trials = {patient: list(read_patient(name, raw, patient)) for patient in find_patients(name, raw)}
-        made[name] = Source(name, raw, truth, trials)
-    return made
+def source(tmp_path_factory: pytest.TempPathFactory) -> GetSource:
+    """Return a function that gives a parsed source by name; each is written and parsed once."""
+    made: dict[str, Source] = {}
+
+    def of(name: str) -> Source:
+        if name not in made:
+            row = row_of(name)
+            raw = tmp_path_factory.mktemp("raw") / name
+            truth = write(name, raw, patients=row.patients, seed=5, minutes=row.minutes)
+            trials = {
+                patient: list(read_patient(name, raw, patient, row.options)) for patient in find_patients(name, raw)
+            }
+            made[name] = Source(name, row, raw, truth, trials)
+        return made[name]
+
+    return of
 
 
-def mean_curve(
-    trials: list[Trial], group: str, joint: str, motion: str, *, activity: str = "walk", points: int = 100
-) -> npt.NDArray[np.float64]:
-    """Return the mean over strides of one component at k/points of the cycle, shape (points,); empty without data."""
-    curves = []
+def stride_samples(signal: Signal, row: pd.Series) -> tuple[Curve, Curve]:
+    """Return the native samples of a stride's own side and their phases: shapes (n, ...) and (n,).
+
+    Of a continuous signal, from the last sample before the contact to the first after the next one.
+    """
+    tail = signal.values.shape[2:]
+    if row["side"] not in signal.values["side"].values:
+        return np.empty((0, *tail)), np.empty(0)
+    values = signal.values.sel(side=row["side"]).values
+    if signal.kind == "continuous":
+        rate = signal.sampling_frequency
+        first = max(int(np.floor((row["trial_time"] - signal.t0) * rate + 1e-6)), 0)
+        last = int(np.ceil((row["trial_time"] + row["duration"] - signal.t0) * rate - 1e-6)) + 1
+        samples = values[first:last]
+        phase = ((first + np.arange(len(samples))) / rate + signal.t0 - row["trial_time"]) / row["duration"]
+    elif signal.kind == "segmented":
+        start = int(row["segment"]) * signal.points
+        samples = values[start : start + signal.points]
+        phase = np.arange(signal.points) / (signal.points - 1 if signal.endpoint else signal.points)
+    else:
+        borders = np.concatenate([[0], np.cumsum(signal.lengths)])
+        samples = values[borders[int(row["segment"])] : borders[int(row["segment"]) + 1]]
+        phase = np.arange(len(samples)) / signal.sampling_frequency / row["duration"]
+    return samples.astype(float), phase
+
+
+def strides_of(
+    trials: list[Trial], group: str, side: str, activity: str, condition: str = "none"
+) -> Iterator[tuple[pd.Series, Curve, Curve]]:
+    """Yield (labels, samples, phases) of the strides of one side, activity and condition that have the group."""
     for trial in trials:
         signal = trial.signals.get(group)
         if signal is None:
             continue
-        for row in trial.strides[trial.strides["activity"] == activity].itertuples():
-            if row.side not in signal.values["side"].values:
-                continue
-            values = signal.values.sel(side=row.side, joint=joint, motion=motion).values.astype(float)
-            if signal.kind == "segmented":
-                piece = values[row.segment * signal.points : (row.segment + 1) * signal.points]
-                grid = np.linspace(0, 1, signal.points)
-                curve = np.interp(np.arange(points) / points, grid, piece)
-            else:
-                stamps = row.trial_time + np.arange(points) / points * row.duration
-                curve = np.interp(stamps, signal.time(), values)
-            if np.isfinite(curve).all():
-                curves.append(curve)
-    return np.mean(curves, axis=0) if curves else np.empty(0)
+        table = trial.strides
+        chosen = (table["side"] == side) & (table["activity"] == activity) & (table["condition"] == condition)
+        for _, row in table[chosen].iterrows():
+            samples, phase = stride_samples(signal, row)
+            if len(samples):
+                yield row, samples, phase
+
+
+def component_curves(
+    trials: list[Trial], group: str, side: str, component: str, *, activity: str = "walk", condition: str = "none"
+) -> tuple[list[pd.Series], Curve]:
+    """Return labels and curves, shape (stride, 100), of one ``joint motion`` in its complete strides."""
+    joint, motion = component.split()
+    place = words.JOINTS.index(joint), words.MOTIONS.index(motion)
+    rows, found = [], []
+    for row, samples, phase in strides_of(trials, group, side, activity, condition):
+        own = samples[:, *place]
+        if np.isfinite(own).all():
+            rows.append(row)
+            found.append(np.interp(GRID, phase, own))
+    return rows, np.array(found).reshape(-1, GRID.size)
+
+
+def emg_level(
+    trials: list[Trial], side: str, muscle: str, *, activity: str = "walk", condition: str = "none", bins: int = 50
+) -> tuple[list[pd.Series], Curve]:
+    """Return labels and rectified EMG, shape (stride, bins), averaged in equal parts of the stride."""
+    rows, found = [], []
+    for trial in trials:
+        signal = trial.signals.get("emg")
+        if signal is None or muscle not in signal.values["channel"].values:
+            continue
+        channel = list(signal.values["channel"].values).index(muscle)
+        for row, samples, phase in strides_of([trial], "emg", side, activity, condition):
+            own = samples[:, channel]
+            where = np.clip((phase * bins).astype(int), 0, bins - 1)
+            if np.isfinite(own).all():
+                own = own if trial.emg_state == "envelope" else np.abs(own - own.mean())
+                rows.append(row)
+                found.append(np.bincount(where, own, bins) / np.maximum(np.bincount(where, minlength=bins), 1))
+    return rows, np.array(found).reshape(-1, bins)

@@ -1,0 +1,170 @@
+"""The sources as Markdown, from their facts alone: the table of the README and one page each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from biomech_xr import vocabulary as words
+from biomech_xr.datasets import Dataset, DatasetSpec, JointColumn, get_dataset, names
+from biomech_xr.errors import MissingInputError
+
+MARKS: Final = ("<!-- sources: made by `make docs` -->", "<!-- end of sources -->")
+"""What surrounds a table of sources in a page."""
+
+_HEADER = "| source | people | legs | EMG | angles | moments | licence | reader |\n|---|---|---|---|---|---|---|---|\n"
+
+
+def sources_table(specs: Iterable[DatasetSpec]) -> str:
+    """Return a Markdown table with one row a source: people, legs, EMG, angles, moments, licence, how far proven."""
+    return _HEADER + "".join(f"| {' | '.join(_row(spec))} |\n" for spec in specs)
+
+
+def _row(spec: DatasetSpec) -> tuple[str, ...]:
+    return (
+        f"[`{spec.name}`](docs/datasets/{spec.name}.md)",
+        str(spec.people or "yours"),
+        " and ".join(spec.sides),
+        _emg(spec),
+        _joints(spec, spec.angles),
+        _joints(spec, spec.moments),
+        spec.licence,
+        words.EVIDENCES[spec.evidence],
+    )
+
+
+def _open(spec: DatasetSpec) -> bool:
+    """Return whether the user's own mapping says what the files hold."""
+    return not (spec.emg or spec.angles or spec.moments)
+
+
+def _emg(spec: DatasetSpec) -> str:
+    if _open(spec):
+        return "your mapping"
+    muscles = {column.muscle for column in spec.emg.values()}
+    if not muscles:
+        return "none"
+    rate = f", {spec.emg_rate:g} Hz" if spec.emg_rate > 0 else ""
+    sides = {column.side for column in spec.emg.values()}
+    leg = "" if len(sides) == len(spec.sides) else f", {' and '.join(sorted(sides))} only"
+    return f"{len(muscles)} muscles, {spec.emg_state}{rate}{leg}"
+
+
+def _joints(spec: DatasetSpec, columns: Mapping[str, JointColumn]) -> str:
+    """Return ``hip in 3 planes; knee, ankle sagittal`` for the components that a source has."""
+    if _open(spec):
+        return "hip, knee, ankle in 3 planes"
+    planes: dict[str, list[str]] = {}
+    for joint in words.JOINTS:
+        motions = {column.motion for column in columns.values() if column.joint == joint}
+        if motions:
+            text = "in 3 planes" if len(motions) == 3 else "sagittal" if motions == {"flexion"} else "in 2 planes"
+            planes.setdefault(text, []).append(joint)
+    return "; ".join(f"{', '.join(joints)} {text}" for text, joints in planes.items()) or "none"
+
+
+def source_page(dataset: Dataset) -> str:
+    """Return a source's page as Markdown: identity, signals column by column, options, defects, assumptions."""
+    spec = dataset.spec
+    parts = [
+        f"# {spec.name}\n\n{spec.title}.\n",
+        _identity(spec),
+        _emg_section(spec),
+        _joint_section("Angles", "degrees", spec.angles),
+        _joint_section("Moments", "N m/kg", spec.moments),
+        _options(dataset),
+        _list("Known defects", spec.known_defects),
+        _list("What the reader assumes", spec.assumptions),
+        f"## Try it\n\n```bash\nbiomech-xr synth {spec.name} --patients {min(2, spec.people or 2)} "
+        f"--out raw/{spec.name}\n```\n\nwrites a synthetic tree in this format. "
+        "[How to parse it](../how-to/run-on-a-dask-cluster.md).\n",
+        "*This page is made from the reader's facts by `make docs`.*\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _identity(spec: DatasetSpec) -> str:
+    rows = (
+        ("Citation", spec.citation),
+        ("Paper", f"doi:{spec.doi}" if spec.doi else "not known"),
+        ("Data", f"{spec.host}, {spec.data_doi}" if spec.data_doi else spec.host),
+        ("Licence", spec.licence),
+        ("People", f"{spec.people or 'yours'}, {spec.population.replace('_', '-')}"),
+        ("Activities", ", ".join(word.replace("_", " ") for word in spec.activities)),
+        ("Legs", " and ".join(spec.sides)),
+        ("Strides", f"{spec.minimum_duration:g} to {spec.maximum_duration:g} s"),
+        ("Mains", f"{spec.line_frequency:g} Hz"),
+        ("Reader", words.EVIDENCES[spec.evidence]),
+    )
+    return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows if value)
+
+
+def _emg_section(spec: DatasetSpec) -> str:
+    if not spec.emg:
+        return ""
+    rate = f" at {spec.emg_rate:g} Hz" if spec.emg_rate > 0 else ""
+    kinematics = spec.kinematics_lookahead
+    sees = "not known" if math.isnan(kinematics) else f"{kinematics:g} s"
+    text = (
+        f"## EMG\n\nState `{spec.emg_state}`{rate}, unit {spec.emg_unit}. Upstream: {spec.upstream_filters}. "
+        f"Upstream processing looks ahead {spec.emg_lookahead:g} s (angles: {sees}).\n\n"
+        "| raw name | muscle | leg |\n|---|---|---|\n"
+    )
+    for raw, column in spec.emg.items():
+        doubt = " (head not named by the source)" if column.ambiguous else ""
+        text += f"| `{raw}` | {column.muscle.replace('_', ' ')}{doubt} | {column.side} |\n"
+    return text
+
+
+def _joint_section(title: str, unit: str, columns: Mapping[str, JointColumn]) -> str:
+    if not columns:
+        return ""
+    text = f"## {title}\n\nStored in {unit}, canonical signs; `factor` is from the raw column to that.\n\n"
+    text += "| raw name | component | leg | factor |\n|---|---|---|---|\n"
+    for raw, column in columns.items():
+        text += f"| `{raw}` | {column.joint} {column.motion} | {column.side} | {column.factor:g} |\n"
+    return text
+
+
+def _options(dataset: Dataset) -> str:
+    if not dataset.options:
+        return ""
+    text = f"## Options\n\nGiven as `sources.{dataset.spec.name}.options.NAME=VALUE`.\n\n| name | value | meaning |\n"
+    text += "|---|---|---|\n"
+    for name, option in dataset.options.items():
+        takes = " \\| ".join(f"`{choice}`" for choice in option.choices) or option.kind
+        text += f"| `{name}` | {takes} | {option.help} |\n"
+    return text
+
+
+def _list(title: str, entries: Iterable[str]) -> str:
+    items = "".join(f"* {entry}\n" for entry in entries)
+    return f"## {title}\n\n{items}" if items else ""
+
+
+def write_pages(root: Path) -> list[Path]:
+    """Write the page of every source and the tables of sources in a checkout; return the files that changed.
+
+    The table replaces what stands between two marks in `README.md` and `docs/datasets/index.md`.
+
+    Raises
+    ------
+    MissingInputError
+        ``root`` is no checkout: one of the two files, or its marks, are missing.
+    """
+    folder = root / "docs" / "datasets"
+    table = sources_table(get_dataset(name).spec for name in names())
+    texts = {folder / f"{name}.md": source_page(get_dataset(name)) for name in names()}
+    for path, place in ((root / "README.md", "docs/datasets/"), (folder / "index.md", "")):
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if not all(mark in text for mark in MARKS):
+            raise MissingInputError(f"{path}: no marks {' ... '.join(MARKS)}. Run this in a checkout of biomech-xr.")
+        before, after = text.partition(MARKS[0])[0], text.partition(MARKS[1])[2]
+        own = table.replace("](docs/datasets/", f"]({place}")
+        texts[path] = f"{before}{MARKS[0]}\n\n{own}\n{MARKS[1]}{after}"
+    changed = [path for path, text in texts.items() if not path.is_file() or path.read_text("utf-8") != text]
+    for path in changed:
+        path.write_text(texts[path], encoding="utf-8")
+    return changed
