@@ -1,0 +1,176 @@
+"""Parse throughput of each source in MB/s of raw input, beside the bare library read of the same files.
+
+    python -m tests.benchmarks.parse --json bench/parse.json [--megabytes 200] [--sources hu embry]
+
+A synthetic tree of each source is written large enough; the files that the reader names as its sources are counted.
+The bare read loads the same files whole with the library of their format (pandas, SciPy, mat-io, h5py, ezc3d, calamine)
+and throws the result away. Both are run in a child process of their own, twice; the faster time counts.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from biomech_xr.datasets import names
+from biomech_xr.parse import find_patients, read_patient
+from biomech_xr.readers.mat import is_hdf5
+from biomech_xr.synthetic import PEOPLE, write
+from tests.benchmarks.common import Case, arguments, report
+from tests.contract.rows import row_of
+
+_REPEATS = 2
+_MOST_MINUTES = 60.0
+
+
+def main() -> None:
+    """Measure every source asked for and report."""
+    parser = arguments("Parse throughput beside the bare library read of the same files.")
+    parser.add_argument("--megabytes", type=float, default=200.0, help="least size of a source's raw files")
+    parser.add_argument("--sources", nargs="+", default=names(), choices=names())
+    given = parser.parse_args()
+    cases = {}
+    for name in given.sources:
+        with tempfile.TemporaryDirectory() as folder:
+            cases[name] = measure(name, Path(folder), given.megabytes)
+    report(cases, given.json)
+
+
+def measure(name: str, folder: Path, megabytes: float) -> Case:
+    """Return parse throughput of one source against the bare read."""
+    raw = large_tree(name, folder, megabytes)
+    times, peaks = [], []
+    for _ in range(_REPEATS):
+        result = child("parse", name, raw)
+        times.append(result["seconds"])
+        peaks.append(result["peak"])
+    files = result["files"]
+    size = sum(Path(raw, file).stat().st_size for file in files) / 1e6
+    listing = folder / "files.json"
+    listing.write_text(json.dumps(files))
+    bare = min(child("bare", str(listing), raw)["seconds"] for _ in range(_REPEATS))
+    kinds = sorted({kind_of(Path(raw, file)) for file in files})
+    largest = max(Path(raw, file).stat().st_size for file in files) / 1e6
+    note = f"{size:.0f} MB in {len(files)} file(s), largest {largest:.0f} MB, {', '.join(kinds)}"
+    note += f"; peak {max(peaks):.2f} GiB"
+    return Case(value=size / min(times), unit="MB/s", baseline=size / bare, ratio=bare / min(times), note=note)
+
+
+def large_tree(name: str, folder: Path, megabytes: float) -> Path:
+    """Write a tree of at least so many megabytes, as far as the writer's limits allow, and return its root."""
+    minutes, patients, row = row_of(name).minutes, 1, row_of(name)
+    while True:
+        raw = folder / f"{minutes:g}-{patients}"
+        write(name, raw, patients=patients, seed=1, minutes=minutes)
+        size = sum(path.stat().st_size for path in raw.rglob("*") if path.is_file()) / 1e6
+        more = megabytes / size
+        if (
+            more <= 1
+            or (minutes >= _MOST_MINUTES and patients >= PEOPLE[name])
+            or (size < 1 and patients >= PEOPLE[name])
+        ):
+            return raw
+        longer = min(_MOST_MINUTES, minutes * min(more * 1.1, 20))
+        grown = longer / minutes
+        minutes = longer
+        if grown < 1.05 or patients < row.patients:
+            patients = min(PEOPLE[name], max(patients + 1, round(patients * more)))
+
+
+def kind_of(path: Path) -> str:
+    """Return the format of a file in words."""
+    if path.suffix == ".mat":
+        return "MATLAB v7.3" if is_hdf5(path) else "MATLAB v5"
+    return path.suffix.lstrip(".").upper()
+
+
+def child(task: str, what: str, raw: Path) -> dict[str, Any]:
+    """Run one measurement in a process of its own and return its result."""
+    command = [sys.executable, "-m", "tests.benchmarks.parse", "--child", task, what, str(raw)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def run_child(task: str, what: str, raw: Path) -> None:
+    """Parse a source, or read a list of files with their libraries; print seconds, peak memory (GiB) and files."""
+    started, files = time.perf_counter(), []
+    if task == "parse":
+        patients = find_patients(what, raw)
+        warm_up(what)
+        started = time.perf_counter()
+        for patient in patients:
+            for trial in read_patient(what, raw, patient, row_of(what).options):
+                files += [name for name, _ in trial.sources]
+    else:
+        listed = [Path(raw, name) for name in json.loads(Path(what).read_text())]
+        readers = {path: bare_reader(path) for path in listed}
+        started = time.perf_counter()
+        for path, read in readers.items():
+            read(path)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps({"seconds": seconds, "peak": peak, "files": sorted(set(files))}))
+
+
+def warm_up(name: str) -> None:
+    """Parse a small tree of the source, so that imports and compilation are not counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / name
+        write(name, raw, patients=1, seed=0, minutes=row_of(name).minutes)
+        for patient in find_patients(name, raw):
+            for _ in read_patient(name, raw, patient, row_of(name).options):
+                pass
+
+
+def bare_reader(path: Path) -> Callable[[Path], object]:
+    """Return what reads a file whole with the library of its format; the library is imported already."""
+    import ezc3d
+    import h5py
+    import pandas as pd
+    import python_calamine
+    import scipy.io
+
+    from biomech_xr.readers.matlab import import_matio
+
+    matio = import_matio()
+    warnings.simplefilter("ignore")
+
+    def read_hdf5(file: Path) -> None:
+        with h5py.File(file) as opened:
+            opened.visititems(lambda _name, item: item[()] if isinstance(item, h5py.Dataset) else None)
+
+    def read_v5(file: Path) -> object:
+        content = scipy.io.loadmat(file)
+        return matio.load_from_mat(str(file)) if "__function_workspace__" in content else content
+
+    def read_opensim(file: Path) -> object:
+        with file.open() as stream:
+            header = next((number for number, line in enumerate(stream) if line.strip() == "endheader"), -1)
+        return pd.read_csv(file, sep=r"\s+", skiprows=header + 1)
+
+    kinds: dict[str, Callable[[Path], object]] = {
+        ".csv": pd.read_csv,
+        ".txt": lambda file: pd.read_csv(file, sep="\t", on_bad_lines="skip", encoding="latin-1"),
+        ".mat": read_hdf5 if path.suffix == ".mat" and is_hdf5(path) else read_v5,
+        ".c3d": lambda file: ezc3d.c3d(str(file)),
+        ".xlsx": lambda file: python_calamine.load_workbook(str(file)).get_sheet_by_index(0).to_python(),
+        ".mot": read_opensim,
+        ".sto": read_opensim,
+    }
+    return kinds.get(path.suffix, lambda file: file.read_bytes())
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        run_child(sys.argv[2], sys.argv[3], Path(sys.argv[4]))
+    else:
+        main()

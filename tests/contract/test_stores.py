@@ -1,0 +1,108 @@
+"""Every source through parse and process: counts, round trip, what a second run does, what masks and labels say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from biomech_xr.datasets import get_dataset, names
+from biomech_xr.errors import ProcessingError
+from biomech_xr.parse import find_patients, read_patient
+from biomech_xr.process import ProcessConfig, strides
+from biomech_xr.run import parse_patient, pending_patients
+from biomech_xr.store import check_store, open_patient
+from biomech_xr.synthetic import write
+from biomech_xr.vocabulary import JOINTS, MOTIONS, MUSCLES, SUBSTITUTES
+
+from .rows import Row, row_of
+
+
+class Store:
+    """The recordings of one source, of one person."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name, self.row = name, row_of(name)
+        self.raw, self.root = folder / "raw", str(folder / "store")
+        write(name, self.raw, patients=1, seed=2, minutes=self.row.minutes)
+        self.patient = find_patients(name, self.raw)[0]
+        self.entry = parse_patient(name, str(self.raw), self.root, self.patient, self.row.options)
+
+
+@pytest.fixture(scope="module", params=names())
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(request.param, tmp_path_factory.mktemp(request.param))
+
+
+def test_what_was_read_is_what_is_stored(store: Store) -> None:
+    opened = open_patient(store.root, store.name, f"{store.name}-{store.patient}")
+    trials = list(read_patient(store.name, store.raw, store.patient, store.row.options))
+    assert list(opened.trials["trial"]) == [trial.trial for trial in trials]
+    assert store.entry["counts"]["strides"] == sum(len(trial.strides) for trial in trials)
+    assert store.entry["counts"]["rejected"] == sum(len(trial.rejected) for trial in trials)
+    for trial in trials[:: max(1, len(trials) // 4)]:
+        for group, signal in trial.signals.items():
+            back = opened.signal(trial.trial, group)
+            assert back is not None
+            np.testing.assert_array_equal(back.values.values, signal.values.values)
+            assert back.values.attrs["units"] == signal.values.attrs["units"]
+            assert (back.kind, back.points, back.lengths) == (signal.kind, signal.points, signal.lengths)
+
+
+def test_provenance_is_stored(store: Store) -> None:
+    opened = open_patient(store.root, store.name, f"{store.name}-{store.patient}")
+    spec = get_dataset(store.name).spec
+    for name in ("title", "licence", "doi", "evidence", "reader_version", "upstream_filters"):
+        assert opened.spec[name] == getattr(spec, name)
+    assert opened.spec["synthetic"] is True
+    assert opened.trials["source_sha256"].str.len().min() >= 64
+    assert opened.patient.source_patient == store.patient
+
+
+def test_a_second_run_has_nothing_to_do_and_writes_nothing(store: Store) -> None:
+    options = store.row.options
+    todo, done = pending_patients(store.name, store.raw, store.root, options=options)
+    assert (todo, done) == ([], [store.patient])
+    before = {path: path.stat().st_mtime_ns for path in Path(store.root).rglob("*") if path.is_file()}
+    assert parse_patient(store.name, str(store.raw), store.root, store.patient, options) == store.entry
+    assert {path: path.stat().st_mtime_ns for path in Path(store.root).rglob("*") if path.is_file()} == before
+
+
+def test_the_whole_store_reads_back(store: Store) -> None:
+    assert [problem for unit in check_store(store.root) for problem in unit.problems] == []
+
+
+def muscles_expected(row: Row) -> set[str]:
+    """Return the channels of a product that the muscles of a source fill."""
+    given = {muscle for muscles in row.muscles.values() for muscle in muscles}
+    return {muscle for muscle in MUSCLES if muscle in given or SUBSTITUTES.get(muscle) in given}
+
+
+def test_strides_hold_what_the_source_has_and_nothing_else(store: Store) -> None:
+    made = strides(store.root, ProcessConfig(dataset=store.name)).compute()
+    assert made.sizes["stride"] > 2
+    mask = made["emg_mask"].values.any(axis=0)
+    assert {str(name) for name in made["channel"].values[mask]} == muscles_expected(store.row)
+    for group, given in (("kinematics", store.row.angles), ("kinetics", store.row.moments)):
+        finite = made[f"{group}_mask"].values.any(axis=0)
+        found = {f"{JOINTS[j]} {MOTIONS[m]}" for j, m in zip(*np.nonzero(finite), strict=True)}
+        assert found == {component for components in given.values() for component in components}, group
+    for group in ("emg", "kinematics", "kinetics"):
+        values, valid = made[group].values, made[f"{group}_mask"].values
+        assert not (values[valid] == 0).all(axis=-1).any() if valid.any() else True
+    sides = made["side"].values
+    for side in np.unique(sides):
+        own = made["emg_mask"].values[sides == side].any()
+        assert own == bool(store.row.muscles.get(str(side)) and muscles_expected(store.row)), side
+
+
+def test_only_sources_with_signed_emg_serve_the_bandpassed_chain(store: Store) -> None:
+    states = set(store.row.emg_state)
+    config = ProcessConfig(dataset=store.name, chain="bandpassed")
+    if states == {"envelope"}:
+        with pytest.raises(ProcessingError, match="Use the chain 'envelope'"):
+            strides(store.root, config)
+    else:
+        made = strides(store.root, config)
+        assert made.sizes["stride"] > 0
