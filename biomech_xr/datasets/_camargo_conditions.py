@@ -1,8 +1,9 @@
-"""What the `conditions` files of Camargo say of a stride: belt speed, or the ramp's labels and incline."""
+"""What the `conditions` files of Camargo say of a stride: belt speed, or labels with incline, height or pace."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,11 @@ from biomech_xr.readers.tables import check_columns
 
 _SPEED_TOLERANCE: Final = 0.01
 _STANDSTILL: Final = 0.05
+_INCH: Final = 0.0254
 _INCLINES: Final = {"1": 5.2, "2": 7.8, "3": 9.2, "4": 11.0, "5": 12.4, "6": 18.0}
+_HEIGHTS: Final = {"1": 4.0, "2": 5.0, "3": 6.0, "4": 7.0}
+"""Degrees of ramp 1 to 6 and inches of stair 1 to 4, for files that do not say."""
+
 _LABELS: Final = {
     "idle": ("stand", False),
     "stand": ("stand", False),
@@ -28,14 +33,34 @@ _LABELS: Final = {
     "walk-stand": ("walk", True),
     "turn1": ("turn", False),
     "turn2": ("turn", False),
-    "walk-rampascent": ("ramp_ascent", True),
-    "rampascent": ("ramp_ascent", False),
-    "rampascent-walk": ("walk", True),
-    "walk-rampdescent": ("ramp_descent", True),
-    "rampdescent": ("ramp_descent", False),
-    "rampdescent-walk": ("walk", True),
+} | {
+    label: (activity, "-" in label)
+    for terrain in ("ramp", "stair")
+    for way in ("ascent", "descent")
+    for label, activity in (
+        (f"walk-{terrain}{way}", f"{terrain}_{way}"),
+        (f"{terrain}{way}", f"{terrain}_{way}"),
+        (f"{terrain}{way}-walk", "walk"),
+    )
 }
 """Label to activity and transition. A transition takes the activity it enters; the steps of `walk-stand` walk."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Terrain:
+    """What holds for a whole trial: incline in degrees, stair height in m, the source's word for the pace."""
+
+    incline: float = 0.0
+    stair_height: float = np.nan
+    pace: str = ""
+
+    def labels(self, activity: str) -> dict[str, Any]:
+        """Return surface, incline (positive uphill) and stair height of a stride."""
+        if activity.startswith("stair"):
+            return {"surface": "stairs", "incline": np.nan, "stair_height": self.stair_height}
+        if activity.startswith("ramp"):
+            return {"surface": "ramp", "incline": self.incline if activity == "ramp_ascent" else -self.incline}
+        return {"surface": "overground", "incline": 0.0}
 
 
 def make_judge(mode: str, path: Path | None, *, name: str, notes: dict[str, str]) -> Judge:
@@ -44,12 +69,12 @@ def make_judge(mode: str, path: Path | None, *, name: str, notes: dict[str, str]
     Parameters
     ----------
     mode
-        `treadmill` or `ramp`.
+        `treadmill`, `levelground`, `ramp` or `stair`.
     path
-        The trial's conditions file, None where it is missing: then a treadmill stride has no speed, and a ramp stride
-        is `unpaired`, because nothing says what was done.
+        The trial's conditions file, None where it is missing: then a treadmill stride has no speed, and any other
+        stride is `unpaired`, because nothing says what was done.
     name
-        The trial; on the ramp its number gives the incline where the file does not.
+        The trial in lower case; its number or word gives incline, height or pace where the file does not.
     notes
         Receives what is worth telling of the trial.
     """
@@ -62,7 +87,7 @@ def make_judge(mode: str, path: Path | None, *, name: str, notes: dict[str, str]
     if path is None:
         return lambda _start, _stop: Verdict(reason="unpaired", detail="no conditions file: activity unknown")
     times, labels = _column(content, path, variable="labels", column="Label")
-    return _label_judge(times, labels, incline=_incline(content, path, name), notes=notes)
+    return _label_judge(times, labels, terrain=_terrain(mode, content, path, name, notes), notes=notes)
 
 
 def the_table(content: Mapping[str, Any], path: Path) -> pd.DataFrame:
@@ -134,7 +159,7 @@ def _speed_judge(times: npt.NDArray[np.float64], speeds: pd.Series[Any]) -> Judg
 
 
 def _label_judge(
-    times: npt.NDArray[np.float64], labels: pd.Series[Any], *, incline: float, notes: dict[str, str]
+    times: npt.NDArray[np.float64], labels: pd.Series[Any], *, terrain: _Terrain, notes: dict[str, str]
 ) -> Judge:
     codes, found = pd.factorize(labels.astype(str).str.strip().str.lower())
     names = [str(name) for name in found]
@@ -153,32 +178,52 @@ def _label_judge(
         for code in present:
             shares[known[code][0]] += int(counts[code])
         activity = max(shares, key=lambda word: shares[word])
-        labels = {
+        label = names[max(present, key=lambda code: (known[code][0] == activity, counts[code]))]
+        verdict = {
             "activity": activity,
-            "source_activity": names[max(present, key=lambda code: (known[code][0] == activity, counts[code]))],
+            "source_activity": f"{label} {terrain.pace}".strip(),
             "transition": len(shares) > 1 or any(known[code][1] for code in present),
-            "surface": "ramp" if activity.startswith("ramp") else "overground",
-            "incline": {"ramp_ascent": incline, "ramp_descent": -incline}.get(activity, 0.0),
-        }
+        } | terrain.labels(activity)
         detail = ", ".join(names[code] for code in present)
         if 2 * shares[activity] <= inside.size:
-            return Verdict(labels=labels, reason="activity_change", detail=detail)
+            return Verdict(labels=verdict, reason="activity_change", detail=detail)
         if activity in words.POSTURES:
-            return Verdict(labels=labels, reason="posture", detail=detail)
-        return Verdict(labels=labels)
+            return Verdict(labels=verdict, reason="posture", detail=detail)
+        return Verdict(labels=verdict)
 
     return judge
 
 
-def _incline(content: Mapping[str, Any], path: Path, name: str) -> float:
-    """Return the ramp's incline in degrees (positive), from the file or else from the ramp's number in the name."""
-    value = content.get("rampIncline")
-    if value is None:
-        return _INCLINES[name.split("ramp_")[-1][0]]
+def _terrain(mode: str, content: Mapping[str, Any], path: Path, name: str, notes: dict[str, str]) -> _Terrain:
+    """Return incline, height or pace of a trial from its conditions, or else from its name."""
+    part = name.partition(f"{mode}_")[2].split("_")
+    if mode == "ramp":
+        value = content.get("rampIncline", _INCLINES[part[0]])
+        return _Terrain(incline=_number(path, "rampIncline", value, "degrees", low=0.1, high=45.0))
+    if mode == "stair":
+        value = content.get("stairHeight", _HEIGHTS[part[0]])
+        return _Terrain(stair_height=_INCH * _number(path, "stairHeight", value, "inches", low=2.0, high=12.0))
+    pace, turn = (_word(content.get(variable)) or word for variable, word in (("speed", part[1]), ("turn", part[0])))
+    notes |= {"speed": pace, "turn": turn}
+    if (turn, pace) != (part[0], part[1]):
+        notes["speed"] = f"{pace}; the file name says {part[1]}"
+        notes["turn"] = f"{turn}; the file name says {part[0]}"
+    return _Terrain(pace=pace)
+
+
+def _number(path: Path, variable: str, value: object, unit: str, *, low: float, high: float) -> float:
+    """Return the size of a number within bounds."""
     number = abs(float(value)) if isinstance(value, float | int) else float("nan")
-    if not 0.0 < number < 45.0:
-        raise _bad(path, "rampIncline", repr(value), "degrees between 0 and 45", "Correct the value")
+    if not low <= number <= high:
+        raise _bad(path, variable, repr(value), f"{unit} from {low:g} to {high:g}", "Correct the value or its unit")
     return number
+
+
+def _word(value: object) -> str:
+    """Return a text in lower case, also out of a cell of one; empty for anything else."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.reshape(-1)[0]
+    return value.strip().lower() if isinstance(value, str) else ""
 
 
 def _bad(path: Path, field: str, found: str, expected: str, action: str) -> DataFormatError:

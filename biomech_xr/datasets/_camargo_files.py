@@ -1,4 +1,4 @@
-"""Files of Camargo's people: who a person is, and which files belong to one trial."""
+"""Camargo's tree: the date folders of a person, and which files belong to one trial."""
 
 from __future__ import annotations
 
@@ -8,71 +8,62 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from biomech_xr.datasets import cycles
-from biomech_xr.datasets._camargo_conditions import the_table
 from biomech_xr.errors import DataFormatError
-from biomech_xr.readers.matlab import load_tables
-from biomech_xr.readers.tables import check_columns, sha256
-from biomech_xr.schema import Patient
 
 logger = logging.getLogger(__name__)
 
-SENSORS: Final = ("emg", "ik", "id", "gcright", "conditions")
+SENSORS: Final = ("emg", "ik", "ik_offset", "id", "imu", "gcleft", "gcright", "conditions")
 """Folders of a mode that are read, in lower case."""
 
+_NUMBERS: Final = r"\d+(_\d+)?_\d+"
 _GRAMMAR: Final = {
-    "treadmill": re.compile(r"treadmill_\d+(_\d+)?_\d+"),
-    "ramp": re.compile(r"ramp_[1-6]_[lr]_\d+(_\d+)?_\d+"),
+    "treadmill": re.compile(rf"treadmill_{_NUMBERS}"),
+    "levelground": re.compile(rf"levelground_(cw|ccw)_(slow|normal|fast)_{_NUMBERS}"),
+    "ramp": re.compile(rf"ramp_[1-6]_[lr]_{_NUMBERS}"),
+    "stair": re.compile(rf"stair_[1-4]_[lr]_{_NUMBERS}"),
+    "static": re.compile(r"static.*"),
 }
+"""Trial names of each mode in lower case; a repeat number may stand before the last one."""
 
 
-def read_person(root: Path, patient: str) -> tuple[Patient, tuple[str, str]]:
-    """Return the person as SubjectInfo.mat describes it, and that file as a source."""
-    path = root / "SubjectInfo.mat"
-    if not path.is_file():
-        raise _bad(
-            path,
-            "Weight",
-            "no such file",
-            "the body masses that moments are divided by",
-            "Copy SubjectInfo.mat of the full distribution beside the folders of the people",
-        )
-    table = the_table(load_tables(path, dataset="camargo"), path)
-    text = ("Subject", "Gender")
-    check_columns(table, path, dataset="camargo", columns=(*text, "Age", "Height", "Weight"), text=text)
-    rows = table[table["Subject"].str.strip().str.upper() == patient]
-    mass = float(rows["Weight"].iloc[0]) if len(rows) else float("nan")
-    if not 30.0 <= mass <= 200.0:
-        found = f"{mass:g} kg for {patient}" if len(rows) else f"no row {patient}"
-        raise _bad(path, "Weight", found, "30 to 200 kg", f"Add the body mass of {patient} in kg to the table")
-    row = rows.iloc[0]
-    person = Patient(
-        dataset="camargo",
-        source_patient=patient,
-        sex={"M": "male", "F": "female"}.get(str(row["Gender"]).strip().upper(), "unknown"),
-        age=float(row["Age"]),
-        height=float(row["Height"]),
-        body_mass=mass,
-    )
-    return person, (cycles.relative(path, root), sha256(path))
+def date_folders(person: Path) -> list[Path]:
+    """Return the folders of a person, or of a folder of the same name in it, that hold a mode, sorted by name."""
+    inside = [path for path in sorted(person.iterdir()) if path.is_dir()]
+    doubled = [path for path in inside if path.name.upper() == person.name.upper()]
+    candidates = [*inside, *(path for folder in doubled for path in folder.iterdir() if path.is_dir())]
+    dates = [
+        path for path in candidates if any(one.is_dir() and one.name.lower() in _GRAMMAR for one in path.iterdir())
+    ]
+    return sorted(dates, key=lambda path: path.name)
 
 
 def trial_files(date: Path) -> Iterator[tuple[str, str, dict[str, Path]]]:
-    """Yield (mode, trial, file by sensor) of every trial name that any sensor folder holds."""
+    """Yield (mode, trial, file by sensor) of every trial name that any sensor folder holds.
+
+    Raises
+    ------
+    DataFormatError
+        Two files of one sensor have names that differ in upper and lower case only.
+    """
     modes = {path.name.lower(): path for path in date.iterdir() if path.is_dir()}
     for mode in (mode for mode in _GRAMMAR if mode in modes):
         files: dict[str, dict[str, Path]] = {}
         for sensor in sorted(modes[mode].iterdir()):
             if sensor.name.lower() not in SENSORS:
                 continue
-            for path in sorted(sensor.glob("*.mat")):
-                if _GRAMMAR[mode].fullmatch(path.stem.lower()):
-                    files.setdefault(path.stem.lower(), {})[sensor.name.lower()] = path
-                else:
+            for path in sorted(sensor.glob("[!.]*.mat")):
+                if not _GRAMMAR[mode].fullmatch(path.stem.lower()):
                     logger.warning("camargo: %s: not named like a %s trial, not read", path, mode)
+                    continue
+                other = files.setdefault(path.stem.lower(), {}).setdefault(sensor.name.lower(), path)
+                if other != path:
+                    raise DataFormatError.of(
+                        dataset="camargo",
+                        file=path,
+                        field="file name",
+                        found=f"the same trial as {other.name}",
+                        expected="names that differ by more than upper and lower case",
+                        action="Remove the copy",
+                    )
         for name in sorted(files):
             yield mode, name, files[name]
-
-
-def _bad(path: Path, field: str, found: str, expected: str, action: str) -> DataFormatError:
-    return DataFormatError.of(dataset="camargo", file=path, field=field, found=found, expected=expected, action=action)

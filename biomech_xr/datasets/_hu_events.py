@@ -53,11 +53,12 @@ def side_rows(
     side: words.Side,
     name: str,
     signals: Mapping[str, Signal],
+    unpaired: str = "",
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of `strides` and of `rejected` of one leg of a circuit.
 
     ``table`` has one row a millisecond; ``prefix`` is the leg's word in its column names, ``name`` the trial, whose
-    ``signals`` say whether anything was measured.
+    ``signals`` say whether anything was measured; ``unpaired`` says why none of its strides can be kept.
 
     Raises
     ------
@@ -92,6 +93,8 @@ def side_rows(
         if count > 1:
             found = f"{count} foot offs between the contacts: a contact was left out"
             return cycles.Verdict(labels=labels, reason="not_a_stride", detail=found)
+        if unpaired:
+            return cycles.Verdict(labels=labels, reason="unpaired", detail=unpaired)
         if not cycles.has_samples(signals, side, times[index], times[index + 1]):
             return dataclasses.replace(cycles.NO_SIGNAL, labels=labels)
         return cycles.Verdict(labels=labels)

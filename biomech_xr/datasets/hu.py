@@ -1,14 +1,13 @@
 """Hu 2018, ENABL3S: circuits of walking, ramps and stairs, both legs, CSV at 1 kHz, no kinetics.
 
-Read from `Processed/*_post.csv`. The facts come from the authors' export code and notes, the publication and two
-public readers; no real file was at hand (`evidence="notes"`).
+Read from `Processed/*_post.csv`, EMG on request from the same-numbered `Raw/*_raw.csv`. The facts come from the
+authors' export code and notes, the publication and two public readers; no real file was at hand (`evidence="notes"`).
 """
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +16,13 @@ import pandas as pd
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets._hu_events import RATE, check_modes, side_rows
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
-from biomech_xr.errors import DataFormatError, MissingInputError
-from biomech_xr.readers.tables import read_csv, read_sheet, sha256
-from biomech_xr.schema import Patient, Trial, rejected_table, stride_table
+from biomech_xr.datasets._hu_files import check_end, circuits, processed_folder, read_person
+from biomech_xr.datasets._inertial import DEGREE, GRAVITY, imu_columns, imu_signal
+from biomech_xr.datasets._knee import knee_notes
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.errors import MissingInputError
+from biomech_xr.readers.tables import check_columns, read_csv, sha256
+from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +74,10 @@ SPEC: Final = DatasetSpec(
         "that sees farthest. emg_lookahead (1.515 s) and kinematics_lookahead (0.488 s, the goniometers' 10 Hz "
         "low-pass) leave less than 1e-4 of the absolute sum of the joint impulse response to later samples. Half as "
         "many poles would give 0.82 s and 0.26 s.",
-        "The inertial units and the derived velocities are not read.",
+        "Inertial units: g and degrees/s of the processed files, kept as m/s2 and rad/s in the sensors' axes, after "
+        "a zero-phase low-pass of 25 Hz upstream.",
+        "Raw EMG (option emg=raw) is in the same unit, band-passed 20-450 Hz by the amplifier only.",
+        "The derived velocities and the recordings of maximal contractions are not read.",
     ),
     emg={
         f"{prefix}_{raw}": EmgColumn(muscle=muscle, side=side)
@@ -84,10 +89,30 @@ SPEC: Final = DatasetSpec(
         for prefix, side in _SIDES
         for joint in ("knee", "ankle")
     },
+    reader_version="2",
 )
 """The processed file is flexion-negative at the knee and plantarflexion-positive at the ankle: both are negated."""
 
+OPTIONS: Final[Mapping[str, Option]] = {
+    "emg": Option(
+        kind="choice",
+        choices=("processed", "raw"),
+        help="processed (the default): filtered by the authors; raw: from the raw file of the same number",
+    )
+}
 
+IMU: Final = imu_columns(
+    {
+        "Right_Shank": "right_shank",
+        "Right_Thigh": "right_thigh",
+        "Left_Shank": "left_shank",
+        "Left_Thigh": "left_thigh",
+        "Waist": "waist",
+    },
+    {f"A{axis}": f"acceleration_{axis}" for axis in "xyz"} | {f"G{axis}": f"angular_velocity_{axis}" for axis in "xyz"},
+    acceleration=GRAVITY,
+    angular_velocity=DEGREE,
+)
 _EVENTS: Final = tuple(f"{prefix}_{event}" for prefix, _ in _SIDES for event in ("Heel_Contact", "Toe_Off"))
 _COLUMNS: Final = (
     *SPEC.emg,
@@ -96,7 +121,8 @@ _COLUMNS: Final = (
     *_EVENTS,
     *(f"{prefix}_Heel_Contact_Trigger" for prefix, _ in _SIDES),
 )
-_WORKBOOK: Final = "Subject Trigger Channel Feature Information.xlsx"
+_STANDING: Final = {0.5: 6.0}
+"""`Mode` of standing during the acquisition, and in the files."""
 
 
 def patients(root: Path) -> list[str]:
@@ -112,15 +138,18 @@ def patients(root: Path) -> list[str]:
     return list(cycles.patient_folders(root, dataset="hu", pattern="[Aa][Bb][0-9]*", example="AB156"))
 
 
-def recordings(root: Path, patient: str) -> Iterator[Trial]:
+def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator[Trial]:
     """Yield the circuits of one person in the order of their numbers.
 
-    EMG is (sample, side, channel) in mV, kinematics (sample, side, joint, motion) in degrees, both at 1 kHz with row 0
-    at 0 s. A circuit without events is yielded with empty tables.
+    EMG is (sample, side, channel) in mV, kinematics (sample, side, joint, motion) in degrees, imu (sample, segment,
+    channel), all at 1 kHz with row 0 at 0 s. A circuit without events is yielded with empty tables.
 
     The activity of a stride is the current mode of the trigger at its first contact. It must be the current mode at
     the next contact too, and `Mode` at both rows, else the candidate is rejected as `activity_change`. `transition` is
     true where the trigger of the first contact names another mode before it.
+
+    With the option `emg` = raw the EMG is that of the raw file of the same number, which must have the same rows; a
+    circuit without one, or with other rows, has no EMG and all its strides are `unpaired`.
 
     Raises
     ------
@@ -130,102 +159,70 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
         A file breaks the format, is cut or is named after another person, the person has no stride at all, or an EMG
         channel or angle is NaN in every circuit.
     """
-    folder = _processed(root, patient)
-    person, extra = _person(root, patient)
+    folder = processed_folder(root, patient)
+    person, extra = read_person(root, patient)
+    raw = options.get("emg") == "raw"
+    unprocessed = _raw_circuits(folder.parent / "Raw", patient) if raw else {}
     watch = cycles.Watch(dataset="hu", folder=folder)
-    for number, path in _circuits(folder, patient):
-        _check_end(path)
-        table = read_csv(path, dataset="hu", columns=_COLUMNS)
-        sources = ((cycles.relative(path, root), sha256(path)), *extra)
-        trial = _trial(table, path, person=person, name=f"circuit_{number:03d}", sources=sources)
-        yield watch.saw(trial, {"emg": cycles.silent(table, SPEC.emg), "angles": cycles.silent(table, SPEC.angles)})
+    for number, path in circuits(folder, patient).items():
+        check_end(path)
+        table = read_csv(path, dataset="hu", columns=_COLUMNS, optional=tuple(IMU))
+        check_modes(table, path)
+        emg, unpaired = _raw_emg(unprocessed.get(number), table) if raw else (table, "")
+        files = [path, *([unprocessed[number]] if number in unprocessed else [])]
+        trial = _trial(
+            table,
+            emg,
+            path,
+            person=person,
+            name=f"circuit_{number:03d}",
+            sources=(*((cycles.relative(file, root), sha256(file)) for file in files), *extra),
+            unpaired=unpaired,
+            raw=raw,
+        )
+        silent = {"angles": cycles.silent(table, SPEC.angles)}
+        yield watch.saw(trial, silent | ({} if emg is None else {"emg": cycles.silent(emg, SPEC.emg)}))
     watch.finish()
 
 
-def _processed(root: Path, patient: str) -> Path:
-    """Return the folder of processed files, in a single or doubled folder of the person."""
-    folders = cycles.patient_folders(root, dataset="hu", pattern="[Aa][Bb][0-9]*", example="AB156")
-    if patient not in folders:
-        raise MissingInputError(f"hu: {root}: no folder {patient}. Known: {', '.join(folders)}.")
-    outer = folders[patient]
-    for folder in (outer / "Processed", outer / outer.name / "Processed"):
-        if folder.is_dir():
-            return folder
-    raise MissingInputError(f"hu: {outer}: no folder Processed in it or in {outer.name}. Unpack the whole archive.")
+def _raw_circuits(folder: Path, patient: str) -> dict[int, Path]:
+    if not folder.is_dir():
+        raise MissingInputError(f"hu: {folder}: no such folder. Complete the download, or leave out the option emg.")
+    return circuits(folder, patient, kind="raw")
 
 
-def _circuits(folder: Path, patient: str) -> list[tuple[int, Path]]:
-    """Return (number, file) of every circuit, by number; refuse one that is named after another person."""
-    found = []
-    for path in sorted(folder.glob("*.csv")):
-        match = re.fullmatch(r"(AB\d+)_Circuit_(\d+)_post\.csv", path.name, re.IGNORECASE)
-        if not match:
-            logger.warning("hu: %s: not named like AB156_Circuit_001_post.csv, not read", path)
-        elif match[1].upper() != patient:
-            found_person, expected = f"a file of {match[1].upper()}", f"files of {patient}, whose folder this is"
-            raise _bad(path, "file name", found_person, expected, "Move the file to the folder of its person")
-        else:
-            found.append((int(match[2]), path))
-    if not found:
-        raise MissingInputError(f"hu: {folder}: no file like AB156_Circuit_001_post.csv. Complete the download.")
-    return sorted(found)
-
-
-def _check_end(path: Path) -> None:
-    """Raise `DataFormatError` where the last row does not end: the file was cut."""
-    with path.open("rb") as stream:
-        stream.seek(max(path.stat().st_size - 1, 0))
-        last = stream.read(1)
-    if last not in (b"\n", b"\r"):
-        found = "a last row that does not end" if last else "no rows"
-        raise _bad(path, "", found, "a line break after the last row; is the file cut?", "Download the file again")
-
-
-def _person(root: Path, patient: str) -> tuple[Patient, tuple[tuple[str, str], ...]]:
-    """Return the person, with mass and height where the subject workbook is there, and the workbook as a source."""
-    path = root / _WORKBOOK
-    if not path.is_file():
-        return Patient(dataset="hu", source_patient=patient), ()
-    sheet = read_sheet(path, dataset="hu", sheet="Subject Information")
-    source = ((cycles.relative(path, root), sha256(path)),)
-    if "Subject" not in sheet:
-        raise _bad(
-            path, "Subject", f"the columns {', '.join(map(str, sheet.columns))}", "a column of that name", "Restore it"
-        )
-    rows = sheet[sheet["Subject"].astype(str).str.strip().str.upper() == patient]
-    if rows.empty:
-        return Patient(dataset="hu", source_patient=patient), source
-    mass = _cell(path, rows, "weight", low=30.0, high=200.0)
-    height = _cell(path, rows, "height", low=120.0, high=230.0)
-    age = _cell(path, rows, "age", low=5.0, high=110.0)
-    person = Patient(dataset="hu", source_patient=patient, body_mass=mass, height=height / 100, age=age)
-    return person, source
-
-
-def _cell(path: Path, rows: pd.DataFrame, word: str, *, low: float, high: float) -> float:
-    """Return the number in the column whose header holds ``word``; NaN when there is none or the cell is empty."""
-    name = next((name for name in rows if re.search(rf"(?<![a-z]){word}(?![a-z])", str(name).lower())), None)
-    value = rows[name].iloc[0] if name is not None else ""
-    if value in ("", None):
-        return float("nan")
-    number = float(pd.to_numeric(pd.Series([value]), errors="coerce").iloc[0])
-    if not low <= number <= high:
-        raise _bad(path, str(name), repr(value), f"a number from {low:g} to {high:g}", "Correct the cell or its unit")
-    return number
+def _raw_emg(path: Path | None, processed: pd.DataFrame) -> tuple[pd.DataFrame | None, str]:
+    """Return the columns of a raw file, or None and why they cannot be paired with the rows of the processed one."""
+    if path is None:
+        return None, "no raw file of this number"
+    check_end(path)
+    table = read_csv(path, dataset="hu", columns=(*SPEC.emg, "Mode"))
+    if len(table) != len(processed):
+        return None, f"{len(table)} rows in the raw file, {len(processed)} in the processed one"
+    modes = table["Mode"].replace(_STANDING), processed["Mode"]
+    other = int(((modes[0] != modes[1]) & modes[0].notna() & modes[1].notna()).sum())
+    return (None, f"Mode of the raw file differs in {other} rows") if other else (table, "")
 
 
 def _trial(
-    table: pd.DataFrame, path: Path, *, person: Patient, name: str, sources: tuple[tuple[str, str], ...]
+    table: pd.DataFrame,
+    emg: pd.DataFrame | None,
+    path: Path,
+    *,
+    person: Patient,
+    name: str,
+    sources: tuple[tuple[str, str], ...],
+    unpaired: str,
+    raw: bool,
 ) -> Trial:
-    check_modes(table, path)
-    signals = {
-        "emg": cycles.emg_signal(table, SPEC.emg, rate=RATE, t0=0.0, units=SPEC.emg_unit),
-        "kinematics": cycles.joint_signal(table, SPEC.angles, rate=RATE, t0=0.0, units=words.UNITS["kinematics"]),
-    }
+    """Return one circuit; ``emg`` holds its EMG columns, None where they are not paired."""
+    signals = _signals(table, emg, path)
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
     for prefix, side in _SIDES:
-        rows = side_rows(table, path, spec=SPEC, prefix=prefix, side=side, name=name, signals=signals)
+        rows = side_rows(
+            table, path, spec=SPEC, prefix=prefix, side=side, name=name, signals=signals, unpaired=unpaired
+        )
         kept += rows[0]
         rejected += rows[1]
     return Trial(
@@ -236,23 +233,36 @@ def _trial(
         strides=stride_table(kept),
         rejected=rejected_table(rejected),
         sources=sources,
-        emg_state=SPEC.emg_state,
-        emg_lookahead=SPEC.emg_lookahead,
-        notes=_notes(table, path, person),
+        emg_state="raw" if raw else SPEC.emg_state,
+        emg_lookahead=0.0 if raw else SPEC.emg_lookahead,
+        notes=_notes(table, path, person, knee_notes(signals["kinematics"], kept)),
     )
 
 
-def _notes(table: pd.DataFrame, path: Path, person: Patient) -> dict[str, str]:
-    notes = {"ankle_quality": "low: the ankle goniometer is not biomechanically accurate"}
+def _signals(table: pd.DataFrame, emg: pd.DataFrame | None, path: Path) -> dict[str, Signal]:
+    """Return the signal groups of a circuit; the inertial units may be missing all together."""
+    signals = {
+        "kinematics": cycles.joint_signal(table, SPEC.angles, rate=RATE, t0=0.0, units=words.UNITS["kinematics"])
+    }
+    if emg is not None:
+        signals["emg"] = cycles.emg_signal(emg, SPEC.emg, rate=RATE, t0=0.0, units=SPEC.emg_unit)
+    if any(name in table for name in IMU):
+        check_columns(table, path, dataset="hu", columns=tuple(IMU))
+        signals["imu"] = imu_signal(table, IMU, rate=RATE, t0=0.0)
+    return signals
+
+
+def _notes(
+    table: pd.DataFrame, path: Path, person: Patient, knee: tuple[Mapping[str, str], Sequence[str]]
+) -> dict[str, str]:
+    """Return the notes of a circuit; both knees must be negative while sitting, and bend as ``knee`` says."""
+    notes = {"ankle_quality": "low: the ankle goniometer is not biomechanically accurate", **knee[0]}
     if person.source_patient == "AB192":
         notes["goniometers"] = "swapped and reversed before the release by the authors; read as they are"
     sitting = table.loc[table["Mode"] == 0, ["Left_Knee", "Right_Knee"]].median()
-    doubtful = [str(name) for name in sitting.index[sitting > 0]]
-    if doubtful:
-        notes["knee_sign"] = f"doubtful: {', '.join(doubtful)} not negative while sitting"
-        logger.warning("hu: %s: %s is not negative while sitting: check the sign", path, ", ".join(doubtful))
+    doubts = [f"{name} not negative while sitting" for name in sitting.index[sitting > 0]]
+    doubts += [f"{side.title()}_Knee not flexed in swing" for side in knee[1]]
+    if doubts:
+        notes["knee_sign"] = f"doubtful: {', '.join(doubts)}"
+        logger.warning("hu: %s: check the sign of the knee: %s", path, ", ".join(doubts))
     return notes
-
-
-def _bad(path: Path, field: str, found: str, expected: str, action: str) -> DataFormatError:
-    return DataFormatError.of(dataset="hu", file=path, field=field, found=found, expected=expected, action=action)

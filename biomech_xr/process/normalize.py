@@ -24,7 +24,8 @@ def amplitude_reference(strides: pd.DataFrame, peaks: Array32, method: Normalize
     peaks
         Maximum of each stride's 6 Hz envelope, (n, channel), the source's unit; NaN where not measured.
     method
-        `peak_dynamic`: 95th percentile of the peaks of all strides with condition none of the same session and side;
+        `peak_dynamic`: 95th percentile of the peaks of all strides with condition none of the same session and side, or
+        of all strides there when none is without a condition (a source whose every stride is perturbed);
         `first_strides`: of the first ``method.strides`` such strides that the channel was measured in, for the strides
         after them: while it calibrates, a controller has no reference, so those strides have NaN; `none`: 1.
 
@@ -42,7 +43,7 @@ def amplitude_reference(strides: pd.DataFrame, peaks: Array32, method: Normalize
     order = strides["order"].to_numpy()
     for key in dict.fromkeys(zip(session, side, strict=True)):
         rows = np.flatnonzero((session == key[0]) & (side == key[1]))
-        used = rows[plain[rows]]
+        used = rows[plain[rows]] if plain[rows].any() else rows
         used = used[np.argsort(order[used], kind="stable")]
         for channel in range(peaks.shape[1]):
             measured = used[np.isfinite(peaks[used, channel])]

@@ -111,7 +111,7 @@ class Hdf5Node(MatNode):
             return ()
         with _guard(self.file, self.dataset):
             order = self._item.attrs.get("MATLAB_fields")
-            names = [name for name in self._item if name not in _INTERNAL]
+            names = [name for name in map(_text_of, self._item) if name not in _INTERNAL]
             if order is None:
                 return tuple(names)
             stated = ["".join(letter.decode("latin-1") for letter in entry) for entry in order]
@@ -158,6 +158,13 @@ class Hdf5Node(MatNode):
     def _text(self) -> list[str]:
         codes = self._numbers(None)
         return ["".join(chr(int(code)) for code in row) for row in codes]
+
+
+def _text_of(name: object) -> str:
+    """Return the name of a member; h5py gives bytes for one that is no text."""
+    if not isinstance(name, str):
+        raise ValueError(f"a member named {name!r}")
+    return name
 
 
 def _is_group(item: Any) -> bool:

@@ -10,11 +10,14 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.errors import DataFormatError, MissingInputError
+
+_KEYS: Final = ("version", "nRows", "nColumns", "inDegrees", "datarows", "datacolumns")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +27,7 @@ class MotTable:
     Parameters
     ----------
     in_degrees
-        What the header's ``inDegrees`` says of angles; False where it is absent.
+        What the header's ``inDegrees`` says of angles; False where it is absent (``header`` then lacks the key).
     columns
         Labels of the columns without `time`.
     time
@@ -32,7 +35,8 @@ class MotTable:
     values
         float64, shape (rows, columns), in the file's own units; NaN where the file writes nan.
     header
-        The ``key=value`` lines.
+        The ``key=value`` lines, and the ``key value`` lines of the older style (``datarows 151``). Keys that OpenSim
+        defines are spelled its way, whatever the file's case.
     """
 
     in_degrees: bool
@@ -71,15 +75,14 @@ def read_mot(path: Path, *, dataset: str) -> MotTable:
     MissingInputError
         No such file.
     DataFormatError
-        No ``endheader``, no `time` column, a repeated label, a row that is not numbers or has another length, fewer
-        rows than ``nRows`` announces, or time that does not increase.
+        No ``endheader``, no `time` column, a repeated label, a row that is not numbers or has another length, other
+        numbers of rows or columns than the header announces, or time that does not increase.
     """
     lines = _lines(path, dataset)
     marks = [index for index, line in enumerate(lines) if line.strip().lower() == "endheader"]
     if not marks:
         raise _wrong(path, dataset, "header", "no line 'endheader'", "a .mot or .sto file")
-    pairs = (line.partition("=") for line in lines[: marks[0]] if "=" in line)
-    header = {key.strip(): value.strip() for key, _, value in pairs}
+    header = _header(lines[: marks[0]])
     body = [line for line in lines[marks[0] + 1 :] if line.strip()]
     labels = body[0].split() if body else []
     if not labels or labels[0].lower() != "time":
@@ -88,9 +91,11 @@ def read_mot(path: Path, *, dataset: str) -> MotTable:
     if repeated:
         raise _wrong(path, dataset, "labels", f"repeated {', '.join(repeated)}", "labels that differ")
     table = _numbers(path, dataset, body[1:], columns=len(labels))
-    announced = header.get("nRows", header.get("datarows", ""))
-    if announced.isdigit() and int(announced) != len(table):
-        raise _wrong(path, dataset, "nRows", f"{len(table)} rows", f"{announced} as the header announces")
+    for keys, count in ((("nRows", "datarows"), len(table)), (("nColumns", "datacolumns"), len(labels))):
+        announced = next((header[key] for key in keys if key in header), "")
+        if announced.isdigit() and int(announced) != count:
+            what = "rows" if keys[0] == "nRows" else "columns"
+            raise _wrong(path, dataset, keys[0], f"{count} {what}", f"{announced} as the header announces")
     _check_time(path, dataset, table[:, 0])
     return MotTable(
         in_degrees=header.get("inDegrees", "no").lower() == "yes",
@@ -142,6 +147,20 @@ def _lines(path: Path, dataset: str) -> list[str]:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise _wrong(path, dataset, "text", f"bytes that are not text ({error.reason})", "a text table") from error
+
+
+def _header(lines: Sequence[str]) -> dict[str, str]:
+    """Return the ``key=value`` lines of a header, and its ``key value`` lines where the key is one of OpenSim's."""
+    spelled = {key.lower(): key for key in _KEYS}
+    header: dict[str, str] = {}
+    for line in lines:
+        key, mark, value = line.partition("=")
+        words = line.split()
+        if mark:
+            header[spelled.get(key.strip().lower(), key.strip())] = value.strip()
+        elif len(words) == 2 and words[0].lower() in spelled:
+            header[spelled[words[0].lower()]] = words[1]
+    return header
 
 
 def _cells(line: str, width: int) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from biomech_xr.errors import DataFormatError, MissingDependencyError, MissingIn
 
 MAX_CSV_BYTES: Final = 2 * 1024**3
 MAX_WORKBOOK_BYTES: Final = 256 * 1024**2
-"""Largest size of a CSV file, and of a workbook once unpacked, in bytes."""
+"""Largest size of a text table, and of a workbook once unpacked, in bytes."""
 
 
 def sha256(path: Path) -> str:
@@ -33,9 +34,15 @@ def sha256(path: Path) -> str:
 
 
 def read_csv(
-    path: Path, *, dataset: str, columns: Sequence[str], optional: Sequence[str] = (), text: Sequence[str] = ()
+    path: Path,
+    *,
+    dataset: str,
+    columns: Sequence[str],
+    optional: Sequence[str] = (),
+    text: Sequence[str] = (),
+    delimiter: str = ",",
 ) -> pd.DataFrame:
-    """Return columns of a comma-separated file with one header row, in the order asked for.
+    """Return columns of a delimited file with one header row, in the order asked for.
 
     Parameters
     ----------
@@ -49,6 +56,8 @@ def read_csv(
         Columns taken where they are there.
     text
         Those of both that hold text; every other column must hold numbers, empty cells or ``NaN``.
+    delimiter
+        The character between columns.
 
     Raises
     ------
@@ -57,12 +66,11 @@ def read_csv(
     DataFormatError
         Not a table, a column missing or named twice, text where numbers are expected.
     """
-    if not path.is_file():
-        raise MissingInputError(f"{dataset}: {path}: no such file. Check the path, or complete the download.")
-    if path.stat().st_size > MAX_CSV_BYTES:
-        raise _bad(path, dataset, "", f"{path.stat().st_size} bytes", f"at most {MAX_CSV_BYTES}", "Split the file")
+    check_size(path, dataset)
     try:
-        header = pd.read_csv(path, header=None, nrows=1, dtype=str, encoding="utf-8-sig", compression=None)
+        header = pd.read_csv(
+            path, header=None, nrows=1, dtype=str, encoding="utf-8-sig", compression=None, sep=delimiter
+        )
         names = [str(name).strip() for name in header.iloc[0]]
         wanted = _choose(path, dataset, names, columns, optional)
         positions = [names.index(name) for name in wanted]
@@ -75,15 +83,25 @@ def read_csv(
             low_memory=False,
             encoding="utf-8-sig",
             compression=None,
+            sep=delimiter,
         )
     except pd.errors.EmptyDataError:
         raise _bad(path, dataset, "", "no rows", "a header row and data rows", "Download the file again") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         found = f"no readable table ({error})"
-        raise _bad(path, dataset, "", found, "comma-separated text", "Download the file again") from error
+        expected = f"text with columns divided by {delimiter!r}"
+        raise _bad(path, dataset, "", found, expected, "Download the file again") from error
     table = table[positions].set_axis(wanted, axis="columns")
-    _check_numbers(path, dataset, table.drop(columns=[name for name in text if name in table]))
+    check_numbers(path, dataset, table.drop(columns=[name for name in text if name in table]))
     return table
+
+
+def check_size(path: Path, dataset: str) -> None:
+    """Raise for a text table that does not exist or has more than `MAX_CSV_BYTES`."""
+    if not path.is_file():
+        raise MissingInputError(f"{dataset}: {path}: no such file. Check the path, or complete the download.")
+    if path.stat().st_size > MAX_CSV_BYTES:
+        raise _bad(path, dataset, "", f"{path.stat().st_size} bytes", f"at most {MAX_CSV_BYTES}", "Split the file")
 
 
 def check_columns(
@@ -94,7 +112,7 @@ def check_columns(
     ``text`` names those of ``columns`` that hold text.
     """
     _choose(path, dataset, [str(name) for name in table.columns], columns, ())
-    _check_numbers(path, dataset, table[[name for name in columns if name not in text]])
+    check_numbers(path, dataset, table[[name for name in columns if name not in text]])
 
 
 def _choose(
@@ -114,7 +132,8 @@ def _choose(
     return wanted
 
 
-def _check_numbers(path: Path, dataset: str, table: pd.DataFrame) -> None:
+def check_numbers(path: Path, dataset: str, table: pd.DataFrame) -> None:
+    """Raise `DataFormatError` for a column of a table from ``path`` that holds text; it names the first such cell."""
     for name in table.columns:
         if pd.api.types.is_numeric_dtype(table[name]):
             continue
@@ -124,7 +143,7 @@ def _check_numbers(path: Path, dataset: str, table: pd.DataFrame) -> None:
         raise _bad(path, dataset, str(name), found, "a number, an empty cell or NaN", "Correct the cell")
 
 
-def read_sheet(path: Path, *, dataset: str, sheet: str) -> pd.DataFrame:
+def read_sheet(path: Path, *, dataset: str, sheet: str, header_rows: int = 1) -> pd.DataFrame:
     """Return one sheet of an xlsx workbook; the first row holds the column names.
 
     Parameters
@@ -135,6 +154,9 @@ def read_sheet(path: Path, *, dataset: str, sheet: str) -> pd.DataFrame:
         Name of the source, for messages.
     sheet
         Name of the sheet; upper and lower case are the same.
+    header_rows
+        Rows of names. With two, the columns are pairs (group, name), a `MultiIndex`: an empty cell of the first row
+        belongs to the group on its left, as merged cells do.
 
     Raises
     ------
@@ -145,6 +167,31 @@ def read_sheet(path: Path, *, dataset: str, sheet: str) -> pd.DataFrame:
     DataFormatError
         Not a workbook, too large when unpacked, no such sheet, or a sheet without rows.
     """
+    with _open_workbook(path, dataset) as book:
+        names = {name.lower(): name for name in book.sheet_names}
+        if sheet.lower() not in names:
+            found = f"the sheets {', '.join(book.sheet_names)}"
+            raise _bad(path, dataset, sheet, found, "a sheet of that name", "Rename the sheet")
+        rows = book.get_sheet_by_name(names[sheet.lower()]).to_python()
+    if len(rows) < header_rows:
+        raise _bad(path, dataset, sheet, "an empty sheet", "a row of names and data rows", "Restore the sheet")
+    labels = [[str(name).strip() for name in row] for row in rows[:header_rows]]
+    if header_rows == 1:
+        return pd.DataFrame(rows[1:], columns=labels[0])
+    for k in range(1, len(labels[0])):
+        labels[0][k] = labels[0][k] or labels[0][k - 1]
+    return pd.DataFrame(rows[header_rows:], columns=pd.MultiIndex.from_arrays(labels))
+
+
+def sheet_names(path: Path, *, dataset: str) -> list[str]:
+    """Return the names of the sheets of an xlsx workbook, in order; errors as in `read_sheet`."""
+    with _open_workbook(path, dataset) as book:
+        return [str(name) for name in book.sheet_names]
+
+
+@contextmanager
+def _open_workbook(path: Path, dataset: str) -> Iterator[Any]:
+    """Yield a workbook after checking its unpacked size; what breaks while it is read is one clear error."""
     try:
         import python_calamine
     except ImportError as error:
@@ -157,18 +204,10 @@ def read_sheet(path: Path, *, dataset: str, sheet: str) -> pd.DataFrame:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > MAX_WORKBOOK_BYTES:
             raise _bad(path, dataset, "", f"{size} bytes unpacked", f"at most {MAX_WORKBOOK_BYTES}", "Do not trust it")
-        book = python_calamine.load_workbook(str(path))
-        names = {name.lower(): name for name in book.sheet_names}
-        if sheet.lower() not in names:
-            found = f"the sheets {', '.join(book.sheet_names)}"
-            raise _bad(path, dataset, sheet, found, "a sheet of that name", "Rename the sheet")
-        rows = book.get_sheet_by_name(names[sheet.lower()]).to_python()
+        yield python_calamine.load_workbook(str(path))
     except (zipfile.BadZipFile, python_calamine.CalamineError) as error:
         found = f"no readable workbook ({error})"
         raise _bad(path, dataset, "", found, "an xlsx file", "Download the file again") from error
-    if not rows:
-        raise _bad(path, dataset, sheet, "an empty sheet", "a row of names and data rows", "Restore the sheet")
-    return pd.DataFrame(rows[1:], columns=[str(name).strip() for name in rows[0]])
 
 
 def _bad(path: Path, dataset: str, field: str, found: str, expected: str, action: str) -> DataFormatError:

@@ -13,7 +13,24 @@ from pathlib import Path
 from typing import Final
 
 from biomech_xr.errors import ConfigError, OccupiedError
-from biomech_xr.synthetic import camargo, falisse, hu, lab
+from biomech_xr.synthetic import (
+    angelidou,
+    bacek,
+    camargo,
+    criekinge,
+    embry,
+    falisse,
+    gait120,
+    grimmer,
+    hu,
+    k2muse,
+    lab,
+    lencioni,
+    macaluso,
+    moghadam,
+    moreira,
+    siat,
+)
 from biomech_xr.synthetic.truth import Truth
 from biomech_xr.vocabulary import SYNTHETIC_MARKER
 
@@ -24,18 +41,42 @@ _NOTICE: Final = (
 __all__ = ["PEOPLE", "WRITERS", "Truth", "write"]
 
 WRITERS: Final[Mapping[str, Callable[..., Truth]]] = {
+    "angelidou": angelidou.write_angelidou,
+    "bacek": bacek.write_bacek,
     "camargo": camargo.write_camargo,
+    "criekinge": criekinge.write_criekinge,
+    "embry": embry.write_embry,
     "falisse": falisse.write_falisse,
+    "gait120": gait120.write_gait120,
+    "grimmer": grimmer.write_grimmer,
     "hu": hu.write_hu,
+    "k2muse": k2muse.write_k2muse,
     "lab": lab.write_lab,
+    "lencioni": lencioni.write_lencioni,
+    "macaluso": macaluso.write_macaluso,
+    "moghadam": moghadam.write_moghadam,
+    "moreira": moreira.write_moreira,
+    "siat": siat.write_siat,
 }
 """The writer of each source: ``writer(out, *, patients, seed, minutes)``."""
 
 PEOPLE: Final[Mapping[str, int]] = {
+    "angelidou": len(angelidou.IDS),
+    "bacek": len(bacek.IDS),
     "camargo": len(camargo.SUBJECTS),
+    "criekinge": len(criekinge.IDS),
+    "embry": len(embry.IDS),
     "falisse": 1,
+    "gait120": len(gait120.IDS),
+    "grimmer": grimmer.PEOPLE,
     "hu": len(hu.IDS),
+    "k2muse": len(k2muse.IDS),
     "lab": lab.MOST_PEOPLE,
+    "lencioni": len(lencioni.IDS),
+    "macaluso": len(macaluso.IDS),
+    "moghadam": len(moghadam.IDS),
+    "moreira": len(moreira.IDS),
+    "siat": len(siat.IDS),
 }
 """How many people each source has."""
 

@@ -72,34 +72,60 @@ def _cells(
     return text
 
 
-def write_workbook(path: Path, sheet: str, rows: Sequence[Sequence[str | float]]) -> None:
-    """Write a workbook with one sheet of text and numbers, by the standard library alone (ECMA-376, inline strings)."""
+def write_workbook(
+    path: Path,
+    sheet: str,
+    rows: Sequence[Sequence[str | float]],
+    *,
+    others: Mapping[str, Sequence[Sequence[str | float]]] | None = None,
+) -> None:
+    """Write a workbook of text and numbers by the standard library alone (ECMA-376, inline strings).
+
+    It has one sheet, and behind it those of ``others``, by name.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     namespace = "http://schemas.openxmlformats.org"
     main, office = f"{namespace}/spreadsheetml/2006/main", f"{namespace}/officeDocument/2006/relationships"
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-    lines = "".join(
-        f'<row r="{r}">' + "".join(_xml_cell(f"{chr(65 + c)}{r}", value) for c, value in enumerate(row)) + "</row>"
-        for r, row in enumerate(rows, start=1)
-    )
     package = f"{namespace}/package/2006"
+    sheets = {sheet: rows} | dict(others or {})
+    numbers = range(1, len(sheets) + 1)
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
         'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" '
         f'ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
-        f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{kind}.worksheet+xml"/></Types>',
+        + "".join(
+            f'<Override PartName="/xl/worksheets/sheet{k}.xml" ContentType="{kind}.worksheet+xml"/>' for k in numbers
+        )
+        + "</Types>",
         "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="rId1" '
         f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="{escape(sheet)}" '
-        'sheetId="1" r:id="rId1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="rId1" '
-        f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{lines}</sheetData></worksheet>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+        + "".join(
+            f'<sheet name="{escape(name)}" sheetId="{k}" r:id="rId{k}"/>' for k, name in enumerate(sheets, start=1)
+        )
+        + "</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
+        + "".join(
+            f'<Relationship Id="rId{k}" Type="{office}/worksheet" Target="worksheets/sheet{k}.xml"/>' for k in numbers
+        )
+        + "</Relationships>",
     }
+    for k, content in enumerate(sheets.values(), start=1):
+        parts[f"xl/worksheets/sheet{k}.xml"] = (
+            f'<worksheet xmlns="{main}"><sheetData>{_xml_rows(content)}</sheetData></worksheet>'
+        )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
             entry = zipfile.ZipInfo(name, _ZIP_DATE)
             archive.writestr(entry, f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{text}')
+
+
+def _xml_rows(rows: Sequence[Sequence[str | float]]) -> str:
+    return "".join(
+        f'<row r="{r}">' + "".join(_xml_cell(f"{chr(65 + c)}{r}", value) for c, value in enumerate(row)) + "</row>"
+        for r, row in enumerate(rows, start=1)
+    )
 
 
 def _xml_cell(reference: str, value: str | float) -> str:

@@ -89,16 +89,25 @@ def stride_samples(signal: Signal, row: pd.Series) -> tuple[Curve, Curve]:
     return samples.astype(float), phase
 
 
+def has_plain(trials: list[Trial]) -> bool:
+    """Return whether any stride is without a condition; a source that has none such is taken as it is."""
+    return any((trial.strides["condition"] == "none").any() for trial in trials)
+
+
 def strides_of(
-    trials: list[Trial], group: str, side: str, activity: str, condition: str = "none"
+    trials: list[Trial], group: str, side: str, activity: str, *, plain: bool
 ) -> Iterator[tuple[pd.Series, Curve, Curve]]:
-    """Yield (labels, samples, phases) of the strides of one side, activity and condition that have the group."""
+    """Yield (labels, samples, phases) of the strides of one side and activity that have the group.
+
+    With ``plain`` only those without a condition.
+    """
     for trial in trials:
         signal = trial.signals.get(group)
         if signal is None:
             continue
         table = trial.strides
-        chosen = (table["side"] == side) & (table["activity"] == activity) & (table["condition"] == condition)
+        chosen = (table["side"] == side) & (table["activity"] == activity)
+        chosen &= (table["condition"] == "none") | (not plain)
         for _, row in table[chosen].iterrows():
             samples, phase = stride_samples(signal, row)
             if len(samples):
@@ -106,13 +115,13 @@ def strides_of(
 
 
 def component_curves(
-    trials: list[Trial], group: str, side: str, component: str, *, activity: str = "walk", condition: str = "none"
+    trials: list[Trial], group: str, side: str, component: str, *, activity: str = "walk"
 ) -> tuple[list[pd.Series], Curve]:
     """Return labels and curves, shape (stride, 100), of one ``joint motion`` in its complete strides."""
     joint, motion = component.split()
     place = words.JOINTS.index(joint), words.MOTIONS.index(motion)
     rows, found = [], []
-    for row, samples, phase in strides_of(trials, group, side, activity, condition):
+    for row, samples, phase in strides_of(trials, group, side, activity, plain=has_plain(trials)):
         own = samples[:, *place]
         if np.isfinite(own).all():
             rows.append(row)
@@ -121,16 +130,17 @@ def component_curves(
 
 
 def emg_level(
-    trials: list[Trial], side: str, muscle: str, *, activity: str = "walk", condition: str = "none", bins: int = 50
+    trials: list[Trial], side: str, muscle: str, *, activity: str = "walk", bins: int = 50
 ) -> tuple[list[pd.Series], Curve]:
     """Return labels and rectified EMG, shape (stride, bins), averaged in equal parts of the stride."""
     rows, found = [], []
+    plain = has_plain(trials)
     for trial in trials:
         signal = trial.signals.get("emg")
         if signal is None or muscle not in signal.values["channel"].values:
             continue
         channel = list(signal.values["channel"].values).index(muscle)
-        for row, samples, phase in strides_of([trial], "emg", side, activity, condition):
+        for row, samples, phase in strides_of([trial], "emg", side, activity, plain=plain):
             own = samples[:, channel]
             where = np.clip((phase * bins).astype(int), 0, bins - 1)
             if np.isfinite(own).all():

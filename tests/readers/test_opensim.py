@@ -118,6 +118,9 @@ def test_an_empty_marker_cell_is_missing_and_trailing_tabs_do_not_count(tmp_path
         (STORAGE + "time\ta\tb\n0\tx\t2\n1\t1\t2\n", "3 numbers in every row"),
         (STORAGE + "time\ta\tb\n1\t1\t2\n1\t1\t2\n", "no increase at row 2"),
         (STORAGE + "time\ta\tb\n", "no row of numbers"),
+        (STORAGE.replace("nColumns=3", "nColumns=4") + "time\ta\tb\n0\t1\t2\n1\t1\t2\n", "3 columns; expected 4"),
+        ("old\ndatacolumns 2\ndatarows 3\nendheader\ntime a\n0 1\n1 1\n", "2 rows; expected 3"),
+        ("old\ndatacolumns 3\ndatarows 2\nendheader\ntime a\n0 1\n1 1\n", "2 columns; expected 3"),
         ("", "endheader"),
     ],
 )
@@ -140,3 +143,22 @@ def test_bytes_missing_files_and_wrong_counts_of_markers_are_refused(tmp_path: P
     path.write_text(head + "Frame#\tTime\tA\t\t\n\t\tX1\tY1\tZ1\n\n1\t0\t1\t2\t3\n2\t0.01\t1\t2\t3\n")
     with pytest.raises(DataFormatError, match="2 frames of 1 markers; expected 3 and 1"):
         read_trc(path, dataset="test")
+
+
+@pytest.mark.parametrize(
+    ("header", "degrees", "stated"),
+    [
+        ("Coordinates\nNROWS = 2\nindegrees = YES\nendheader\n", True, True),
+        ("old motion\ndatacolumns 2\ndatarows 2\notherdata 1\nrange 0 1\nendheader\n", False, False),
+        ("Coordinates\nnRows=2\nnColumns=2\ninDegrees=no\nendheader\n", False, True),
+    ],
+)
+def test_both_styles_of_header_are_read_in_any_case(tmp_path: Path, header: str, degrees: bool, stated: bool) -> None:
+    path = tmp_path / "a.mot"
+    path.write_text(header + "Time\tknee \t\n0.5\t1\t\n0.6\tnan\t\n")
+    table = read_mot(path, dataset="test")
+    assert table.in_degrees is degrees
+    assert ("inDegrees" in table.header) is stated
+    assert table.columns == ("knee",)
+    np.testing.assert_array_equal(table.column("knee"), [1, np.nan])
+    np.testing.assert_array_equal(table.time, [0.5, 0.6])

@@ -12,6 +12,8 @@ import pytest
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers import tables
 from biomech_xr.readers.tables import read_csv, read_sheet, sha256
+from biomech_xr.readers.text import check_last_row, read_text
+from biomech_xr.synthetic.tables import write_workbook
 
 
 def _csv(folder: Path, text: str) -> Path:
@@ -100,3 +102,81 @@ def test_real_workbook(samples: Path) -> None:
     assert len(read_sheet(path, dataset="toy", sheet="mat data struct")) > 10
     with pytest.raises(DataFormatError, match="Stride normalized data"):
         read_sheet(path, dataset="toy", sheet="other")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time, a ,b\n0.5,1.5,-2\n0.6,,3e1\n",
+        "time\ta\tb\t\n0.5\t1.5\t-2\t\n0.6\t\t3e1\t\n",
+        "time;a;b\r\n0,5;1,5;-2\r\n0,6;;3e1\r\n",
+        "\ufeff  time   a b\n 0.5  1.5 -2\n 0.6 nan 30\n",
+        '"time"\t" a"\t"b"\n0,5\t 1,5\t -2 \n0,6\tNaN\t30\n',
+    ],
+)
+def test_delimiter_and_decimal_mark_are_found_out(tmp_path: Path, text: str) -> None:
+    table = read_text(_csv(tmp_path, text), dataset="toy")
+    assert list(table.columns) == ["time", "a", "b"]
+    np.testing.assert_array_equal(table.to_numpy(dtype=float), [[0.5, 1.5, -2], [0.6, np.nan, 30]])
+
+
+def test_a_file_without_header_has_numbered_columns(tmp_path: Path) -> None:
+    table = read_text(_csv(tmp_path, "0.5,1,2\n0.6,3,4\n"), dataset="toy")
+    assert table.columns.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(table[2], [2, 4])
+
+
+def test_rows_beyond_the_sniffed_part_are_read(tmp_path: Path) -> None:
+    rows = "".join(f"{k};{k},25\n" for k in range(20_000))
+    table = read_text(_csv(tmp_path, "time;a\n" + rows), dataset="toy")
+    assert len(table) == 20_000
+    assert table["a"].iloc[-1] == 19_999.25
+    with pytest.raises(DataFormatError, match="'foot' in data row 20001"):
+        read_text(_csv(tmp_path, "time;a\n" + rows + "1;foot\n"), dataset="toy")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "0 rows"),
+        ("a,b\n", "1 rows"),
+        ("a,b,c\n1,2\n3,4\n", "header; found 3 names; expected 2"),
+        ("a,b\n1,2\n3,4\n5\n", "as many in every row"),
+        ("a,b\nx,y\nx,y\n", "'x,y' in the second row"),
+        ("a,a\n1,2\n3,4\n", "a; found columns of that name"),
+        ("a,b\n" + "1,2\n" * 60 + "1\n", "last row; found 1 cells; expected 2; is it cut"),
+        ("a,b\n" + "1,2\n" * 60 + "1,2,3\n1,2\n", "no readable table"),
+    ],
+)
+def test_bad_text_table_is_one_clear_error(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(DataFormatError, match=rf"toy: .*table\.csv.*{expected}"):
+        read_text(_csv(tmp_path, text), dataset="toy")
+
+
+def test_text_table_that_is_missing_or_binary(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="no such file"):
+        read_text(tmp_path / "none.csv", dataset="toy")
+    path = tmp_path / "table.csv"
+    path.write_bytes(bytes(range(128, 256)) * 10)
+    with pytest.raises(DataFormatError, match="not text"):
+        read_text(path, dataset="toy")
+
+
+def test_a_cut_last_row_is_found(tmp_path: Path) -> None:
+    check_last_row(_csv(tmp_path, "a,b\n1,2\n"), dataset="toy")
+    with pytest.raises(DataFormatError, match="1 cells; expected 2"):
+        check_last_row(_csv(tmp_path, "a,b\n1,2\n3"), dataset="toy")
+    with pytest.raises(DataFormatError, match="a row that does not end"):
+        check_last_row(_csv(tmp_path, "a,b\n1,2\n3,4"), dataset="toy")
+
+
+def test_two_rows_of_names(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    write_workbook(path, "Sheet1", [["ID", "Participant Info", ""], ["WS-key", "Age", " Weight (kg) "], ["P1", 20, 61]])
+    table = read_sheet(path, dataset="toy", sheet="sheet1", header_rows=2)
+    assert table.columns.tolist() == [
+        ("ID", "WS-key"),
+        ("Participant Info", "Age"),
+        ("Participant Info", "Weight (kg)"),
+    ]
+    assert table["Participant Info", "Weight (kg)"].tolist() == [61.0]

@@ -156,5 +156,5 @@ def test_subjects_have_mass_and_height(tree: Callable[[str], Tree]) -> None:
     assert [row[0] for row in rows] == ["AB156", "AB185"]
     weight = next(k for k, name in enumerate(header) if "weight" in str(name).lower())
     height = next(k for k, name in enumerate(header) if "height" in str(name).lower())
-    assert all(45 < float(row[weight]) < 110 for row in rows)  # type: ignore[arg-type]
-    assert all(150 < float(row[height]) < 200 for row in rows)  # type: ignore[arg-type]
+    assert all(45 < float(row[weight]) < 110 for row in rows)
+    assert all(150 < float(row[height]) < 200 for row in rows)

@@ -20,7 +20,8 @@ class Row:
     to ``joint motion`` texts that must be measured on that side's walking strides, everything else must be masked;
     `muscles` maps a side to the words of its EMG channels; `emg_state` is the state of every trial with EMG, or the
     states when they differ; `activities` are those of the strides a right reader keeps, of all people together;
-    `conditions` likewise; `timed` says whether strides have a contact time; `options` and `minutes` go to reader and
+    `conditions` likewise; `timed` says whether strides have a contact time; `offsets` are neutral
+    positions (degrees, by component) that the source's own protocol adds and the reader keeps; `options` and `minutes` go to reader and
     writer; `broken` names files (globs) that, truncated, must stop their person with an error that names the file.
     """
 
@@ -33,6 +34,7 @@ class Row:
     conditions: tuple[str, ...] = ("none",)
     timed: bool = True
     broken: tuple[str, ...]
+    offsets: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     patients: int = 2
     minutes: float = 0.3

@@ -1,0 +1,254 @@
+"""Macaluso et al. 2020: treadmill walking with phase-shifting perturbations, level, uphill and downhill.
+
+One MATLAB file a person, of either container, whose only variable bears the file's name. Below `<person>.<task>` the
+fields whose name contains `part` are trials; their strides are cut from heel strike to heel strike of their own leg and
+brought to 3000 points (EMG) or fewer (angles, moments) (doi:10.21227/12hp-e249). Neither the order of the components,
+nor the unit of moments, nor the state of the EMG is stated: each is decided from the person's own data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from biomech_xr import vocabulary as words
+from biomech_xr.datasets import _utd, cycles
+from biomech_xr.datasets._utd_clock import is_known, own_times
+from biomech_xr.datasets._utd_facts import AXES_OPTION, ORDER, STATE_OPTION, UNIT_OPTION, settle
+from biomech_xr.datasets._utd_legs import Leg
+from biomech_xr.datasets._utd_person import read_details
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.errors import DataFormatError, MissingInputError
+from biomech_xr.readers.mat import MatNode, open_mat
+from biomech_xr.schema import Trial
+
+EMG_POINTS: Final = 3000
+"""Points of the EMG of every stride."""
+
+TASKS: Final[Mapping[str, str]] = {"level": "walk", "uphill": "ramp_ascent", "downhill": "ramp_descent"}
+"""The source's tasks and what they are."""
+
+_FOLDER: Final = "Subject"
+_PART: Final = "part"
+_MUSCLES: Final = {
+    "RF": "rectus_femoris",
+    "TA": "tibialis_anterior",
+    "BF": "biceps_femoris",
+    "GC": "gastrocnemius_medialis",
+}
+_PLUG_IN_GAIT: Final = -1e-3
+_PERTURBED: Final = "perturbation"
+_MOST: Final = 3
+"""Trials that the decisions look at."""
+
+
+def _joint_columns(folder: str, factor: float) -> dict[str, JointColumn]:
+    return {
+        f"{folder}.{side}.{joint}.{axis}_norm": JointColumn(joint=joint, motion=motion, side=side, factor=factor)
+        for side in words.SIDES
+        for joint in words.JOINTS
+        for axis, motion in zip("xyz", ORDER, strict=True)
+    }
+
+
+SPEC: Final = DatasetSpec(
+    name="macaluso",
+    title="Human Leg Kinematics, Kinetics, and EMG during Phase-Shifting Perturbations at Varying Inclines",
+    doi="10.21227/12hp-e249",
+    data_doi="10.21227/12hp-e249",
+    licence="not stated (IEEE DataPort)",
+    citation="Macaluso R, Embry K, Villarreal D, Gregg R. Human Leg Kinematics, Kinetics, and EMG during "
+    "Phase-Shifting Perturbations at Varying Inclines. IEEE DataPort 2020.",
+    host="ieee-dataport.org",
+    evidence="notes",
+    population="able_bodied",
+    line_frequency=60.0,
+    emg_state="envelope",
+    emg_unit="a.u.",
+    emg_rate=2700.0,
+    emg_lookahead=0.57,
+    upstream_filters="EMG time-normalised to 3000 points a stride; filters, rectification and amplitude not stated",
+    sides=("left", "right"),
+    activities=("walk", "ramp_ascent", "ramp_descent"),
+    minimum_duration=0.6,
+    maximum_duration=2.0,
+    people=10,
+    known_defects=(
+        "strides with a perturbation are not told from those without: all carry the condition perturbation",
+        "a task may be missing for a person",
+        "EMG and clock may have unequal numbers of strides within a part: such legs are rejected as unpaired",
+        "moments hold large outliers",
+    ),
+    assumptions=(
+        "components, unit and sign of moments, state of the EMG are decided on each person's level walking; expected "
+        "is Plug-in Gait: x flexion, y adduction, z rotation, moments in N mm/kg and extensor positive; frontal and "
+        "transverse angles have one sign for both legs",
+        "the sign of a joint's sagittal moment holds for its other planes",
+        "the amplitude of the EMG is each person's own: its unit is not stated and no scale is shared between people",
+        "the EMG exists only time-normalised, about 2700 Hz; its native rate is not stated",
+        "the EMG looks at most 0.57 s into the future: a zero-phase low-pass at 6 Hz of 4th order in each pass leaves "
+        "less than 1e-4 of the absolute sum of its impulse response to later samples; filters are not stated",
+        "a run of four or more exact zeros is missing data; zero columns at the end of an array are padding",
+        "arrays with as many columns as the clock, or as many without padding, are paired with it column by column",
+        "stride times are the trial's clock where they ascend from stride to stride, else strides have none",
+        "the gastrocnemius head is not stated: stored as gastrocnemius_medialis, ambiguous",
+        "speed and incline are not stated",
+        "the coding of gender is not stated: sex is unknown unless the file itself names it",
+        "the smoothing of markers is not stated: kinematics_lookahead is unknown",
+    ),
+    emg={
+        f"emg.{side}.{side[0].upper()}{raw}_norm": EmgColumn(muscle=muscle, side=side, ambiguous=raw == "GC")
+        for side in words.SIDES
+        for raw, muscle in _MUSCLES.items()
+    },
+    angles=_joint_columns("kinematics.jointangles", 1.0),
+    moments=_joint_columns("kinetics.jointmoment", _PLUG_IN_GAIT),
+)
+
+OPTIONS: Final[Mapping[str, Option]] = {
+    "axes": AXES_OPTION,
+    "moment_unit": UNIT_OPTION,
+    "emg_state": STATE_OPTION,
+    "condition": Option(
+        kind="choice",
+        choices=("perturbation", "none"),
+        help="condition of all strides; the files do not say which are perturbed, so by default all count as such",
+    ),
+}
+
+
+def patients(root: Path) -> list[str]:
+    """Return the people, named by their files, sorted.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such folder, or no MATLAB file in it or in a folder `Subject` below it.
+    DataFormatError
+        Two files bear one name.
+    """
+    return sorted(_files(root))
+
+
+def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator[Trial]:
+    """Yield the parts of one person's tasks as trials, strides of both legs.
+
+    Parameters
+    ----------
+    root
+        Folder that holds `Subject`.
+    patient
+        A name that `patients` returns.
+    options
+        `axes`, `moment_unit`, `emg_state` and `condition`, see `OPTIONS`.
+
+    Raises
+    ------
+    MissingInputError
+        The person has no file.
+    DataFormatError
+        The file is damaged, its variable has another name, it lacks a field in every trial, an array has another
+        shape, or the data do not settle axes, unit or state.
+    """
+    files = _files(root)
+    if patient not in files:
+        raise MissingInputError(f"{SPEC.name}: {root}: found no {patient}.mat. Known: {', '.join(sorted(files))}.")
+    path = files[patient]
+    with open_mat(path, dataset=SPEC.name) as file:
+        person = file[patient]
+        parts, skipped = _parts(person)
+        details = read_details(person["subjectdetails"], dataset=SPEC.name, patient=patient)
+        _utd.check_fields(SPEC, [node for _, _, node in parts])
+        level = [node for task, _, node in parts if task == "level"] or [node for _, _, node in parts]
+        mass = details.patient.body_mass
+        plan = _utd.Plan(
+            spec=SPEC,
+            patient=details.patient,
+            facts=settle(SPEC, path, level[:_MOST], body_mass=mass, options=options),
+            clock=_clock,
+            source=(cycles.relative(path, root), _utd.digest(path)),
+            joint_points=None,
+            emg_points=EMG_POINTS,
+            notes={**details.notes, **skipped},
+        )
+        watch = cycles.Watch(dataset=SPEC.name, folder=path)
+        for task, part, node in parts:
+            trial, silent = _utd.read_trial(plan, _job(task, part, node, options.get("condition", _PERTURBED)))
+            yield watch.saw(trial, {"angles": silent})
+        watch.finish()
+
+
+def _files(root: Path) -> dict[str, Path]:
+    """Return the files of people by their stem: those in folders `Subject`, or else those of ``root`` itself."""
+    if not root.is_dir():
+        raise MissingInputError(f"{SPEC.name}: {root}: no such folder. Give the folder that holds {_FOLDER}.")
+    visible = [path for path in sorted(root.rglob("*")) if path.suffix.lower() == ".mat" and path.name[0] != "."]
+    inside = [path for path in visible if path.parent.name.lower() == _FOLDER.lower()]
+    found: dict[str, Path] = {}
+    for path in inside or [path for path in visible if path.parent == root]:
+        if path.stem in found:
+            raise DataFormatError.of(
+                dataset=SPEC.name,
+                file=root,
+                found=f"two files {path.name}: {', '.join(cycles.relative(p, root) for p in (found[path.stem], path))}",
+                expected="one file a person",
+                action="Remove the copy",
+            )
+        found[path.stem] = path
+    if not found:
+        raise MissingInputError(f"{SPEC.name}: {root}: found no .mat file. Give the folder that holds {_FOLDER}.")
+    return found
+
+
+def _parts(person: MatNode) -> tuple[list[tuple[str, str, MatNode]], dict[str, str]]:
+    """Return (task, part, struct) of every trial, and notes of absent tasks and of fields that are no trials.
+
+    Raises
+    ------
+    DataFormatError
+        There is no trial at all.
+    """
+    parts, others, absent = [], [], []
+    for task in TASKS:
+        node = person.get(task)
+        if node is None or node.kind == "empty":
+            absent.append(task)
+            continue
+        for name in node.fields():
+            part = node[name]
+            if _PART in name and part.kind == "struct":
+                parts.append((task, name, part))
+            else:
+                others.append(f"{task}.{name}")
+    if not parts:
+        raise person.bad(
+            found=f"no trial; the fields are {', '.join(person.fields()) or 'none'}",
+            expected=f"{', '.join(TASKS)} with fields that contain {_PART!r}",
+            action="Download the file again",
+        )
+    notes = {"absent tasks": ", ".join(absent), "fields that are no trials": ", ".join(others)}
+    return parts, {name: text for name, text in notes.items() if text}
+
+
+def _job(task: str, part: str, node: MatNode, condition: str) -> _utd.Job:
+    labels = {
+        "activity": TASKS[task],
+        "source_activity": task,
+        "condition": condition,
+        "surface": "treadmill",
+        "duration_source": "events",
+    } | ({"incline": 0.0} if task == "level" else {})
+    extra = sorted({name for side in words.SIDES for name in _fields(node, side)} - {"time"})
+    notes = {"further fields of cycles": ", ".join(extra)} if extra else {}
+    return _utd.Job(node=node, name=f"{task}_{part}", task=task, labels=labels, notes=notes)
+
+
+def _fields(node: MatNode, side: str) -> tuple[str, ...]:
+    cycle = node["cycles"].get(side)
+    return () if cycle is None else cycle.fields()
+
+
+def _clock(_trial: MatNode, leg: Leg) -> bool:
+    leg.trial_times = own_times(leg)
+    return is_known(leg)

@@ -1,0 +1,37 @@
+"""Detectors that settle from the data what the notes of a source leave open.
+
+Pure functions on plain arrays. Each looks for a landmark of human gait, names it, and returns a `Decision` with a
+confidence: unclear input (flat, noise, standing, too few strides, all NaN) gives a low confidence, never a guess that
+looks sure. `require` turns a low confidence into an error that names the option by which the user decides.
+"""
+
+from biomech_xr.evidence.axes import axis_order, flexion_column
+from biomech_xr.evidence.decision import LEAST, Decision, require
+from biomech_xr.evidence.emg import emg_state
+from biomech_xr.evidence.events import contacts_from_force, contacts_from_heel
+from biomech_xr.evidence.moments import moment_sign
+from biomech_xr.evidence.rates import DEVICE_RATES, emg_rate
+from biomech_xr.evidence.signs import ankle_sign, hip_sign, knee_sign
+from biomech_xr.evidence.start import start_from_force, start_from_knee
+from biomech_xr.evidence.units import FACTORS, moment_unit
+
+__all__ = [
+    "DEVICE_RATES",
+    "FACTORS",
+    "LEAST",
+    "Decision",
+    "ankle_sign",
+    "axis_order",
+    "contacts_from_force",
+    "contacts_from_heel",
+    "emg_rate",
+    "emg_state",
+    "flexion_column",
+    "hip_sign",
+    "knee_sign",
+    "moment_sign",
+    "moment_unit",
+    "require",
+    "start_from_force",
+    "start_from_knee",
+]

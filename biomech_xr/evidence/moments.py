@@ -1,0 +1,92 @@
+"""Whether joint moments are the internal, generalised force of the canonical angle.
+
+That is negative for plantarflexion, knee extension and hip extension. Strides begin at contact of the own foot.
+Landmarks after Winter 2009, *Biomechanics and Motor Control of Human Movement*, 4th ed., and on stairs McFadyen &
+Winter 1988, J Biomech 21:733. All are relative to the peak, so that the unit need not be known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from biomech_xr import vocabulary as words
+from biomech_xr.errors import ConfigError
+from biomech_xr.evidence._cycles import Cycles, FloatArray, Landmark, cycles, weigh
+from biomech_xr.evidence.decision import Decision
+
+_FEWEST: Final = 5
+"""Strides that hip and knee moments need: few slow waves of standing may look like theirs, in any size."""
+
+
+def moment_sign(joint: str, moment: npt.ArrayLike) -> Decision[int]:
+    """Decide whether the sagittal moment of one joint has the canonical sign.
+
+    The ankle plantarflexes in late stance while its moment is near zero in swing. The knee extends in loading response,
+    and in swing its moment turns from extension (heel rise) to flexion (braking the shank). The hip extends in loading
+    response and in late swing, and flexes around foot off; its moment looks alike upside down and half a stride later,
+    so that the start must be known. Hip and knee need five strides.
+
+    Parameters
+    ----------
+    joint
+        `hip`, `knee` or `ankle`.
+    moment
+        Sagittal moment in any unit, shape (stride, point), contact to contact of the own foot; NaN strides ignored.
+
+    Returns
+    -------
+    Decision[int]
+        +1 where the sign is canonical already, -1 where the values must be negated.
+
+    Raises
+    ------
+    ConfigError
+        The joint is none of the three.
+    """
+    if joint not in _MEASURES:
+        raise ConfigError(f"moment sign of {joint!r}: known are {', '.join(words.JOINTS)}.")
+    strides = cycles(moment)
+    if not strides.count:
+        return Decision(1, 0.0, "no usable stride")
+    scale = float(np.percentile(np.abs(strides.typical), 98)) or 1.0
+    windows = _MEASURES[joint]
+    values = [_difference(strides, *window) / scale for window, _ in windows]
+    landmarks = [Landmark(values=value, needed=needed) for value, (_, needed) in zip(values, windows, strict=True)]
+    gates = (swing_gate(strides, scale),) if joint == "ankle" else (strides.count - _FEWEST + 1.0,)
+    sign, sure = weigh(strides, landmarks, gates=gates)
+    seen = ", ".join(
+        f"{np.median(value):+.2f} ({_name(window)})" for value, (window, _) in zip(values, windows, strict=True)
+    )
+    return Decision(sign, sure, f"{joint} moment, shares of the peak {scale:.3g}: {seen}; {strides.describe()}")
+
+
+Window = tuple[float, float]
+Windows = tuple[tuple[tuple[Window | None, Window], float], ...]
+
+_MEASURES: Final[Mapping[str, Windows]] = {
+    "ankle": (((None, (32, 52)), 0.35), ((None, (0, 99)), 0.1)),
+    "knee": (((None, (10, 22)), 0.3), (((88, 98), (56, 64)), 0.12)),
+    "hip": ((((44, 58), (3, 15)), 0.35), (((48, 64), (86, 98)), 0.12)),
+}
+"""Per joint: (phases in per cent where the moment is positive or None, phases where it is negative), size needed."""
+
+
+def _difference(strides: Cycles, positive: Window | None, negative: Window) -> FloatArray:
+    above = strides.mean(*positive) if positive else 0.0
+    return np.asarray(above - strides.mean(*negative))
+
+
+def _name(window: tuple[Window | None, Window]) -> str:
+    positive, negative = window
+    below = f"{negative[0]:g}-{negative[1]:g} %"
+    return f"{positive[0]:g}-{positive[1]:g} % less {below}" if positive else f"less {below}"
+
+
+def swing_gate(strides: Cycles, scale: float) -> float:
+    """Return how clearly a moment is small in swing (76 to 94 per cent): 1 at a third of the peak, 2 at zero."""
+    swing = float(np.abs(strides.typical[76:95]).mean()) / scale
+    return 2 - 3 * swing

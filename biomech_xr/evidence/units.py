@@ -1,0 +1,89 @@
+"""In which unit joint moments are written, from the ankle's peak and the body mass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from biomech_xr.evidence._cycles import cap, confidence, cycles
+from biomech_xr.evidence.decision import Decision
+from biomech_xr.evidence.moments import swing_gate
+
+FACTORS: Final[Mapping[str, Callable[[float], float]]] = {
+    "N m": lambda body_mass: 1 / body_mass,
+    "N m/kg": lambda body_mass: 1.0,  # noqa: ARG005
+    "N mm/kg": lambda body_mass: 1e-3,  # noqa: ARG005
+    "N mm": lambda body_mass: 1e-3 / body_mass,
+}
+"""Per unit a function of the body mass (kg) that returns the factor to N m/kg."""
+
+_USUAL: Final = (0.45, 2.4)
+_POSSIBLE: Final = (0.2, 3.4)
+_ANY_MASS: Final = (35.0, 150.0)
+_SLOW, _BRISK = 0.4, 1.0
+_BRISK_LEAST: Final = 0.5
+
+
+def moment_unit(ankle: npt.ArrayLike, body_mass: float, speed: float = math.nan) -> Decision[str]:
+    """Decide the unit of joint moments.
+
+    The internal plantarflexor moment peaks in stance at 1.1 to 2.0 N m/kg in healthy walking, on ramps and on stairs,
+    less the slower (Lelas et al. 2003, Gait & Posture 17:106), and at 0.4 to 1.2 on a paretic side (Olney & Richards
+    1996, Gait & Posture 4:136). One unit alone must give a usual peak, and no other a possible one.
+
+    Parameters
+    ----------
+    ankle
+        Sagittal ankle moment, any sign, shape (stride, point), contact to contact of the own foot; NaN strides ignored.
+    body_mass
+        kg; NaN where unknown, then every mass of an adult is allowed for.
+    speed
+        Walking speed in m/s; NaN where unknown. Brisk walking makes very small peaks impossible.
+
+    Returns
+    -------
+    Decision[str]
+        A key of `FACTORS`.
+    """
+    strides = cycles(ankle)
+    if not strides.count:
+        return Decision("N m/kg", 0.0, "no usable stride")
+    peak = float(np.percentile(np.abs(strides.typical), 98))
+    known = math.isfinite(body_mass) and body_mass > 0
+    masses = (body_mass, body_mass) if known else _ANY_MASS
+    peaks = {unit: sorted(peak * factor(mass) for mass in masses) for unit, factor in FACTORS.items()}
+    least = _least_possible(speed)
+    strengths = {unit: _usual(*span) for unit, span in peaks.items()}
+    best = max(strengths, key=lambda unit: strengths[unit])
+    rivals = [_clear(*span, least=least) for unit, span in peaks.items() if unit != best]
+    sure = min(confidence(min([strengths[best], swing_gate(strides, peak or 1.0), *rivals])), cap(strides))
+    implied = ", ".join(f"{span[0]:.3g} if {unit}" for unit, span in peaks.items())
+    mass = f"{body_mass:.1f} kg" if known else "unknown mass"
+    return Decision(
+        best, sure, f"ankle peak {peak:.4g}, {mass}: {implied} (N m/kg; usual 0.45 to 2.4); {strides.describe()}"
+    )
+
+
+def _least_possible(speed: float) -> float:
+    """Return the smallest possible peak in N m/kg at a speed."""
+    if not math.isfinite(speed):
+        return _POSSIBLE[0]
+    return float(np.interp(speed, [_SLOW, _BRISK], [_POSSIBLE[0], _BRISK_LEAST]))
+
+
+def _usual(low: float, high: float) -> float:
+    """Return the strength of "the peak is usual": 1 at the borders of the usual, more inside, less outside."""
+    inside = min(high / _USUAL[0], _USUAL[1] / low) if low > 0 else 0.0
+    return 1 + math.log2(inside) if inside > 0.5 else 0.0
+
+
+def _clear(low: float, high: float, *, least: float) -> float:
+    """Return the strength of "this unit is impossible": 1 at the borders of the possible, more outside."""
+    if high <= 0:
+        return 0.0
+    outside = max(least / high, low / _POSSIBLE[1])
+    return max(1 + math.log2(outside), 0.0)

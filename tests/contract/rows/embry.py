@@ -1,0 +1,19 @@
+"""Embry 2018: heel-strike frames of a 100 Hz record, which the written contacts lie on."""
+
+from __future__ import annotations
+
+from biomech_xr import vocabulary as words
+from tests.contract.rows import Row
+
+_JOINTS = tuple(f"{joint} {motion}" for joint in words.JOINTS for motion in words.MOTIONS)
+_MUSCLES = ("rectus_femoris", "tibialis_anterior", "biceps_femoris", "gastrocnemius_medialis")
+
+ROW = Row(
+    clock=1e-6,
+    angles={"left": _JOINTS, "right": _JOINTS},
+    moments={"left": _JOINTS, "right": _JOINTS},
+    muscles={"left": _MUSCLES, "right": _MUSCLES},
+    emg_state=("envelope",),
+    activities=("walk", "ramp_ascent", "ramp_descent"),
+    broken=("InclineExperiment.mat",),
+)

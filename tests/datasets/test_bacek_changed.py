@@ -1,0 +1,216 @@
+"""Bacek 2024: containers, options, turned signs and bad input, on changed files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.io import loadmat
+
+from biomech_xr import vocabulary as words
+from biomech_xr.datasets.bacek import SPEC, patients
+from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
+from biomech_xr.schema import validate_trial
+from biomech_xr.synthetic import Truth
+from biomech_xr.synthetic.matfile import save_struct
+from tests.datasets.bacek_files import (
+    ENERGETICS,
+    MECHANICS,
+    RAW_ENERGETICS,
+    RAW_MECHANICS,
+    Walk,
+    read,
+    read_once,
+    rows_of,
+    tree,
+)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
+    """Sub1 in segmented form, Sub2 in both."""
+    return tree(lambda: tmp_path_factory.mktemp("bacek"))
+
+
+@pytest.fixture(scope="module")
+def cut(written: tuple[Path, Truth]) -> Walk:
+    """Sub1, segmented: right rows between right heel strikes."""
+    return read_once(written[0], "Sub1")
+
+
+@pytest.fixture(scope="module")
+def mechanics(written: tuple[Path, Truth]) -> dict[str, Any]:
+    content: dict[str, Any] = loadmat(written[0] / MECHANICS, simplify_cells=True)["segMechanics"]
+    return content
+
+
+@pytest.fixture
+def small(
+    tmp_path: Path, mechanics: dict[str, Any]
+) -> Callable[[Callable[[dict[str, Any], dict[str, Any]], None]], Path]:
+    """Return a function that writes two segmented tests of Sub1 after its argument changed them."""
+
+    def write(change: Callable[[dict[str, Any], dict[str, Any]], None]) -> Path:
+        tests = {name: {key: dict(group) for key, group in mechanics[name].items()} for name in ("T1", "T10")}
+        rows = {name: len(tests[name]["GaitIndex"]["LHS_1kHz"]) - 1 for name in tests}
+        level = 0.05 + 0.04 * np.sin(np.linspace(0, 6, 1001)) ** 2
+        activity = {
+            name: {raw.removeprefix("EMG."): np.outer(np.linspace(1, 1.1, rows[name]), level) for raw in SPEC.emg}
+            for name in tests
+        }
+        energetics = {name: {"EMG": {"Activity": activity[name]}} for name in tests}
+        change(tests, energetics)
+        save_struct(tmp_path / MECHANICS.name, {"segMechanics": tests})
+        save_struct(tmp_path / ENERGETICS.name, {"segEnergetics": energetics})
+        return tmp_path
+
+    return write
+
+
+def test_a_test_that_holds_nothing_has_candidates_and_no_stride(small: Any) -> None:
+    def empty(tests: dict[str, Any], energetics: dict[str, Any]) -> None:
+        nothing = np.empty((0, 0))
+        tests["T10"]["Angles"] = dict.fromkeys(tests["T10"]["Angles"], nothing)
+        tests["T10"]["GRF"] = dict.fromkeys(tests["T10"]["GRF"], nothing)
+        del energetics["T10"]
+
+    trial = read(small(empty), "Sub1")["T10"]
+    validate_trial(trial)
+    assert len(trial.strides) == 0
+    assert set(trial.rejected["reason"]) == {"no_signal"}
+    assert len(trial.rejected) >= 8
+
+
+def test_both_containers_are_read_for_every_file(small: Any, tmp_path: Path) -> None:
+    root = small(lambda *_: None)
+    first = read(root, "Sub1")
+    for name, variable in ((MECHANICS.name, "segMechanics"), (ENERGETICS.name, "segEnergetics")):
+        content = loadmat(root / name, simplify_cells=True)[variable]
+        save_struct(root / name, {variable: content}, version="v7.3")
+    second = read(root, "Sub1")
+    for name, trial in first.items():
+        pd.testing.assert_frame_equal(trial.strides, second[name].strides)
+        for group, signal in trial.signals.items():
+            np.testing.assert_array_equal(signal.values, second[name].signals[group].values)
+
+
+def test_an_open_start_is_refused_until_the_option_settles_it(small: Any) -> None:
+    def flatten(tests: dict[str, Any], _: dict[str, Any]) -> None:
+        for test in tests.values():
+            test["Angles"]["Knee_Right"] = np.full_like(test["Angles"]["Knee_Right"], 5.0)
+            test["GRF"]["V_Right"] = np.full_like(test["GRF"]["V_Right"], 4.0)
+
+    root = small(flatten)
+    with pytest.raises(DataFormatError, match=r"segMechanics.*Angles\.Knee_Right.*source option right_rows="):
+        read(root, "Sub1")
+    own, left = read(root, "Sub1", right_rows="own"), read(root, "Sub1", right_rows="left")
+    assert len(own["T1"].strides) == len(left["T1"].strides) + 1
+    assert "option" in own["T1"].notes["right_rows"]
+
+
+def test_upside_down_angles_are_turned_by_the_evidence_and_recorded(small: Any, cut: Walk) -> None:
+    def turn(tests: dict[str, Any], _: dict[str, Any]) -> None:
+        for test in tests.values():
+            test["Angles"] = {name: -values for name, values in test["Angles"].items()}
+
+    trial = read(small(turn), "Sub1")["T1"]
+    for joint in words.JOINTS:
+        assert trial.notes[f"evidence.{joint}_sign"].startswith("-1 ")
+        for side in words.SIDES:
+            found = rows_of(trial, "kinematics", side, joint, "flexion")
+            np.testing.assert_allclose(found, rows_of(cut["T1"], "kinematics", side, joint, "flexion"), rtol=1e-6)
+
+
+def _spoil(kind: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+    def change(tests: dict[str, Any], energetics: dict[str, Any]) -> None:
+        activity = energetics["T10"]["EMG"]["Activity"]
+        if kind == "no strikes":
+            tests["T10"]["GaitIndex"]["RHS"] = tests["T10"]["GaitIndex"].pop("RHS_1kHz")
+        elif kind == "no index":
+            del tests["T10"]["GaitIndex"]
+        elif kind == "renamed angle":
+            tests["T10"]["Angles"]["Hip_L"] = tests["T10"]["Angles"].pop("Hip_Left")
+        elif kind == "renamed muscle":
+            activity["Left_TA"] = activity.pop("Left_TibAnt")
+        elif kind == "ragged rows":
+            activity["Left_TibAnt"] = activity["Left_TibAnt"][:, :500]
+        elif kind == "cube":
+            tests["T10"]["Angles"]["Hip_Left"] = np.zeros((3, 101, 2))
+        elif kind == "no tests":
+            tests.clear()
+            tests["Pref_Start"] = {"Note": "none"}
+        elif kind == "text":
+            tests["T10"]["Angles"]["Knee_Left"] = "none"
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("no strikes", r"segMechanics\.mat: segMechanics\.T10\.GaitIndex; found no field RHS_1kHz"),
+        ("no index", r"segMechanics\.T10; found no field GaitIndex"),
+        ("renamed angle", r"T10\.Angles; found no field Hip_Left; the nearest is 'Hip_L"),
+        ("renamed muscle", r"segEnergetics\.mat: segEnergetics\.T10\.EMG\.Activity; found no field Left_TibAnt"),
+        ("ragged rows", r"Activity; found rows of 500 and 1001 points"),
+        ("cube", r"Hip_Left; found shape 3 x 101 x 2; expected cycles x points"),
+        ("no tests", r"segMechanics; found fields Pref_Start; expected tests T1 to T30"),
+        ("text", r"Knee_Left; found text"),
+    ],
+)
+def test_bad_file_is_one_clear_error(small: Any, kind: str, expected: str) -> None:
+    with pytest.raises(DataFormatError, match=expected) as error:
+        read(small(_spoil(kind)), "Sub1")
+    assert str(error.value).startswith("bacek: ")
+
+
+@pytest.mark.parametrize("path", [MECHANICS, ENERGETICS, RAW_MECHANICS, RAW_ENERGETICS])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_cut_file_is_one_clear_error(written: tuple[Path, Truth], tmp_path: Path, path: Path, share: float) -> None:
+    shutil.copytree((written[0] / path).parent, tmp_path / "copy")
+    broken = tmp_path / "copy" / path.name
+    broken.write_bytes(broken.read_bytes()[: int(broken.stat().st_size * share)])
+    with pytest.raises(BiomechXRError, match=path.name) as error:
+        read(tmp_path, path.name[:4])
+    assert str(error.value).startswith("bacek: ")
+
+
+def test_folders_and_names(written: tuple[Path, Truth], tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match=r"bacek: .*no such folder"):
+        patients(tmp_path / "nowhere")
+    with pytest.raises(MissingInputError, match=r"bacek: .*no files like Sub1_segMechanics"):
+        patients(tmp_path)
+    with pytest.raises(MissingInputError, match=r"no files of Sub9\. Known: Sub1, Sub2"):
+        read(written[0], "Sub9")
+    for name in ("Sub10_segMechanics.mat", "sub2_SEGMECHANICS.MAT", "Sub2_segOther.mat"):
+        (tmp_path / name).write_bytes(b"")
+    assert patients(tmp_path) == ["Sub2", "Sub10"]
+    with pytest.raises(MissingInputError, match=r"no file Sub10_segEnergetics\.mat"):
+        read(tmp_path, "Sub10")
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "Sub10_segMechanics.mat").write_bytes(b"")
+    with pytest.raises(DataFormatError, match="a second copy of"):
+        patients(tmp_path)
+    (tmp_path / "again" / "Sub10_segMechanics.mat").rename(tmp_path / "again" / "Sub22_segMechanics.mat")
+    with pytest.raises(DataFormatError, match="found a person number 22; expected Sub1 to Sub21"):
+        patients(tmp_path)
+
+
+def test_sessions_and_people_come_from_the_info_file(written: tuple[Path, Truth], cut: Walk, small: Any) -> None:
+    assert {name: trial.session for name, trial in cut.items() if name in ("T1", "T8", "T16", "T23")} == {
+        "T1": "2",
+        "T8": "3",
+        "T16": "3",
+        "T23": "2",
+    }
+    person = cut["T1"].patient
+    assert (person.body_mass, person.height, person.age, person.sex) == (74, 1.72, 35, "male")
+    assert cut["T1"].sources[-1][0] == "Root Data/Subjects_Info.mat"
+    walk = read(small(lambda *_: None), "Sub1")
+    assert walk["T1"].session == "unknown"
+    assert walk["T1"].patient.body_mass == 74

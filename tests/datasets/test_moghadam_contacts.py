@@ -1,0 +1,83 @@
+"""Contacts from the ankle moment against force plates of a real OpenSim trial, filtered or not, and on odd input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.signal import butter, sosfiltfilt
+
+from biomech_xr.datasets._moghadam_contacts import CLOCK, find_contacts, on_plates, reaches
+from biomech_xr.readers.opensim import read_mot
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("low_pass", [0, 15, 10, 6])
+@pytest.mark.parametrize(("leg", "plate"), [("r", "ground_force_vy"), ("l", "1_ground_force_vy")])
+def test_contacts_from_moments_agree_with_force_plates(samples: Path, leg: str, plate: str, low_pass: int) -> None:
+    angles = read_mot(samples / "opensim" / "subject01_walk_IK.mot", dataset="test")
+    moments = read_mot(samples / "opensim" / "subject01_walk_ID.sto", dataset="test")
+    plates = read_mot(samples / "opensim" / "subject01_walk_grf.mot", dataset="test")
+    loaded = plates.column(plate) > 20
+    contacts = plates.time[1:][loaded[1:] & ~loaded[:-1]]
+    ankle = moments.column(f"ankle_angle_{leg}_moment")
+    if low_pass:
+        ankle = sosfiltfilt(butter(2, low_pass, fs=60, output="sos"), ankle)
+    near = reaches(angles.time, angles.column(f"hip_flexion_{leg}"), angles.column(f"knee_angle_{leg}"))
+    found = np.array([c.time for c in find_contacts(moments.time, ankle, near, float(np.abs(ankle).max()))])
+    known = found[np.isfinite(found)]
+    assert known.size == (2 if leg == "r" else 1)  # the last left stance is not whole
+    for time in known:
+        assert np.abs(contacts - time).min() < CLOCK
+    if leg == "r":
+        assert np.diff(known)[0] == pytest.approx(np.diff(contacts)[0], abs=0.015)
+
+
+def leg(offset: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return time (s), hip and knee (degrees) and ankle moment of a simple leg: contacts at 1.0, 2.1, ... + offset."""
+    time = np.arange(0.5, 5.5, 0.01)
+    phase = (time - 1.0 - offset) / 1.1 % 1
+    hip = 20 * np.cos(2 * np.pi * (phase + 0.05))
+    knee = -60 * np.exp(-0.5 * ((phase - 0.73) / 0.07) ** 2) - 5
+    ankle = np.where(phase < 0.62, -120 * np.sin(np.pi * phase / 0.62) ** 2, 0.0)
+    return time, hip, knee, ankle
+
+
+def test_a_missing_push_off_or_moment_leaves_the_contact_open() -> None:
+    time, hip, knee, ankle = leg()
+    near = reaches(time, hip, knee)
+    assert near.size >= 4
+    assert np.diff(near) == pytest.approx(1.1, abs=0.011)
+    whole = find_contacts(time, ankle, near, 120)
+    beside = find_contacts(time, np.where(time < 2.9, ankle, 0.5), near, 120)
+    gap = find_contacts(time, np.where(time < 2.9, ankle, np.nan), near, 120)
+    late = find_contacts(time[time < 4.4], ankle[time < 4.4], near, 120)
+    assert sum(not contact.fault for contact in whole) > sum(not contact.fault for contact in beside)
+    assert "no push-off follows" in {contact.fault.split(" in ")[0] for contact in beside}
+    assert "no moments there" in {contact.fault for contact in gap}
+    assert "the moments do not cover it" in {contact.fault for contact in late}
+
+
+def test_noise_in_swing_is_no_quiet_foot() -> None:
+    time, hip, knee, ankle = leg()
+    near = reaches(time, hip, knee)
+    shaken = ankle + np.random.default_rng(0).normal(0, 20, ankle.size)
+    assert {contact.fault for contact in find_contacts(time, shaken, near, 120)} <= {
+        "the ankle moment is not quiet before it", "the moments do not cover it",
+    }  # fmt: skip
+
+
+def test_either_knee_sign_gives_the_same_reaches() -> None:
+    time, hip, knee, _ = leg()
+    np.testing.assert_array_equal(reaches(time, hip, knee), reaches(time, hip, -knee))
+    assert reaches(time, np.full_like(hip, np.nan), knee).size == 0
+
+
+def test_moments_are_real_from_the_swing_before_to_the_next_reach() -> None:
+    time, hip, knee, ankle = leg()
+    found = find_contacts(time, np.where(time < 2.9, ankle, 0.5), reaches(time, hip, knee), 120)
+    real = on_plates(time, found)
+    good = [contact for contact in found if not contact.fault]
+    assert real[(time > good[0].time) & (time < good[-1].time + 0.6)].all()
+    assert not real[time > 4.5].any()

@@ -1,0 +1,469 @@
+"""Moreira: real strides with canonical signs and their own body mass; both releases and containers; what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from biomech_xr.datasets.moreira import SPEC, patients
+from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
+from biomech_xr.parse import read_facts, read_patient
+from biomech_xr.process.chain import load_chain
+from biomech_xr.process.plan import make_plan
+from biomech_xr.schema import Trial
+from biomech_xr.store import write_patient
+from biomech_xr.synthetic.curves import curve
+from biomech_xr.synthetic.moreira import write_moreira
+from tests.datasets.moreira_tables import MASS, MUSCLES, POINTS, Tables, tables, write_mat, write_text
+
+FILES = {
+    "angles": "Angles",
+    "torques": "Torques",
+    "torques_norm": "Torques_Norm",
+    "grf": "GRF",
+    "emg_envelope": "some envelope",
+    "emg_filtered": "something filtered",
+}
+
+
+def read(root: Path, patient: str = "Participant1", **options: Any) -> dict[str, Trial]:
+    return {trial.trial: trial for trial in read_patient("moreira", root, patient, options)}
+
+
+def component(trial: Trial, group: str, joint: str, motion: str) -> npt.NDArray[np.float64]:
+    """Return one component of the trial's leg, shape (stride, 1001)."""
+    values = trial.signals[group].values.isel(side=0).sel(joint=joint, motion=motion).values
+    return values.reshape(-1, POINTS).astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def real(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the real strides laid out as the text release has them."""
+    root = tmp_path_factory.mktemp("real")
+    walks: dict[str, Tables] = {
+        walk: {
+            signal: pd.read_csv(samples / "moreira" / f"P1_V1_{walk}" / f"{file}.csv") for file, signal in FILES.items()
+        }
+        for walk in ("T2", "T3")
+    }
+    write_text(root, {"V1/R": walks})
+    return root
+
+
+@pytest.mark.realdata
+def test_torques_over_torques_norm_is_the_body_mass_in_every_column(real: Path) -> None:
+    folder = real / "ASCII files" / "Participant1" / "Processed_Data" / "V1" / "R"
+    for walk in ("T2", "T3"):
+        whole, normed = (
+            pd.read_csv(folder / signal / f"{walk}.txt", sep="\t") for signal in ("Torques", "Torques_Norm")
+        )
+        mass = (whole * normed).sum() / (normed * normed).sum()
+        assert len(mass) == 24
+        np.testing.assert_allclose(mass, 66.2, rtol=1e-4)
+    for trial in read(real).values():
+        assert trial.patient.body_mass == pytest.approx(66.2, abs=0.01)
+        assert trial.notes["body_mass"] == "Torques / Torques_Norm"
+
+
+@pytest.mark.realdata
+def test_real_strides_have_canonical_signs(real: Path) -> None:
+    found = read(real)
+    assert sorted(found) == ["V1_R_T2", "V1_R_T3"]
+    for trial in found.values():
+        knee, ankle = (component(trial, "kinematics", joint, "flexion") for joint in ("knee", "ankle"))
+        assert knee.shape == (2, POINTS)
+        assert (knee.max(axis=1) > 50).all()
+        assert ((knee.argmax(axis=1) > 650) & (knee.argmax(axis=1) < 750)).all()
+        assert (knee[:, 0] < 10).all()
+        assert (ankle[:, 550:700].min(axis=1) < ankle[:, 350:550].max(axis=1) - 20).all()
+        push_off = component(trial, "kinetics", "ankle", "flexion")
+        assert ((push_off.min(axis=1) > -1.8) & (push_off.min(axis=1) < -1.2)).all()
+        assert ((push_off.argmin(axis=1) > 400) & (push_off.argmin(axis=1) < 560)).all()
+        loading = component(trial, "kinetics", "knee", "flexion")
+        assert (loading[:, 100:210].min(axis=1) < -0.1).all()
+        hip = component(trial, "kinetics", "hip", "adduction")
+        assert (hip[:, 100:500].mean(axis=1) < -0.4).all()
+        assert ((hip.min(axis=1) > -1.2) & (hip.min(axis=1) < -0.6)).all()
+        assert (component(trial, "kinetics", "knee", "adduction")[:, 100:500].min(axis=1) < -0.1).all()
+        late = component(trial, "kinetics", "hip", "flexion")[:, 450:660].max(axis=1)
+        assert ((late > 0.3) & (late < 1.0)).all()
+
+
+@pytest.mark.realdata
+def test_real_strides_follow_one_another(real: Path) -> None:
+    for trial in read(real).values():
+        assert trial.signals["grf"].kind == "segmented"
+        for group in ("kinematics", "kinetics", "emg"):
+            signal = trial.signals[group]
+            assert (signal.kind, signal.contiguity, signal.endpoint) == ("segmented", "consecutive", True)
+            np.testing.assert_array_equal(signal.values[POINTS - 1], signal.values[POINTS])
+
+
+@pytest.mark.realdata
+def test_real_envelope_is_found_by_its_columns_and_samples(real: Path) -> None:
+    for trial in read(real).values():
+        assert trial.emg_state == "envelope"
+        assert trial.notes["evidence.emg_state"].startswith("some envelope: envelope (confidence 0.9")
+        assert trial.signals["emg"].values.attrs["units"] == "% MVC"
+        assert 0 <= float(trial.signals["emg"].values.min()) < float(trial.signals["emg"].values.max()) < 60
+    for trial in read(real, emg="filtered").values():
+        assert trial.emg_state == "bandpassed"
+        assert float(trial.signals["emg"].values.min()) < -0.05
+        assert trial.emg_lookahead > 0
+
+
+@pytest.mark.realdata
+def test_real_strides_have_no_duration_without_the_option_and_an_assumed_one_with_it(real: Path) -> None:
+    for trial in read(real).values():
+        assert len(trial.strides) == 2
+        assert trial.strides["duration"].isna().all()
+        assert trial.strides["foot_off"].isna().all()
+    for trial in read(real, stride_time=2.1).values():
+        assert trial.strides["duration"].tolist() == [2.1, 2.1]
+        assert set(trial.strides["duration_source"]) == {"assumed"}
+        share = trial.strides["foot_off"] / 2.1
+        assert ((share > 0.58) & (share < 0.68)).all()
+        assert trial.strides["speed"].tolist() == pytest.approx([1 / 3.6] * 2)
+
+
+@pytest.mark.realdata
+def test_processing_rejects_strides_of_unknown_duration(real: Path, tmp_path: Path) -> None:
+    table = tmp_path / "times.csv"
+    table.write_text("participant,speed,leg,trial,stride,seconds\nParticipant1,V1,R,T3,2,2.05\n")
+    options = {"stride_times": str(table)}
+    trials = read_patient("moreira", real, "Participant1", options)
+    write_patient(str(tmp_path / "store"), read_facts("moreira", real, options), trials, config_hash="x")
+    plan = make_plan(str(tmp_path / "store"), "moreira", load_chain("envelope"))
+    assert plan.labels[["trial", "stride_number", "duration", "duration_source"]].values.tolist() == [
+        ["V1_R_T3", 1, 2.05, "assumed"]
+    ]
+    assert plan.rejected["reason"].tolist() == ["unknown_duration"] * 3
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
+    root = tmp_path_factory.mktemp("moreira")
+    return root, write_moreira(root, patients=2, seed=4, minutes=0.3).strides
+
+
+@pytest.fixture(scope="module")
+def people(written: tuple[Path, pd.DataFrame]) -> dict[str, dict[str, Trial]]:
+    return {name: read(written[0], name) for name in patients(written[0])}
+
+
+def test_people_are_those_of_both_releases_in_the_order_of_numbers(written: tuple[Path, pd.DataFrame]) -> None:
+    assert patients(written[0]) == ["Participant1", "Participant4"]
+    assert patients(written[0] / "ASCII files") == ["Participant1"]
+    assert patients(written[0] / "MAT files") == ["Participant1", "Participant4"]
+
+
+def test_strides_and_published_durations_are_those_written(
+    written: tuple[Path, pd.DataFrame], people: dict[str, dict[str, Trial]]
+) -> None:
+    found = pd.concat(
+        trial.strides.assign(source_patient=name) for name, trials in people.items() for trial in trials.values()
+    )
+    keys = ["source_patient", "trial", "side", "activity", "duration"]
+    ordered = found.sort_values(["source_patient", "trial", "stride_number"], ignore_index=True)[keys]
+    pd.testing.assert_frame_equal(ordered, written[1][keys], check_dtype=False, atol=1e-9)
+    assert set(found["duration_source"]) == {"published"}
+    assert int(found["duration"].isna().sum()) == 2
+
+
+def test_participant_4_lacks_three_speeds(people: dict[str, dict[str, Trial]]) -> None:
+    assert {trial.task for trial in people["Participant4"].values()} == {"V15", "V2", "V25", "V3"}
+    assert {trial.notes["absent_speeds"] for trial in people["Participant4"].values()} == {"V1, V35, V4"}
+    assert {trial.task for trial in people["Participant1"].values()} == {"V1", "V15", "V2", "V25", "V3", "V35", "V4"}
+
+
+def test_speed_comes_from_the_name(people: dict[str, dict[str, Trial]]) -> None:
+    for name, kmh in (("V15_L_T1", 1.5), ("V2_R_T1", 2.0), ("V35_R_T1", 3.5)):
+        assert people["Participant1"][name].strides["speed"].iloc[0] == pytest.approx(kmh / 3.6)
+
+
+def test_a_narrow_left_leg_has_one_stride(people: dict[str, dict[str, Trial]]) -> None:
+    narrow, wide = people["Participant1"]["V1_L_T1"], people["Participant1"]["V4_L_T1"]
+    assert len(narrow.strides) == 1
+    assert len(wide.strides) == 2
+    assert narrow.signals["kinematics"].values.sizes["sample"] == POINTS
+    assert narrow.signals["kinematics"].values["side"].values.tolist() == ["left"]
+
+
+def test_metadata_gives_the_person(people: dict[str, dict[str, Trial]]) -> None:
+    person = people["Participant1"]["V2_R_T1"].patient
+    assert person.sex in ("female", "male")
+    assert 1.5 < person.height < 2.0
+    assert 19 <= person.age <= 34
+    assert 40 < person.body_mass < 110
+    assert people["Participant1"]["V2_R_T1"].sources[1][0] == "MAT files/Participant1/Metadata.txt"
+
+
+def test_both_releases_give_the_same_signals(
+    written: tuple[Path, pd.DataFrame], people: dict[str, dict[str, Trial]]
+) -> None:
+    text = read(written[0] / "ASCII files")
+    assert set(text) == {name for name in people["Participant1"] if name.split("_")[0] in ("V2", "V4")}
+    for name, trial in text.items():
+        other = people["Participant1"][name]
+        for group in ("emg", "kinematics", "kinetics", "grf"):
+            np.testing.assert_allclose(trial.signals[group].values, other.signals[group].values, atol=2e-5)
+        assert trial.notes["not_read"] == "Properties"
+        assert trial.strides["duration"].isna().all()
+
+
+@pytest.mark.parametrize("version", ["v5", "v7.3"])
+def test_normalised_torques_are_read_and_hip_rotation_is_negated(tmp_path: Path, version: str) -> None:
+    made = tables()
+    times = pd.DataFrame({"St1_Time": [1.2], "St2_Time": [1.25]})
+    write_mat(tmp_path, {"V2/R": {"T1": made}}, {"V2/R": times}, version=version)
+    (trial,) = read(tmp_path).values()
+    assert trial.strides["duration"].tolist() == [1.2, 1.25]
+    own = curve("walk", "moment")(np.linspace(0, 1, POINTS))
+    for joint, j in (("hip", 0), ("knee", 1), ("ankle", 2)):
+        for motion, m in (("adduction", 0), ("rotation", 1), ("flexion", 2)):
+            np.testing.assert_allclose(component(trial, "kinetics", joint, motion)[0], own[:, j, m], atol=1e-5)
+    assert trial.notes["hip_rotation_moment"] == "external-positive in the file, negated"
+    assert SPEC.moments["R/Torques_Norm/Hip_Z"].factor == SPEC.moments["L/Torques_Norm/Hip_Z"].factor == -1
+    assert SPEC.angles["R/Angles/Hip_Z"].factor == 1
+    emg = trial.signals["emg"].values
+    for raw, muscle in MUSCLES.items():
+        np.testing.assert_allclose(
+            emg.sel(side="right", channel=muscle)[:POINTS], made["EMG soft"][f"St1_{raw}"], atol=1e-4
+        )
+    force = trial.signals["grf"].values.sel(side="right", axis="vertical").values
+    np.testing.assert_allclose(force[:POINTS], made["GRF"]["St1_GRF_Z"] / MASS, atol=1e-5)
+    assert trial.strides["foot_off"].iloc[0] == pytest.approx(0.62 * 1.2, abs=0.01)
+
+
+def test_columns_are_found_by_name_in_any_order(tmp_path: Path) -> None:
+    made = tables()
+    write_text(tmp_path / "a", {"V2/R": {"T1": made}})
+    write_text(tmp_path / "b", {"V2/R": {"T1": {name: table[table.columns[::-1]] for name, table in made.items()}}})
+    (one,), (other,) = read(tmp_path / "a").values(), read(tmp_path / "b").values()
+    for group in one.signals:
+        np.testing.assert_array_equal(one.signals[group].values, other.signals[group].values)
+
+
+def test_second_stride_may_be_missing_in_one_signal_only(tmp_path: Path) -> None:
+    made = tables() | {"EMG soft": tables(second=False)["EMG soft"]}
+    write_text(tmp_path, {"V2/L": {"T1": made}})
+    (trial,) = read(tmp_path, stride_time=1.2).values()
+    assert len(trial.strides) == 2
+    emg = trial.signals["emg"].values
+    assert np.isfinite(emg[:POINTS]).all()
+    assert np.isnan(emg[POINTS:]).all()
+    assert trial.notes["strides_by_group"] == "kinematics 2, kinetics 2, emg 1, grf 2"
+
+
+def test_a_stride_without_any_sample_is_rejected(tmp_path: Path) -> None:
+    made = tables()
+    for table in made.values():
+        for name in map(str, table):
+            table[name] = np.nan if name.startswith("St2") else table[name]
+    write_text(tmp_path, {"V2/R": {"T1": made}})
+    (trial,) = read(tmp_path, stride_time=1.2).values()
+    assert trial.strides["stride_number"].tolist() == [0]
+    assert trial.rejected[["stride_number", "reason"]].values.tolist() == [[1, "no_signal"]]
+
+
+def test_a_plate_that_was_not_hit_is_no_force_of_zero(tmp_path: Path) -> None:
+    made = tables()
+    made["GRF"].loc[:, ["St2_GRF_X", "St2_GRF_Y", "St2_GRF_Z"]] = 0.0
+    write_text(tmp_path, {"V2/R": {"T1": made}})
+    (trial,) = read(tmp_path, stride_time=1.2).values()
+    assert np.isnan(trial.signals["grf"].values[POINTS:]).all()
+    assert np.isfinite(trial.strides["foot_off"]).tolist() == [True, False]
+
+
+def test_stride_times_that_do_not_match_the_trials_are_not_paired(tmp_path: Path) -> None:
+    walks = {"T1": tables(), "T4": tables()}
+    times = pd.DataFrame({"St1_Time": [1.2, 1.3, 1.4], "St2_Time": [1.2, 1.3, 1.4]})
+    write_mat(tmp_path, {"V2/R": walks, "V3/R": {"T1": tables()}}, {"V2/R": times, "V3/R": times[:1]})
+    found = read(tmp_path)
+    for name in ("V2_R_T1", "V2_R_T4"):
+        assert found[name].strides.empty
+        assert found[name].rejected["reason"].tolist() == ["unpaired", "unpaired"]
+        assert "3 rows, Angles lists 2 trials" in found[name].rejected["detail"].iloc[0]
+    assert found["V3_R_T1"].strides["duration"].tolist() == [1.2, 1.2]
+
+
+def test_a_published_time_goes_before_a_stated_one(tmp_path: Path) -> None:
+    times = pd.DataFrame({"St1_Time": [1.2], "St2_Time": [np.nan]})
+    write_mat(tmp_path, {"V2/R": {"T1": tables()}}, {"V2/R": times})
+    strides = read(tmp_path, stride_time=1.5)["V2_R_T1"].strides
+    assert strides["duration"].tolist() == [1.2, 1.5]
+    assert strides["duration_source"].tolist() == ["published", "assumed"]
+
+
+def test_a_trial_without_moments_keeps_the_rest(tmp_path: Path) -> None:
+    lacking = {name: table for name, table in tables().items() if not name.startswith("Torques")}
+    write_text(tmp_path, {"V2/R": {"T1": tables(), "T10": lacking, "T2": tables()}})
+    found = read(tmp_path)
+    assert list(found) == ["V2_R_T1", "V2_R_T2", "V2_R_T10"]
+    assert set(found["V2_R_T10"].signals) == {"kinematics", "emg", "grf"}
+    assert found["V2_R_T10"].notes["absent"] == "kinetics"
+
+
+def test_filtered_emg_is_read_where_there_is_no_envelope(tmp_path: Path) -> None:
+    made = {name: table for name, table in tables().items() if name != "EMG soft"}
+    write_text(tmp_path, {"V2/R": {"T1": made}})
+    (trial,) = read(tmp_path).values()
+    assert trial.emg_state == "bandpassed"
+    assert trial.signals["emg"].values.attrs["units"] == "mV"
+
+
+def test_a_mass_that_differs_little_from_the_metadata_is_recorded(tmp_path: Path) -> None:
+    folder = write_text(tmp_path, {"V2/R": {"T1": tables()}})
+    (folder / "Metadata.txt").write_text("Subject1\nGender: F\nBody Mass: 71.5 kg\n")
+    (trial,) = read(tmp_path).values()
+    assert trial.patient.body_mass == 71.5
+    assert trial.notes["body_mass"] == "Metadata.txt; the moments were divided by 70.0 kg"
+
+
+def rename(made: Tables) -> None:
+    made["Angles"] = made["Angles"].rename(columns={"St1_Knee_X": "St1_Knee_x"})
+
+
+def drop_half_of_the_second(made: Tables) -> None:
+    del made["Torques_Norm"]["St2_Ankle_Z"]
+
+
+def shorten(made: Tables) -> None:
+    made["Angles"] = made["Angles"][:1000]
+
+
+def add_text(made: Tables) -> None:
+    made["Angles"]["St1_Hip_X"] = made["Angles"]["St1_Hip_X"].astype(object)
+    made["Angles"].loc[3, "St1_Hip_X"] = "n/d"
+
+
+def forget_moments(made: Tables) -> None:
+    del made["Torques_Norm"]
+
+
+def not_normalised(made: Tables) -> None:
+    made["Torques_Norm"] = made["Torques"]
+
+
+def mix_units(made: Tables) -> None:
+    made["Torques_Norm"][["St1_Ankle_X", "St2_Ankle_X"]] *= 1000
+
+
+def two_envelopes(made: Tables) -> None:
+    made["EMG other"] = made["EMG soft"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (rename, r"Angles.*St1_Knee_X; found no such column; the nearest is 'St\d_Knee_[xX]'"),
+        (drop_half_of_the_second, r"Torques_Norm.*St2_Ankle_Z; found a second stride without this column"),
+        (shorten, r"Angles.*rows; found 1000 rows; expected 1001"),
+        (add_text, r"Hip_X.*found 'n/d' in data row 4; expected a number"),
+        (forget_moments, r"Torques_Norm; found only .*Angles.*; expected the signal Torques_Norm"),
+        (not_normalised, r"Torques_Norm.*found Torques / Torques_Norm from 1 to 1 kg; expected one body mass"),
+        (mix_units, r"found Torques / Torques_Norm from 0\.07 to 70 kg; expected one body mass in every column"),
+        (
+            two_envelopes,
+            r"EMG; found EMG.hard \(filtered\), EMG.other \(envelope\), EMG.soft \(envelope\); expected one",
+        ),
+    ],
+)
+def test_a_bad_table_is_one_clear_error(tmp_path: Path, spoil: Callable[[Tables], None], message: str) -> None:
+    made = tables()
+    spoil(made)
+    write_text(tmp_path, {"V2/R": {"T1": made}})
+    with pytest.raises(DataFormatError, match=message) as error:
+        read(tmp_path)
+    assert str(error.value).startswith("moreira: ")
+    assert "Participant1" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (rename, r"Subject1_pro\.V2\.R\.Angles\(2\): St1_Knee_X; found no such column; the nearest is 'St1_Knee_\w'"),
+        (shorten, r"Subject1_pro\.V2\.R\.Angles\(2\): rows; found 1000 rows; expected 1001"),
+        (forget_moments, r"Subject1_pro\.V2\.R\.Torques_Norm; found only .*; expected the signal Torques_Norm"),
+    ],
+)
+def test_a_bad_matlab_table_is_one_clear_error(tmp_path: Path, spoil: Callable[[Tables], None], message: str) -> None:
+    made = tables(second=False)
+    spoil(made)
+    write_mat(tmp_path, {"V2/R": {"T1": made}}, {})
+    with pytest.raises(DataFormatError, match=rf"moreira: .*Processed_Data\.mat: {message}"):
+        read(tmp_path)
+
+
+def test_another_persons_moments_are_refused(tmp_path: Path) -> None:
+    folder = write_text(tmp_path, {"V2/R": {"T1": tables()}})
+    (folder / "Metadata.txt").write_text("Subject1\nBody Mass: 54.4 kg\n")
+    with pytest.raises(
+        DataFormatError, match=r"found moments divided by 70\.0 kg; expected about 54\.4 kg as Metadata"
+    ):
+        read(tmp_path)
+    (folder / "Metadata.txt").write_text("Subject2\nBody Mass: 70 kg\n")
+    with pytest.raises(DataFormatError, match=r"Metadata\.txt: Subject; found Subject2; expected the number of Part"):
+        read(tmp_path)
+    (folder / "Metadata.txt").write_text("Subject1\nBody Height: 181 m\n")
+    with pytest.raises(DataFormatError, match=r"Body Height; found '181 m'; expected a number from 1\.2 to 2\.3 m"):
+        read(tmp_path)
+    heavier = tables()
+    heavier["Torques"] *= 1.2
+    (folder / "Metadata.txt").unlink()
+    write_text(tmp_path, {"V2/R": {"T2": heavier}})
+    with pytest.raises(
+        DataFormatError, match=r"T2\.txt.*divided by 84\.0 kg; expected 70\.0 kg as in the other trials"
+    ):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_truncated_file_is_one_clear_error(tmp_path: Path, share: float) -> None:
+    path = write_mat(tmp_path / "mat", {"V2/R": {"T1": tables()}}, {})
+    text = write_text(tmp_path / "text", {"V2/R": {"T1": tables()}}) / "Processed_Data/V2/R/Angles/T1.txt"
+    for root, file in ((tmp_path / "mat", path), (tmp_path / "text", text)):
+        file.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
+        with pytest.raises(DataFormatError, match=rf"moreira: .*{file.name}"):
+            read(root)
+
+
+def test_missing_folders_fields_and_people(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="no such folder"):
+        patients(tmp_path / "none")
+    with pytest.raises(DataFormatError, match="found nothing; expected Participant1"):
+        patients(tmp_path)
+    write_text(tmp_path, {"V2/R": {"T1": tables()}})
+    with pytest.raises(MissingInputError, match=r"no folder of Participant9\. Known: Participant1"):
+        read(tmp_path, "Participant9")
+    write_text(tmp_path / "copy", {"V2/R": {"T1": tables()}})
+    with pytest.raises(DataFormatError, match="person 1 here and in"):
+        patients(tmp_path)
+    write_text(tmp_path / "speed", {"V5/R": {"T1": tables()}})
+    with pytest.raises(DataFormatError, match="found the speed V5; expected some of the speeds V1"):
+        read(tmp_path / "speed")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("participant,speed,leg,trial,stride\nParticipant1,V2,R,T1,1\n", "seconds; found no such column"),
+        ("participant,speed,leg,trial,stride,seconds\nParticipant1,V2,R,T1,3,1.2\n", "stride; found 3 in line 2"),
+        ("participant,speed,leg,trial,stride,seconds\nParticipant1,V2,R,T1,1,-1\n", "seconds; found -1 in line 2"),
+        (
+            "participant,speed,leg,trial,stride,seconds\nParticipant1,V2,R,T1,1,1.2\nParticipant1,V2,R,T1,1,1.3\n",
+            "the stride of line 3 twice",
+        ),
+    ],
+)
+def test_a_bad_file_of_durations_is_one_clear_error(tmp_path: Path, rows: str, message: str) -> None:
+    write_text(tmp_path, {"V2/R": {"T1": tables()}})
+    (tmp_path / "times.csv").write_text(rows)
+    with pytest.raises(BiomechXRError, match=message):
+        read(tmp_path, stride_times=str(tmp_path / "times.csv"))

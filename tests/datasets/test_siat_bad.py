@@ -1,0 +1,82 @@
+"""SIAT-LLMD: every wrong, cut or missing file is one clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from biomech_xr.datasets.siat import patients, recordings
+from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
+from biomech_xr.synthetic.siat import write_siat
+from tests.datasets.siat_trees import KNEES, level_walking, rewrite, walk
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("siat")
+    write_siat(root, patients=1, seed=3, minutes=0.3)
+    return root
+
+
+@pytest.fixture
+def small(tree: Path, tmp_path: Path) -> Path:
+    return level_walking(tree, tmp_path)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "message"),
+    [
+        ("Data", lambda t: t.rename(columns={"sEMG: soleus": "sEMG: Soleus"}), r"sEMG: soleus.*nearest is 'sEMG: So"),
+        ("Data", lambda t: t.drop(columns=KNEES[0]), r"left knee flexion angle.*no such column"),
+        ("Data", lambda t: t.drop(index=range(500, 600)), r"Time; found.*without a missing row"),
+        ("Data", lambda t: t.assign(**{KNEES[0]: "bent"}), r"left knee flexion angle.*'bent' in data row 1"),
+        ("Data", lambda t: t.assign(**{"sEMG: soleus": np.nan}), r"sEMG: soleus; found only NaN in every trial"),
+        ("Label", lambda t: t.drop(columns="Group"), r"Group.*no such column"),
+        ("Label", lambda t: t.assign(Status="7"), r"Status; found '7' in data row 1; expected 1 to 5, A, R"),
+        ("Label", lambda t: t.assign(Time=1.0), r"Time; found time that does not increase"),
+        ("Label", lambda t: t.assign(Time=t["Time"] + 1000), r"Label\.csv: Time; found 1000.*clock of the data"),
+        ("Label", lambda t: t.assign(Group="first"), r"Group; found 'first'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_table_is_one_clear_error(
+    small: Path, kind: str, change: Callable[[pd.DataFrame], pd.DataFrame], message: str
+) -> None:
+    rewrite(small, change, kind)
+    with pytest.raises(DataFormatError, match=rf"siat: .*{message}"):
+        walk(small)
+
+
+@pytest.mark.parametrize(
+    "name", ["Data/Sub01_WAK_Data.csv", "Labels/Sub01_WAK_Label.csv", "../SubjectInformation.xlsx"]
+)
+def test_a_cut_file_is_one_clear_error(small: Path, name: str) -> None:
+    _cut(small / "Sub01" / name)
+    with pytest.raises(DataFormatError, match=rf"siat: .*{Path(name).name}"):
+        walk(small)
+
+
+def test_labels_cut_between_rows_are_noticed(small: Path) -> None:
+    rewrite(small, lambda table: table.iloc[: len(table) // 2], "Label")
+    with pytest.raises(DataFormatError, match=r"Label\.csv: Status; found labels that stop within phase"):
+        walk(small)
+
+
+def test_missing_folders_and_people(tmp_path: Path, small: Path) -> None:
+    with pytest.raises(MissingInputError, match=r"siat: .*no such folder"):
+        patients(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataFormatError, match=r"siat: .*found nothing; expected one folder a person"):
+        patients(tmp_path / "empty")
+    with pytest.raises(MissingInputError, match=r"no folder Sub09\. Known: Sub01"):
+        list(recordings(small, "Sub09", {}))
+    (small / "Sub01" / "Data" / "Sub01_WAK_Data.csv").unlink()
+    with pytest.raises(BiomechXRError, match=r"siat: .*no file like Sub01_WAK_Data\.csv"):
+        list(recordings(small, "Sub01", {}))

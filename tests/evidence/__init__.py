@@ -1,0 +1,1 @@
+"""Tests of the detectors: every planted sign, unit, axis, side and state, on clean, noisy and pathological strides."""
