@@ -98,7 +98,8 @@ def test_strides_hold_what_the_source_has_and_nothing_else(store: Store) -> None
 
 
 def test_only_sources_with_signed_emg_serve_the_bandpassed_chain(store: Store) -> None:
-    states = set(store.row.emg_state)
+    opened = open_patient(store.root, store.name, f"{store.name}-{store.patient}")
+    states = set(opened.trials["emg_state"][opened.trials["emg_kind"] != ""])
     config = ProcessConfig(dataset=store.name, chain="bandpassed")
     if states == {"envelope"}:
         with pytest.raises(ProcessingError, match="Use the chain 'envelope'"):

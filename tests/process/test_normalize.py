@@ -61,8 +61,15 @@ def test_without_a_positive_reference_there_is_none(method: Normalize) -> None:
     found = amplitude_reference(table(4), peaks, method)
     assert np.isfinite(found[-1]).tolist() == [True, False, False]
     assert np.isnan(found[:, 1:]).all()
-    orthosis = amplitude_reference(table(4, condition="orthosis"), peaks, method)
-    assert np.isnan(orthosis).all()
+
+
+def test_strides_with_a_condition_serve_only_where_none_is_without() -> None:
+    peaks = np.array([[1.0], [1.0], [5.0], [5.0]], np.float32)
+    method = Normalize(kind="peak_dynamic")
+    mixed = table(4).assign(condition=["none", "none", "fatigue", "fatigue"])
+    np.testing.assert_allclose(amplitude_reference(mixed, peaks, method), 1.0)
+    only = table(4, condition="perturbation")
+    np.testing.assert_allclose(amplitude_reference(only, peaks, method), 5.0)
 
 
 def test_none_leaves_the_unit_of_the_source() -> None:

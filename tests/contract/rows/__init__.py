@@ -20,9 +20,10 @@ class Row:
     to ``joint motion`` texts that must be measured on that side's walking strides, everything else must be masked;
     `muscles` maps a side to the words of its EMG channels; `emg_state` is the state of every trial with EMG, or the
     states when they differ; `activities` are those of the strides a right reader keeps, of all people together;
-    `conditions` likewise; `timed` says whether strides have a contact time; `offsets` are neutral
-    positions (degrees, by component) that the source's own protocol adds and the reader keeps; `options` and `minutes` go to reader and
-    writer; `broken` names files (globs) that, truncated, must stop their person with an error that names the file.
+    `conditions` likewise; `timed` says whether strides have a contact time; `offsets` are neutral positions (degrees,
+    by component) that the source's own protocol adds and the reader keeps; `options`, `patients` and `minutes` go to
+    reader and writer; `broken` names files (globs) that, truncated, must stop their person with an error that names
+    the file.
     """
 
     clock: float
