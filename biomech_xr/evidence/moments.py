@@ -18,9 +18,6 @@ from biomech_xr.errors import ConfigError
 from biomech_xr.evidence._cycles import Cycles, FloatArray, Landmark, cycles, weigh
 from biomech_xr.evidence.decision import Decision
 
-_FEWEST: Final = 5
-"""Strides that hip and knee moments need: few slow waves of standing may look like theirs, in any size."""
-
 
 def moment_sign(joint: str, moment: npt.ArrayLike) -> Decision[int]:
     """Decide whether the sagittal moment of one joint has the canonical sign.
@@ -28,7 +25,8 @@ def moment_sign(joint: str, moment: npt.ArrayLike) -> Decision[int]:
     The ankle plantarflexes in late stance while its moment is near zero in swing. The knee extends in loading response,
     and in swing its moment turns from extension (heel rise) to flexion (braking the shank). The hip extends in loading
     response and in late swing, and flexes around foot off; its moment looks alike upside down and half a stride later,
-    so that the start must be known. Hip and knee need five strides.
+    so that the start must be known. Hip and knee need five strides that repeat well, as in an unknown unit the slow
+    waves of standing have no size by which to tell them apart.
 
     Parameters
     ----------
@@ -56,7 +54,7 @@ def moment_sign(joint: str, moment: npt.ArrayLike) -> Decision[int]:
     windows = _MEASURES[joint]
     values = [_difference(strides, *window) / scale for window, _ in windows]
     landmarks = [Landmark(values=value, needed=needed) for value, (_, needed) in zip(values, windows, strict=True)]
-    gates = (swing_gate(strides, scale),) if joint == "ankle" else (strides.count - _FEWEST + 1.0,)
+    gates = (swing_gate(strides, scale),) if joint == "ankle" else (_alike(strides),)
     sign, sure = weigh(strides, landmarks, gates=gates)
     seen = ", ".join(
         f"{np.median(value):+.2f} ({_name(window)})" for value, (window, _) in zip(values, windows, strict=True)
@@ -84,6 +82,11 @@ def _name(window: tuple[Window | None, Window]) -> str:
     positive, negative = window
     below = f"{negative[0]:g}-{negative[1]:g} %"
     return f"{positive[0]:g}-{positive[1]:g} % less {below}" if positive else f"less {below}"
+
+
+def _alike(strides: Cycles) -> float:
+    """Return how well strides repeat against what a few slow waves of standing may reach by chance: 1 = enough."""
+    return 2 * strides.repeatability / (0.6 + 1.9 / strides.count) - 1 if strides.count > 1 else 0.0
 
 
 def swing_gate(strides: Cycles, scale: float) -> float:

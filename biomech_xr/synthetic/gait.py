@@ -93,6 +93,7 @@ def make_gait(
             time = _snap(time + nominal * (1 + 0.015 * float(np.clip(rng.standard_normal(), -2, 2))), grid)
             right.append(time)
     contacts = {"right": np.array(right), "left": _snap_all(_between(np.array(right), rng), grid)}
+    varies = person.stride_variation
     gait = Gait(
         person=person,
         bouts=tuple(bouts),
@@ -100,8 +101,8 @@ def make_gait(
         duration=_snap(duration if duration is not None else time, grid),
         contacts=contacts,
         foot_offs={},
-        angle_variation={side: 1 + 0.006 * _noise(rng, contacts[side].size) for side in words.SIDES},
-        moment_variation={side: 1 + 0.015 * _noise(rng, contacts[side].size) for side in words.SIDES},
+        angle_variation={side: 1 + 0.006 * varies * _noise(rng, contacts[side].size) for side in words.SIDES},
+        moment_variation={side: 1 + 0.015 * varies * _noise(rng, contacts[side].size) for side in words.SIDES},
     )
     for side in words.SIDES:
         gait.foot_offs[side] = _snap_all(_foot_offs(gait, side), grid)

@@ -24,7 +24,7 @@ class Person:
     `height` in m, `body_mass` in kg, `leg_length` in m. `angle_gain`, `moment_gain` (1) and `angle_offset` (degrees)
     have shape (joint, motion); `timing` shifts events within the stride (fraction of a stride); `emg_gain` (mV root
     mean square at full activation) has shape (side, muscle) for muscles in any fixed order up to `MUSCLES`; with
-    `speed_effect` 0 the curves do not change with speed.
+    `speed_effect` 0 the curves do not change with speed, with `stride_variation` 0 not from stride to stride.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Person:
     emg_gain: FloatArray
     pace: float
     speed_effect: float = 1.0
+    stride_variation: float = 1.0
 
 
 MUSCLES = 24
@@ -51,9 +52,9 @@ _HUMAN: ContextVar[str] = ContextVar("human", default="")
 
 @contextmanager
 def one_human(name: str) -> Iterator[None]:
-    """Let every person made meanwhile be the same one, whatever a source calls them, with the same curves at any speed.
+    """Let every person made meanwhile be the same one, whatever a source calls them, and walk the same in every stride.
 
-    Size and age stay those that the source gives.
+    At any speed, that is; stride times still vary. Size and age stay those that the source gives.
     """
     token = _HUMAN.set(name)
     try:
@@ -99,6 +100,7 @@ def make_person(
         emg_gain=0.25 * np.exp(_clipped(rng, 0, 0.35, (len(words.SIDES), MUSCLES))),
         pace=float(_clipped(rng, 1, 0.02, ())),
         speed_effect=0.0 if _HUMAN.get() else 1.0,
+        stride_variation=0.0 if _HUMAN.get() else 1.0,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_odd_strides_give_no_sure_decision(kind: str, points: int) -> None:
         for strides in (0, 1, 3, 9):
             curves = odd(rng, kind, (strides, points))
             columns = odd(rng, kind, (strides, 3, points))
-            decisions: list[evidence.Decision[object]] = [
+            decisions: list[evidence.Decision[Any]] = [
                 *(f(curves) for f in (evidence.knee_sign, evidence.hip_sign, evidence.ankle_sign)),
                 *(f(curves) for f in (evidence.start_from_force, evidence.start_from_knee)),
                 *(evidence.moment_sign(joint, curves) for joint in ("hip", "knee", "ankle")),
