@@ -94,8 +94,7 @@ def synth(
     minutes: Annotated[float, typer.Option(min=0.2, help="Recorded time per person and condition.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the people and their strides.")] = 0,
 ) -> None:
-    """Write a synthetic raw tree in a source's true format; `all` writes one folder a source, with fewer people where it
-    has fewer."""
+    """Write a synthetic raw tree in a source's true format; `all` writes one folder a source."""
     from biomech_xr.synthetic import PEOPLE, write
 
     every = dataset == "all"

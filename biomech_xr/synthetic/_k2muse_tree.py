@@ -31,6 +31,7 @@ MUSCLES: Final = {
 
 _COMPONENTS: Final = [words.MOTIONS.index(motion) for motion in ("flexion", "adduction", "rotation")]
 _UNCOMPUTED: Final = 5
+_NEXT_TO_NOTHING: Final = 1e-6
 _STEP: Final = EMG_RATE // FRAME_RATE
 
 
@@ -82,12 +83,12 @@ class Take:
 
 def original(take: Take) -> dict[str, Any]:
     """Return the continuous form: rows are samples, columns components."""
-    time = np.arange(round(take.gait.duration * FRAME_RATE)) / FRAME_RATE
+    time = np.arange(round(take.gait.duration * FRAME_RATE) + 1) / FRAME_RATE
     leaf: dict[str, Any] = {"Angles": {}, "Moments": {}, "Forces": {}}
     for side in ("left", "right"):
         letter = side[0].upper()
         angle = angles(take.gait, time, side)[..., _COMPONENTS]
-        moment = -take.moment_scale * moments(take.gait, time, side)[..., _COMPONENTS]
+        moment = -take.moment_scale * _moments(take.gait, time, side)[..., _COMPONENTS]
         moment[:_UNCOMPUTED] = 0
         for j, joint in enumerate(words.JOINTS):
             leaf["Angles"][f"{letter}{joint.title()}Angles"] = angle[:, j]
@@ -112,7 +113,7 @@ def normalized(take: Take) -> dict[str, Any]:
         edges = (np.array(pairs) - take.first_frame) / FRAME_RATE
         times = np.linspace(edges[:, 0], edges[:, 1], POINTS, axis=1).ravel()
         clock, back = _ascending(times)
-        angle, moment = (_cut(f(take.gait, clock, side)[back], len(pairs)) for f in (angles, moments))
+        angle, moment = (_cut(f(take.gait, clock, side)[back], len(pairs)) for f in (angles, _moments))
         for j, joint in enumerate(words.JOINTS):
             leaf["Angles"][f"{letter}{joint.title()}Angles"] = _resampled(angle[:, :, j])
             leaf["Moments"][f"{letter}{joint.title()}Moment"] = _resampled(-take.moment_scale * moment[:, :, j])
@@ -126,6 +127,12 @@ def normalized(take: Take) -> dict[str, Any]:
     leaf["Events"] = leaf["Events"] or FIELDLESS
     leaf["USData"] = cell([[FIELDLESS] for _ in take.frames("left")])
     return leaf
+
+
+def _moments(gait: Gait, time: FloatArray, side: str) -> FloatArray:
+    """Return canonical moments; what was computed is never exactly zero in all planes of a joint."""
+    values = moments(gait, time, side)
+    return np.where((values == 0).all(axis=-1, keepdims=True), _NEXT_TO_NOTHING, values)
 
 
 def odd_one(lengths: list[int]) -> int | None:

@@ -200,7 +200,11 @@ def test_joints_of_a_fixed_number_of_points_are_a_grid(content: Content, tmp_pat
         change(content, branch, "", grid)
     with pytest.raises(DataFormatError, match=r"source option emg_rate="):
         read(tmp_path, content)
+    for branch in ("jointAngles", "jointMoments"):
+        for cells in leaves(content)[0][branch].values():
+            cells[1, 0] = cells[1, 0][:-1]
     found = read(tmp_path, content, emg_rate=2000)
+    assert found[0].rejected.query("side == 'right'")["reason"].tolist() == ["unpaired"]
     joints = found[0].signals["kinematics"]
     assert (joints.kind, joints.points) == ("segmented", 101)
 

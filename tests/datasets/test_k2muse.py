@@ -192,6 +192,18 @@ def test_a_continuous_form_of_another_trial_is_not_used(content: Content, tmp_pa
         read(tmp_path, content, level="original")
 
 
+def test_a_trial_that_was_never_cut_is_passed_over(content: Content, tmp_path: Path) -> None:
+    trials = content["OriginalData"]["Ideal"]["LG_0"]["S_1"]
+    trials["Trial_2"] = trials["Trial_1"]
+    assert "Ideal_LG_0_S_1_Trial_2" not in read(tmp_path, content)
+    with pytest.raises(DataFormatError, match=r"Trial_2.*it is not in NormalizedData"):
+        read(tmp_path, {**content, "NormalizedData": _without_fatigue(content)}, level="original")
+
+
+def _without_fatigue(content: Content) -> Content:
+    return {name: tree for name, tree in content["NormalizedData"].items() if name != "Fatigue"}
+
+
 def test_emg_that_is_not_in_the_continuous_form_is_not_used(content: Content, tmp_path: Path) -> None:
     leaf(content, "OriginalData")["EMGData"] *= 1.5
     assert "EMG cell 1 of the right leg is not in it" in read(tmp_path, content)[LEVEL].notes["level"]

@@ -1,0 +1,236 @@
+"""SIAT's label files: from `Time`, `Status`, `Group` to cycles, and the leg that each cycle is of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from biomech_xr import evidence
+from biomech_xr import vocabulary as words
+from biomech_xr.errors import DataFormatError
+from biomech_xr.readers.tables import read_csv
+from biomech_xr.readers.text import check_last_row
+
+FloatArray = npt.NDArray[np.float64]
+
+POINTS: Final = 200
+"""Points of a cycle on which legs and signs are decided."""
+
+PHASES: Final[Mapping[str, int]] = {"WAK": 5, "UPS": 3, "DNS": 3}
+"""Phases of a labelled cycle by movement; in the last but one the foot is off and the knee flexes to its maximum."""
+
+_RESTING: Final = ("A", "R")
+_PAUSE: Final = 0.010  # s of rows without a label that may separate two cycles
+_LONGEST: Final = 2.5
+_NEAR, _FAR = 0.15, 0.25
+_SHORTEST_FIRST: Final = 0.7
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cycle:
+    """One labelled cycle: contact `start`, next contact `stop`, foot off and largest swing flexion, s; its `group`.
+
+    `first` is the length of phase 1 in s. `fault` says why the cycle is not contact to contact; `stop`, `off`, `peak`
+    and `first` are NaN where they are not labelled.
+    """
+
+    start: float
+    stop: float
+    off: float
+    peak: float
+    first: float
+    group: int
+    side: words.Side = "left"
+    fault: str = ""
+
+
+def read_labels(path: Path, code: str, *, clock: FloatArray) -> pd.DataFrame:
+    """Return `Time` (s), `Status` (phase 1..5, 0 for none) and `Group` (-1 for none) of every row.
+
+    ``clock`` (row,) are the times of the data file, s.
+
+    Raises
+    ------
+    DataFormatError
+        A column missing, a cut file (labels that stop within a cycle, more than a stride before the data), time that
+        does not increase or lies outside the clock, or a status that the movement does not have.
+    """
+    table = read_csv(path, dataset="siat", columns=("Time", "Status", "Group"), text=("Status",))
+    check_last_row(path, dataset="siat")
+    if not np.all(np.diff(table["Time"]) > 0):
+        raise _bad(path, "Time", "time that does not increase in every row", "seconds, one step a row")
+    if table["Time"].iloc[0] > clock[-1] or table["Time"].iloc[-1] < clock[0]:
+        found = f"{table['Time'].iloc[0]:.3f} to {table['Time'].iloc[-1]:.3f} s"
+        raise _bad(path, "Time", found, f"the clock of the data file, {clock[0]:.3f} to {clock[-1]:.3f} s")
+    status = table["Status"].fillna("").astype(str).str.strip().str.upper()
+    phase = pd.to_numeric(status, errors="coerce")
+    known = phase.isin(range(1, PHASES.get(code, 5) + 1)) | status.isin(("", "NAN", *_RESTING))
+    if not known.all():
+        row = int((~known).to_numpy().argmax())
+        expected = f"1 to {PHASES.get(code, 5)}, A, R or an empty cell in {code}"
+        raise _bad(path, "Status", f"{status.iloc[row]!r} in data row {row + 1}", expected)
+    short = clock[-1] - table["Time"].iloc[-1]
+    if short > _LONGEST and phase.iloc[-1] > 0:
+        found = f"labels that stop within phase {phase.iloc[-1]:g}, {short:.2f} s before the data"
+        raise _bad(path, "Status", found, "labels as long as the data, but for some rows; is the file cut?")
+    group = table["Group"].fillna(-1).to_numpy()
+    return pd.DataFrame(
+        {"Time": table["Time"], "Status": phase.fillna(0).astype(int), "Group": np.rint(group).astype(int)}
+    )
+
+
+def find_cycles(labels: pd.DataFrame, code: str) -> list[Cycle]:
+    """Return every labelled cycle of a gait trial in order of time, the partial ones at the ends too.
+
+    A cycle starts at the first row of phase 1. Where the phases fill their rows it stops after its last row, where only
+    the events are marked at the next start.
+    """
+    status, group = labels["Status"].to_numpy(), labels["Group"].to_numpy()
+    rows = np.flatnonzero(status > 0)
+    if not rows.size:
+        return []
+    change = np.r_[True, (np.diff(status[rows]) != 0) | (np.diff(group[rows]) != 0)]
+    first, last = rows[change], rows[np.r_[change[1:], True]]
+    marks = rows.size < 0.5 * (rows[-1] - rows[0] + 1)
+    new = np.r_[True, (status[first[1:]] == 1) | (np.diff(group[first]) != 0)]
+    begins = np.flatnonzero(new)
+    after = [*first[begins[1:]], -1]
+    ends = [*last[begins[1:] - 1], last[-1]]
+    found = [
+        _cycle(labels, first[a:b], int(end), code, following=int(row), marks=marks)
+        for a, b, end, row in zip(begins, [*begins[1:], first.size], ends, after, strict=True)
+    ]
+    return found if marks else _check_openings(found, labels)
+
+
+def _check_openings(found: list[Cycle], labels: pd.DataFrame) -> list[Cycle]:
+    """Return the cycles, with a fault where one follows unlabelled rows and its phase 1 is much shorter than usual.
+
+    Such a cycle was cut within phase 1: its first row is no contact.
+    """
+    lengths = [cycle.first for cycle in found if not cycle.fault]
+    usual = float(np.median(lengths)) if lengths else 0.0
+    rows = np.searchsorted(labels["Time"].to_numpy(), [cycle.start for cycle in found])
+    opens = labels["Status"].to_numpy()[np.maximum(rows - 1, 0)] == 0
+    fault = "group {} follows rows without label and its phase 1 lasts {:.2f} s, usually {:.2f} s: its contact was cut"
+    return [
+        replace(cycle, fault=fault.format(cycle.group, cycle.first, usual), stop=float("nan"))
+        if open_ and not cycle.fault and cycle.first < _SHORTEST_FIRST * usual
+        else cycle
+        for cycle, open_ in zip(found, opens, strict=True)
+    ]
+
+
+def _cycle(
+    labels: pd.DataFrame, first: npt.NDArray[np.int64], last: int, code: str, *, following: int, marks: bool
+) -> Cycle:
+    """Return the cycle whose phases start at the rows ``first`` and whose last label is at row ``last``.
+
+    ``following`` is the row of the next label after it, -1 for none; ``marks``: only events are labelled.
+    """
+    time = labels["Time"].to_numpy()
+    phases = labels["Status"].to_numpy()[first].tolist()
+    group = int(labels["Group"].to_numpy()[first[0]])
+    end = last + 1
+    if following >= 0 and (marks or time[following] - time[last] <= _PAUSE):
+        end = following
+    closed = end < time.size and not (marks and following < 0)
+    count = PHASES[code]
+    fault = ""
+    if phases != list(range(1, count + 1)):
+        fault = f"group {group} has the phases {', '.join(map(str, phases))}, not 1 to {count}"
+    elif not closed:
+        fault = f"group {group} lasts to the end of the labels: its next contact is not known"
+    at = {phase: float(time[row]) for phase, row in zip(phases, first, strict=True)}
+    return Cycle(
+        start=float(time[first[0]]),
+        stop=float("nan") if fault else float(time[end]),
+        off=at.get(count - 1, float("nan")),
+        peak=at.get(count, float("nan")),
+        first=at.get(2, float("nan")) - float(time[first[0]]),
+        group=group,
+        fault=fault,
+    )
+
+
+def assign_legs(cycles: list[Cycle], knees: Mapping[words.Side, FloatArray], time: FloatArray) -> list[Cycle]:
+    """Return the cycles with the leg whose knee bends most where the labels say so; the others with a fault.
+
+    ``knees`` (row,) may have either sign; ``time`` (row,) in s. A cycle that is no stride takes the leg of the next.
+    """
+    decided: list[Cycle] = []
+    for cycle in cycles:
+        if cycle.fault:
+            decided.append(cycle)
+            continue
+        away = {side: _distance(cycle, knee, time) for side, knee in knees.items()}
+        side = min(away, key=lambda name: away[name])
+        other: words.Side = "right" if side == "left" else "left"
+        if away[side] <= _NEAR and away[other] >= _FAR:
+            decided.append(replace(cycle, side=side))
+        else:
+            fault = (
+                "neither knee alone bends most where the labels put the largest swing flexion: left "
+                f"{away['left']:.2f}, right {away['right']:.2f} of the cycle away"
+            )
+            decided.append(replace(cycle, fault=fault))
+    whole = [cycle for cycle in decided if not cycle.fault]
+    result = []
+    for cycle in decided:
+        after = next((other.side for other in whole if other.start > cycle.start), whole[-1].side if whole else "left")
+        result.append(replace(cycle, side=after) if cycle.fault else cycle)
+    return result
+
+
+def _distance(cycle: Cycle, knee: FloatArray, time: FloatArray) -> float:
+    """Return how far a knee's largest bend lies from its label, as a fraction of the cycle; 1: not known.
+
+    The larger extreme is flexion, whatever the sign.
+    """
+    curve = sample(knee, time, [cycle])[0]
+    if np.isnan(curve).any() or np.ptp(curve) < 10:
+        return 1.0
+    low, high = np.percentile(curve, [2, 98])
+    largest = np.argmax(curve if low + high >= 0 else -curve) / POINTS
+    labelled = (cycle.peak - cycle.start) / (cycle.stop - cycle.start)
+    return float(abs((largest - labelled + 0.5) % 1 - 0.5))
+
+
+def sample(values: FloatArray, time: FloatArray, cycles: list[Cycle]) -> FloatArray:
+    """Return ``values`` (row,) at k / POINTS of every cycle, shape (cycle, POINTS); NaN outside the rows."""
+    phase = np.arange(POINTS) / POINTS
+    rows = [np.interp(c.start + phase * (c.stop - c.start), time, values, left=np.nan, right=np.nan) for c in cycles]
+    return np.array(rows).reshape(len(cycles), POINTS)
+
+
+def confirm_legs(
+    cycles: list[Cycle], knees: Mapping[words.Side, FloatArray], time: FloatArray
+) -> tuple[str, list[Cycle]]:
+    """Return a note, and the cycles: with a fault where the knee denies that their labels start at a contact.
+
+    ``knees`` (row,) in degrees, either sign; ``time`` (row,) in s.
+    """
+    notes, result = [], list(cycles)
+    for side, knee in knees.items():
+        own = [cycle for cycle in cycles if cycle.side == side and not cycle.fault]
+        if not own:
+            continue
+        decision = evidence.start_from_knee(sample(knee, time, own))
+        groups = ", ".join(str(cycle.group) for cycle in own)
+        notes.append(f"{side}: groups {groups}: starts at the contact of this leg: {decision.note()}")
+        if not (decision.sure and decision.value == "own"):
+            fault = f"the {side} knee does not show a contact at the start of phase 1: {decision.note()}"
+            result = [replace(c, fault=fault) if c.side == side and not c.fault else c for c in result]
+    return "; ".join(notes), result
+
+
+def _bad(path: Path, field: str, found: str, expected: str) -> DataFormatError:
+    return DataFormatError.of(
+        dataset="siat", file=path, field=field, found=found, expected=expected, action="Download the file again"
+    )
