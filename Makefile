@@ -6,7 +6,7 @@
 #   TORCH_INDEX  package index for torch alone (CUDA, ROCm, CPU)      make setup TORCH_INDEX=https://...
 #   SAMPLES      folder of real sample files for demo and test        make demo SAMPLES=~/samples
 #   WORKERS      processes that run the tests                         make test WORKERS=4
-#   OUT          folder of `make sources`                          make sources OUT=/tmp/sources
+#   OUT, PEOPLE  folder of `make sources`, people a source           make sources OUT=/tmp/sources PEOPLE=4
 #   ARGS         passed on to pytest, the demo or a benchmark         make test ARGS="tests/store -x"
 #
 # Without SAMPLES the demo synthesizes all its input and the tests that need a real file skip and say so.
@@ -18,6 +18,7 @@ TORCH_INDEX ?=
 SAMPLES ?= $(firstword $(wildcard ../shared/samples))
 ARGS ?=
 OUT ?= sources
+PEOPLE ?= 2
 WORKERS ?= 2
 
 # What installs the rest: the installer and the build backend. All else is hash-locked in requirements/lock.txt.
@@ -65,7 +66,7 @@ demo: $(STAMP)
 
 # Every source in one go: a synthetic tree in its true format, parsed, and the store read back whole.
 sources: $(STAMP)
-	@test -d $(OUT)/raw || $(BIN)/biomech-xr synth all --out $(OUT)/raw --patients 2 --minutes 0.3
+	@test -d $(OUT)/raw || $(BIN)/biomech-xr synth all --out $(OUT)/raw --patients $(PEOPLE) --minutes 0.3
 	$(BIN)/python -m pipelines.parse pipelines/configs/sources.yaml raw_root=$(OUT)/raw store=$(OUT)/store $(ARGS)
 	$(BIN)/biomech-xr check $(OUT)/store
 
