@@ -129,12 +129,12 @@ def process_emg(signal: Signal | None, task: EmgTask, chain: Chain) -> tuple[Arr
     if signal.kind == "segmented" and task.state == "envelope":
         for run in cut_runs(signal, task.table, sides):
             own, kept = _wanted(run, task)
-            if own.size == 0:
+            if own.size == 0 or (chain.causal and run.members.size == 1):
                 continue
             emg[own] = _interpolated(run, kept, task, own, causal=chain.causal)
             peaks[own] = _peaks(emg[own], task.owned[own])
         return emg, peaks
-    for track in _tracks(signal, task, sides):
+    for track in _tracks(signal, task, sides, causal=chain.causal):
         done, envelope = _finish(track, chain, task)
         emg[track.rows] = _cut(*done, track, task, causal=chain.causal)
         cut = emg[track.rows] if envelope is done else _cut(*envelope, track, task, causal=chain.causal)
@@ -170,7 +170,8 @@ def history_length(emg: Array32, measured: npt.NDArray[np.bool_]) -> npt.NDArray
     return np.where(measured.any(axis=1), least, 0)
 
 
-def _tracks(signal: Signal, task: EmgTask, sides: Mapping[str, Array32]) -> Iterator[Track]:
+def _tracks(signal: Signal, task: EmgTask, sides: Mapping[str, Array32], *, causal: bool) -> Iterator[Track]:
+    """Yield what is filtered in one go; a stride alone has no past to start a causal filter on."""
     if signal.kind == "continuous":
         side_of = task.table["side"].to_numpy()[task.rows]
         contacts = task.table["trial_time"].to_numpy(dtype=np.float64)[task.rows]
@@ -182,7 +183,7 @@ def _tracks(signal: Signal, task: EmgTask, sides: Mapping[str, Array32]) -> Iter
         return
     for run in cut_runs(signal, task.table, sides):
         own, kept = _wanted(run, task)
-        if own.size == 0:
+        if own.size == 0 or (causal and run.members.size == 1):
             continue
         native = 1 / run.coarsest
         if signal.kind == "ragged":

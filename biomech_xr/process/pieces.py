@@ -120,16 +120,23 @@ def evaluate_causal(run: Run, query: Array, *, delay: float = 0.0) -> Array:
     return out
 
 
+def follows(number: npt.ArrayLike, start: npt.ArrayLike, duration: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Return for strides 1, 2, ... of one side of a trial whether each begins where the one before stops, (n - 1,).
+
+    By stride number, and where contact times (s) are known by those: they may differ by `_SAME_CONTACT`.
+    """
+    times, lengths = np.asarray(start, dtype=np.float64), np.asarray(duration, dtype=np.float64)
+    apart = np.abs(times[:-1] + lengths[:-1] - times[1:]) > _SAME_CONTACT
+    return np.asarray((np.diff(np.asarray(number)) == 1) & ~apart)
+
+
 def _consecutive(signal: Signal, table: pd.DataFrame, own: Index) -> list[Index]:
     if own.size == 0:
         return []
     if signal.contiguity == "isolated":
         return [own[i : i + 1] for i in range(own.size)]
-    number = table["stride_number"].to_numpy()[own]
-    start, duration = table["trial_time"].to_numpy()[own], table["duration"].to_numpy()[own]
-    jump = np.abs(start[:-1] + duration[:-1] - start[1:])
-    broken = (np.diff(number) != 1) | (jump > _SAME_CONTACT)
-    return np.split(own, np.flatnonzero(broken) + 1)
+    columns = (table[name].to_numpy()[own] for name in ("stride_number", "trial_time", "duration"))
+    return np.split(own, np.flatnonzero(~follows(*columns)) + 1)
 
 
 def _run(signal: Signal, table: pd.DataFrame, members: Index, bounds: npt.NDArray[np.int64], values: Array32) -> Run:

@@ -17,6 +17,7 @@ from biomech_xr.process.chain import Chain
 from biomech_xr.process.emg import refusal
 from biomech_xr.process.facts import product_attrs
 from biomech_xr.process.kinematics import grid_size
+from biomech_xr.process.pieces import follows
 from biomech_xr.process.trial import Recordings
 from biomech_xr.schema import AFTER, BEFORE, HISTORY, LABELS, REJECTED_COLUMNS
 from biomech_xr.store.recordings import list_patients, open_patient
@@ -169,6 +170,7 @@ def _candidates(one: Recordings, chain: Chain) -> pd.DataFrame:
         _kinematics_rate=_native_rate(table, "kinematics"),
         _kinetics_rate=_native_rate(table, "kinetics"),
         channel_ambiguous=np.array(ambiguous, dtype=bool),
+        edge_filtered=table["_cut"].to_numpy(dtype=bool) & _alone(table),
         kinetics_artefact=False,
         emg_clipped=False,
         emg_history=-1,
@@ -181,6 +183,16 @@ def _candidates(one: Recordings, chain: Chain) -> pd.DataFrame:
     order = np.lexsort((table["stride_number"], table["trial_time"], place))
     table["_order"] = np.argsort(order)
     return table
+
+
+def _alone(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return whether a cut stride is filtered by itself: isolated, or no neighbor meets it at a contact."""
+    alone = np.ones(len(table), dtype=bool)
+    for _, rows in table.reset_index(drop=True).groupby(["trial", "side"], sort=False, observed=True):
+        joined = follows(rows["stride_number"], rows["trial_time"], rows["duration"])
+        neighbors = np.concatenate(([False], joined, [False]))
+        alone[rows.index] = ~(neighbors[:-1] | neighbors[1:])
+    return np.asarray(alone | table["_isolated"].to_numpy(dtype=bool))
 
 
 def _trial_facts(row: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
@@ -198,14 +210,15 @@ def _trial_facts(row: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
     kind, contiguity = str(row.get("emg_kind", "")), str(row.get("emg_contiguity", ""))
     rate = float(row.get("emg_sampling_frequency", np.nan))
     state = str(row["emg_state"])
-    cut = kind in ("segmented", "ragged") and contiguity == "isolated"
+    cut = kind in ("segmented", "ragged") and not chain.causal and not (state == "envelope" and kind == "segmented")
     labels = json.loads(row.get("emg_labels") or "{}") if kind else {}
     notes = json.loads(row.get("emg_attrs") or "{}") if kind else {}
     muscles = (*words.MUSCLES, *words.SUBSTITUTES.values())
     return facts | {
         "_emg_rate": rate,
         "_refusal": refusal(chain, state=state, kind=kind, contiguity=contiguity, rate=rate) if kind else "",
-        "edge_filtered": cut and not chain.causal and not (state == "envelope" and kind == "segmented"),
+        "_cut": cut,
+        "_isolated": contiguity == "isolated",
         "_ambiguous": {text.split(":")[0] for text in notes.get("ambiguous", ()) if text.split(":")[-1] in muscles},
         "_substituted": [
             muscle

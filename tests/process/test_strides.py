@@ -173,6 +173,16 @@ def test_edge_filtered_marks_raw_isolated_strides_only() -> None:
         assert plan.labels["edge_filtered"].unique().tolist() == [expected]
 
 
+def test_a_stride_that_no_neighbor_meets_is_filtered_alone() -> None:
+    trial = cut_trial(contiguity="consecutive", state="raw", emg_points=1001)
+    late = trial.strides.copy()
+    last = late[late["side"] == late["side"].iloc[0]].index[-1]
+    late.loc[last, "trial_time"] += 10.0
+    plan = planned([replace(trial, strides=late)], ENVELOPE)
+    assert plan.labels["edge_filtered"].sum() == 1
+    assert plan.labels.loc[plan.labels["edge_filtered"], "trial_time"].iloc[0] == late.loc[last, "trial_time"]
+
+
 def test_upstream_lookahead_is_added() -> None:
     trial = replace(walking_trial(), emg_lookahead=0.2)
     plan = planned([trial], ENVELOPE)
