@@ -123,11 +123,13 @@ def evaluate_causal(run: Run, query: Array, *, delay: float = 0.0) -> Array:
 def follows(number: npt.ArrayLike, start: npt.ArrayLike, duration: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Return for strides 1, 2, ... of one side of a trial whether each begins where the one before stops, (n - 1,).
 
-    By stride number, and where contact times (s) are known by those: they may differ by `_SAME_CONTACT`.
+    By stride number, and where contact times (s) are known by those: they may differ by `_SAME_CONTACT`. A stride
+    without a duration has no place beside another.
     """
     times, lengths = np.asarray(start, dtype=np.float64), np.asarray(duration, dtype=np.float64)
     apart = np.abs(times[:-1] + lengths[:-1] - times[1:]) > _SAME_CONTACT
-    return np.asarray((np.diff(np.asarray(number)) == 1) & ~apart)
+    known = np.isfinite(lengths[:-1]) & np.isfinite(lengths[1:])
+    return np.asarray((np.diff(np.asarray(number)) == 1) & known & ~apart)
 
 
 def _consecutive(signal: Signal, table: pd.DataFrame, own: Index) -> list[Index]:

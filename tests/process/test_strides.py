@@ -14,10 +14,10 @@ from biomech_xr import process
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError, NotAStoreError, ProcessingError
 from biomech_xr.process.plan import plan_recordings
-from biomech_xr.process.trial import process_trial
+from biomech_xr.process.trial import process_recording, process_trial
 from biomech_xr.schema import LABELS, validate_strides
 from biomech_xr.store import layout, write_patient
-from tests.process.patients import SPEC, FakePatient, cut_trial, planned, walking_trial
+from tests.process.patients import SPEC, FakePatient, cut_trial, planned, processed, walking_trial
 
 ENVELOPE, BANDPASSED, REALTIME = (process.load_chain(name) for name in ("envelope", "bandpassed", "realtime"))
 FACTS_BEFORE = {name: value for name, value in asdict(SPEC).items() if name != "kinematics_lookahead"}
@@ -175,12 +175,27 @@ def test_edge_filtered_marks_raw_isolated_strides_only() -> None:
 
 def test_a_stride_that_no_neighbor_meets_is_filtered_alone() -> None:
     trial = cut_trial(contiguity="consecutive", state="raw", emg_points=1001)
-    late = trial.strides.copy()
-    last = late[late["side"] == late["side"].iloc[0]].index[-1]
-    late.loc[last, "trial_time"] += 10.0
+    late = trial.strides.assign(trial_time=[0.0, 1.0, 2.1, 13.05])
     plan = planned([replace(trial, strides=late)], ENVELOPE)
-    assert plan.labels["edge_filtered"].sum() == 1
-    assert plan.labels.loc[plan.labels["edge_filtered"], "trial_time"].iloc[0] == late.loc[last, "trial_time"]
+    assert plan.labels["edge_filtered"].tolist() == [False, False, False, True]
+    causal = processed(replace(trial, strides=late), REALTIME)
+    assert np.isfinite(causal["emg"][:3]).any()
+    assert np.isnan(causal["emg"][3]).all()
+
+
+@pytest.mark.parametrize("unknown", [0, 1, 3])
+def test_a_stride_without_a_duration_spoils_no_neighbor(unknown: int) -> None:
+    trial = cut_trial(contiguity="consecutive", state="envelope")
+    strides = trial.strides.copy()
+    strides.loc[unknown, "duration"] = np.nan
+    plan = planned([replace(trial, strides=strides)], ENVELOPE)
+    assert plan.rejected["reason"].tolist() == ["unknown_duration"]
+    whole = processed(trial, ENVELOPE)
+    rows = strides.drop(index=unknown)[["side", "stride_number"]]
+    made = process_recording(FakePatient([replace(trial, strides=strides)]), "cut", rows, ENVELOPE, time_size=1850)
+    others = [i for i in range(4) if i != unknown]
+    np.testing.assert_allclose(made["kinematics"], whole["kinematics"][others], atol=1e-3)
+    assert made["emg_mask"].any(axis=1).all()
 
 
 def test_upstream_lookahead_is_added() -> None:
