@@ -16,12 +16,14 @@ from typing import Any, Final
 import numpy as np
 
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets import _utd, cycles
-from biomech_xr.datasets._utd_clock import frame_times, is_known, own_times
-from biomech_xr.datasets._utd_facts import ORDER, STATE_OPTION, UNIT_OPTION, Facts, settle
-from biomech_xr.datasets._utd_legs import Leg, dig
-from biomech_xr.datasets._utd_person import read_details
+from biomech_xr.datasets import cycles
+from biomech_xr.datasets.deciding import EMG_STATE, MOMENT_UNIT
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.utd import reading
+from biomech_xr.datasets.utd.clock import frame_times, is_known, own_times
+from biomech_xr.datasets.utd.facts import ORDER, Facts, settle
+from biomech_xr.datasets.utd.legs import Leg, dig
+from biomech_xr.datasets.utd.person import read_details
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.mat import MatNode, open_mat
 from biomech_xr.schema import Trial
@@ -106,7 +108,7 @@ SPEC: Final = DatasetSpec(
     moments=_joint_columns("kinetics.jointmoment", _PLUG_IN_GAIT),
 )
 
-OPTIONS: Final[Mapping[str, Option]] = {"moment_unit": UNIT_OPTION, "emg_state": STATE_OPTION}
+OPTIONS: Final[Mapping[str, Option]] = {"moment_unit": MOMENT_UNIT, "emg_state": EMG_STATE}
 
 
 def patients(root: Path) -> list[str]:
@@ -158,20 +160,20 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
             raise MissingInputError(f"{SPEC.name}: {path}: found no person {patient!r}. Known: {known}.")
         names, skipped = _trials(person)
         details = read_details(person[_DETAILS], dataset=SPEC.name, patient=patient)
-        _utd.check_fields(SPEC, [person[name] for name in names])
-        plan = _utd.Plan(
+        reading.check_fields(SPEC, [person[name] for name in names])
+        plan = reading.Plan(
             spec=SPEC,
             patient=details.patient,
             facts=_facts(path, person, names, details.patient.body_mass, options),
             clock=_clock(file.get("Continuous"), patient),
-            source=(cycles.relative(path, root), _utd.digest(path)),
+            source=(cycles.relative(path, root), reading.digest(path)),
             joint_points=POINTS,
             emg_points=POINTS,
             notes={**details.notes, **skipped},
         )
         watch = cycles.Watch(dataset=SPEC.name, folder=path)
         for name in names:
-            trial, silent = _utd.read_trial(plan, _job(person[name], name))
+            trial, silent = reading.read_trial(plan, _job(person[name], name))
             yield watch.saw(trial, {"angles": silent})
         watch.finish()
 
@@ -229,7 +231,7 @@ def _meaning(name: str) -> tuple[float, float]:
     return float(speed.lower().replace("x", ".")), sign * float(slope.lower().replace("x", ".")) + 0.0
 
 
-def _job(node: MatNode, name: str) -> _utd.Job:
+def _job(node: MatNode, name: str) -> reading.Job:
     speed, incline = _meaning(name)
     activity = "walk" if incline == 0 else "ramp_ascent" if incline > 0 else "ramp_descent"
     labels = {
@@ -241,7 +243,7 @@ def _job(node: MatNode, name: str) -> _utd.Job:
         "duration_source": "events",
     }
     slope = name[name.lower().index("d" if incline < 0 else "i") :]
-    return _utd.Job(node=node, name=name, task=slope, labels=labels, excluded=_conflict(node, speed, incline))
+    return reading.Job(node=node, name=name, task=slope, labels=labels, excluded=_conflict(node, speed, incline))
 
 
 def _conflict(node: MatNode, speed: float, incline: float) -> str:

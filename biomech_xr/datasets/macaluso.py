@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets import _utd, cycles
-from biomech_xr.datasets._utd_clock import is_known, own_times
-from biomech_xr.datasets._utd_facts import AXES_OPTION, ORDER, STATE_OPTION, UNIT_OPTION, settle
-from biomech_xr.datasets._utd_legs import Leg
-from biomech_xr.datasets._utd_person import read_details
+from biomech_xr.datasets import cycles
+from biomech_xr.datasets.deciding import EMG_STATE, MOMENT_UNIT
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.utd import reading
+from biomech_xr.datasets.utd.clock import is_known, own_times
+from biomech_xr.datasets.utd.facts import AXES_OPTION, ORDER, settle
+from biomech_xr.datasets.utd.legs import Leg
+from biomech_xr.datasets.utd.person import read_details
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.mat import MatNode, open_mat
 from biomech_xr.schema import Trial
@@ -108,8 +110,8 @@ SPEC: Final = DatasetSpec(
 
 OPTIONS: Final[Mapping[str, Option]] = {
     "axes": AXES_OPTION,
-    "moment_unit": UNIT_OPTION,
-    "emg_state": STATE_OPTION,
+    "moment_unit": MOMENT_UNIT,
+    "emg_state": EMG_STATE,
     "condition": Option(
         kind="choice",
         choices=("perturbation", "none"),
@@ -159,22 +161,22 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
         person = file[patient]
         parts, skipped = _parts(person)
         details = read_details(person["subjectdetails"], dataset=SPEC.name, patient=patient)
-        _utd.check_fields(SPEC, [node for _, _, node in parts])
+        reading.check_fields(SPEC, [node for _, _, node in parts])
         level = [node for task, _, node in parts if task == "level"] or [node for _, _, node in parts]
         mass = details.patient.body_mass
-        plan = _utd.Plan(
+        plan = reading.Plan(
             spec=SPEC,
             patient=details.patient,
             facts=settle(SPEC, path, level[:_MOST], body_mass=mass, options=options),
             clock=_clock,
-            source=(cycles.relative(path, root), _utd.digest(path)),
+            source=(cycles.relative(path, root), reading.digest(path)),
             joint_points=None,
             emg_points=EMG_POINTS,
             notes={**details.notes, **skipped},
         )
         watch = cycles.Watch(dataset=SPEC.name, folder=path)
         for task, part, node in parts:
-            trial, silent = _utd.read_trial(plan, _job(task, part, node, options.get("condition", _PERTURBED)))
+            trial, silent = reading.read_trial(plan, _job(task, part, node, options.get("condition", _PERTURBED)))
             yield watch.saw(trial, {"angles": silent})
         watch.finish()
 
@@ -231,7 +233,7 @@ def _parts(person: MatNode) -> tuple[list[tuple[str, str, MatNode]], dict[str, s
     return parts, {name: text for name, text in notes.items() if text}
 
 
-def _job(task: str, part: str, node: MatNode, condition: str) -> _utd.Job:
+def _job(task: str, part: str, node: MatNode, condition: str) -> reading.Job:
     labels = {
         "activity": TASKS[task],
         "source_activity": task,
@@ -241,7 +243,7 @@ def _job(task: str, part: str, node: MatNode, condition: str) -> _utd.Job:
     } | ({"incline": 0.0} if task == "level" else {})
     extra = sorted({name for side in words.SIDES for name in _fields(node, side)} - {"time"})
     notes = {"further fields of cycles": ", ".join(extra)} if extra else {}
-    return _utd.Job(node=node, name=f"{task}_{part}", task=task, labels=labels, notes=notes)
+    return reading.Job(node=node, name=f"{task}_{part}", task=task, labels=labels, notes=notes)
 
 
 def _fields(node: MatNode, side: str) -> tuple[str, ...]:

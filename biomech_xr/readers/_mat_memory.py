@@ -19,7 +19,13 @@ class MemoryNode(MatNode):
 
     def __init__(self, value: Any, *, dataset: str, file: Path, path: str) -> None:
         super().__init__(dataset=dataset, file=file, path=path)
-        self._value: Any = value if isinstance(value, pd.DataFrame | Mapping) else np.atleast_2d(np.asarray(value))
+        array = value if isinstance(value, pd.DataFrame | Mapping) else np.asarray(value)
+        if isinstance(array, np.ndarray) and array.ndim == 0 and array.dtype == object and value is not None:
+            action = "Save it again with a recent MATLAB, or as a struct"
+            raise self.bad(
+                found="a MATLAB object that cannot be decoded", expected="a table or plain data", action=action
+            )
+        self._value: Any = np.atleast_2d(array) if isinstance(array, np.ndarray) else array
         self.kind, self.shape = _describe(self._value)
 
     def fields(self) -> tuple[str, ...]:
@@ -70,17 +76,11 @@ def _describe(value: Any) -> tuple[Kind, tuple[int, ...]]:
 
 def load_v5(path: Path, dataset: str, variables: Sequence[str] | None) -> MatNode:
     """Return the variables of a v5 file as a struct; tables through mat-io."""
-    from scipy.io import loadmat
-
-    matlab.check_file(path, dataset=dataset)
-    try:
-        content = loadmat(path, variable_names=variables)
-    except matlab.BROKEN as error:
-        raise matlab.damaged(path, dataset, error) from error
-    if "__function_workspace__" in content:
+    content = matlab.read_variables(path, dataset=dataset, wanted=variables)
+    if content is None:
+        matlab.check_file(path, dataset=dataset)
         return load_objects(path, dataset)
-    own = {name: value for name, value in content.items() if not name.startswith("__")}
-    return MemoryNode(own, dataset=dataset, file=path, path="")
+    return MemoryNode(content, dataset=dataset, file=path, path="")
 
 
 def load_objects(path: Path, dataset: str) -> MatNode:

@@ -1,7 +1,7 @@
 """MATLAB v5 files: plain structs by SciPy, MATLAB tables (MCOS objects) by mat-io.
 
-Both functions check a file before anything unpacks it: its header, that every element is complete, and how large the
-content becomes, because a file of some kilobytes may inflate to gigabytes.
+A library sees a file only after it is checked: its header, that every element is complete and sound, and how large the
+content becomes, because a file of some kilobytes may inflate to gigabytes, and a damaged one may end the process.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import importlib
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, Final
@@ -18,16 +20,14 @@ import numpy as np
 import pandas as pd
 
 from biomech_xr.errors import DataFormatError, MissingDependencyError, MissingInputError
+from biomech_xr.readers._mat5 import CutError, DamageError, TooLargeError, Walker
+from biomech_xr.readers._mat5_stream import HEADER, VariableStream, variables
 
 MAX_BYTES: Final = 2 * 1024**3
 """Largest unpacked size of one file, in bytes."""
 
-_HEADER: Final = 128
-_COMPRESSED: Final = 15
-_MATRIX: Final = 14
 _VERSION_5: Final = 0x0100
 _VERSION_73: Final = 0x0200
-_PIECE: Final = 1 << 20
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 BROKEN: Final = (
     ArithmeticError,
@@ -68,14 +68,9 @@ def load_struct(path: Path, *, dataset: str) -> dict[str, Any]:
     DataFormatError
         The file is not MATLAB v5, is truncated or damaged, unpacks to more than `MAX_BYTES`, or holds MATLAB objects.
     """
-    from scipy.io import loadmat
-
-    check_file(path, dataset=dataset)
-    try:
-        content: dict[str, Any] = loadmat(path, simplify_cells=True)
-    except BROKEN as error:
-        raise damaged(path, dataset, error) from error
-    if "__function_workspace__" in content:
+    content = read_variables(path, dataset=dataset, simplify=True)
+    if content is None:
+        check_file(path, dataset=dataset)
         raise DataFormatError.of(
             dataset=dataset,
             file=path,
@@ -83,7 +78,7 @@ def load_struct(path: Path, *, dataset: str) -> dict[str, Any]:
             expected="plain arrays and structs",
             action="Save the file with structs, or read it with load_tables",
         )
-    return {name: value for name, value in content.items() if not name.startswith("__")}
+    return content
 
 
 def load_tables(path: Path, *, dataset: str) -> dict[str, Any]:
@@ -165,6 +160,40 @@ def import_matio() -> ModuleType:
             raise MissingDependencyError.of("mat-io", "readers") from error
 
 
+def read_variables(
+    path: Path, *, dataset: str, wanted: Sequence[str] | None = None, simplify: bool = False
+) -> dict[str, Any] | None:
+    """Return the variables of a MATLAB v5 file as SciPy reads them; None where the file holds MATLAB objects.
+
+    Each variable is unpacked once, and SciPy sees of it only what a `Walker` has passed; those that are not ``wanted``
+    are not unpacked. ``simplify`` is SciPy's `simplify_cells`.
+
+    Raises
+    ------
+    MissingInputError
+        There is no such file.
+    DataFormatError
+        As `check_file`.
+    """
+    from scipy.io import loadmat
+
+    content: dict[str, Any] = {}
+    with _opened(path, dataset) as (stream, header, order, size):
+        if HEADER <= _store(header, order) < size:
+            return None
+        left = MAX_BYTES
+        for variable in variables(stream, size, order):
+            shown = VariableStream(header, Walker(order, left), variable.pieces(stream, left))
+            name = shown.name()
+            if not name:
+                return None
+            if wanted is None or name in wanted:
+                content.update(loadmat(shown, simplify_cells=simplify))
+                shown.finish()
+                left -= shown.received
+    return {name: value for name, value in content.items() if not name.startswith("__")}
+
+
 def check_file(path: Path, *, dataset: str) -> int:
     """Return the unpacked size of a MATLAB v5 file in bytes, without keeping its content.
 
@@ -175,34 +204,56 @@ def check_file(path: Path, *, dataset: str) -> int:
     DataFormatError
         Not MATLAB v5, truncated, damaged, or larger than `MAX_BYTES` when unpacked.
     """
-    if not path.is_file():
-        raise MissingInputError(f"{dataset}: {path}: no such file. Check the path, or complete the download.")
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        order = _byte_order(stream.read(_HEADER), path, dataset)
-        total = 0
-        position = _HEADER
-        while position < size:
-            total += _element(stream, position, size, order, path, dataset)
-            if total > MAX_BYTES:
-                raise DataFormatError.of(
-                    dataset=dataset,
-                    file=path,
-                    found=f"content that unpacks to more than {MAX_BYTES / 1024**3:g} GiB",
-                    expected="a recording of ordinary size",
-                    action="Do not trust this file; download it again from the source",
-                )
-            position = stream.tell()
-    if position == _HEADER:
-        raise _truncated(path, dataset, "a header and no variable")
+    total = 0
+    with _opened(path, dataset) as (stream, header, order, size):
+        stores = [0]
+        for variable in variables(stream, size, order):
+            left = MAX_BYTES - total
+            shown = VariableStream(header, Walker(order, left), variable.pieces(stream, left))
+            shown.finish()
+            total += shown.received
+            if not shown.name():
+                stores.append(variable.start)
+        if _store(header, order) not in stores:
+            raise DamageError(f"a store of MATLAB objects announced at byte {_store(header, order)}, where none is")
     return total
 
 
+@contextmanager
+def _opened(path: Path, dataset: str) -> Iterator[tuple[BinaryIO, bytes, str, int]]:
+    """Yield stream, header, byte order and size of a MATLAB v5 file; what is found wrong with it is one clear error."""
+    if not path.is_file():
+        raise MissingInputError(f"{dataset}: {path}: no such file. Check the path, or complete the download.")
+    with path.open("rb") as stream:
+        header = stream.read(HEADER)
+        order = _byte_order(header, path, dataset)
+        try:
+            yield stream, header, order, path.stat().st_size
+        except TooLargeError as error:
+            raise DataFormatError.of(
+                dataset=dataset,
+                file=path,
+                found=f"content that unpacks to more than {MAX_BYTES / 1024**3:g} GiB",
+                expected="a recording of ordinary size",
+                action="Do not trust this file; download it again from the source",
+            ) from error
+        except CutError as error:
+            raise DataFormatError.of(
+                dataset=dataset,
+                file=path,
+                found=str(error),
+                expected="a complete MATLAB v5 file (this one is truncated)",
+                action="Download the file again",
+            ) from error
+        except BROKEN as error:
+            raise damaged(path, dataset, error) from error
+
+
 def _byte_order(header: bytes, path: Path, dataset: str) -> str:
-    """Return `<` or `>` after checking the 128-byte header."""
+    """Return `<` or `>` after checking the 128-byte header; a zero in its first four bytes means MATLAB v4."""
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128], "")
     version = struct.unpack(f"{order}H", header[124:126])[0] if order else 0
-    if version != _VERSION_5:
+    if version != _VERSION_5 or 0 in header[:4]:
         hdf5 = version == _VERSION_73 or header.startswith(_HDF5)
         found = "a MATLAB v7.3 (HDF5) file" if hdf5 else f"no MATLAB v5 header ({len(header)} bytes read)"
         raise DataFormatError.of(
@@ -216,51 +267,10 @@ def _byte_order(header: bytes, path: Path, dataset: str) -> str:
     return order
 
 
-def _element(stream: BinaryIO, position: int, size: int, order: str, path: Path, dataset: str) -> int:
-    """Return the unpacked size of the element at ``position`` and leave the stream behind it."""
-    stream.seek(position)
-    tag = stream.read(8)
-    if len(tag) < 8:
-        raise _truncated(path, dataset, f"{size} bytes, the last element's tag is cut")
-    kind, length = struct.unpack(f"{order}II", tag)
-    if kind not in (_COMPRESSED, _MATRIX):
-        raise damaged(path, dataset, ValueError(f"element type {kind} at byte {position}"))
-    end = position + 8 + length
-    if end > size:
-        raise _truncated(path, dataset, f"{size} bytes, an element that ends at byte {end}")
-    if kind == _COMPRESSED:
-        length = _inflated_size(stream, length, path, dataset)
-    stream.seek(end)
-    return int(length)
-
-
-def _inflated_size(stream: BinaryIO, length: int, path: Path, dataset: str) -> int:
-    """Return how many bytes a compressed element unpacks to; stops counting above `MAX_BYTES`."""
-    inflate = zlib.decompressobj()
-    total = 0
-    left = length
-    try:
-        while left and not inflate.eof and total <= MAX_BYTES:
-            piece = stream.read(min(_PIECE, left))
-            left -= len(piece)
-            while piece and total <= MAX_BYTES:
-                total += len(inflate.decompress(piece, _PIECE))
-                piece = inflate.unconsumed_tail
-    except zlib.error as error:
-        raise damaged(path, dataset, error) from error
-    if not inflate.eof and total <= MAX_BYTES:
-        raise _truncated(path, dataset, "a compressed element without its end")
-    return total
-
-
-def _truncated(path: Path, dataset: str, found: str) -> DataFormatError:
-    return DataFormatError.of(
-        dataset=dataset,
-        file=path,
-        found=found,
-        expected="a complete MATLAB v5 file (this one is truncated)",
-        action="Download the file again",
-    )
+def _store(header: bytes, order: str) -> int:
+    """Return where a file says that its store of MATLAB objects is, 0 without one."""
+    field = header[116:124]
+    return 0 if field == b" " * 8 else int(struct.unpack(f"{order}Q", field)[0])
 
 
 def damaged(path: Path, dataset: str, error: BaseException) -> DataFormatError:

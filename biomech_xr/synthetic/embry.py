@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 
 from biomech_xr import vocabulary as words
-from biomech_xr.synthetic._utd import PLANES, Cut, details, padded, walk
 from biomech_xr.synthetic.gait import angles, vertical_forces
 from biomech_xr.synthetic.matfile import cell, save_struct
 from biomech_xr.synthetic.person import FloatArray, Person, generator, make_person
 from biomech_xr.synthetic.truth import Truth, stride_truth
+from biomech_xr.synthetic.utd import PLANES, Cut, details, padded, walk
 
 IDS: Final = tuple(f"AB{number:02d}" for number in range(1, 11))
 SPEEDS: Final = {"s0x8": 0.8, "s1": 1.0, "s1x2": 1.2}

@@ -13,10 +13,10 @@ from typing import Any, Final
 import numpy as np
 
 from biomech_xr import vocabulary as words
-from biomech_xr.synthetic._utd import Cut, details, padded, walk
 from biomech_xr.synthetic.matfile import save_struct
 from biomech_xr.synthetic.person import FloatArray, Person, generator, make_person
 from biomech_xr.synthetic.truth import Truth, stride_truth
+from biomech_xr.synthetic.utd import Cut, details, padded, walk
 
 IDS: Final = tuple(f"AB{number:02d}" for number in range(1, 11))
 TASKS: Final = {"downhill": ("ramp_descent", 10.0), "level": ("walk", 0.0), "uphill": ("ramp_ascent", 10.0)}

@@ -13,8 +13,8 @@ import pytest
 from scipy.io import loadmat
 
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets._bacek_rows import LegRows, recut
 from biomech_xr.datasets.bacek import SPEC, patients
+from biomech_xr.datasets.bacek.rows import LegRows, recut
 from biomech_xr.schema import validate_trial
 from biomech_xr.synthetic import Truth
 from tests.datasets.bacek_files import (

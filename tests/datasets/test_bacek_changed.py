@@ -110,7 +110,7 @@ def test_an_open_start_is_refused_until_the_option_settles_it(small: Any) -> Non
         read(root, "Sub1")
     own, left = read(root, "Sub1", right_rows="own"), read(root, "Sub1", right_rows="left")
     assert len(own["T1"].strides) == len(left["T1"].strides) + 1
-    assert "option" in own["T1"].notes["right_rows"]
+    assert "option" in own["T1"].notes["evidence.right_rows"]
 
 
 def test_upside_down_angles_are_turned_by_the_evidence_and_recorded(small: Any, cut: Walk) -> None:

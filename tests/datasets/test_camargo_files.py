@@ -232,7 +232,7 @@ def test_body_mass_must_be_known(tmp_path: Path) -> None:
 
 
 def test_without_subject_info_the_published_facts_serve_and_are_noted(tmp_path: Path, samples: Path) -> None:
-    from biomech_xr.datasets._camargo_people import read_person
+    from biomech_xr.datasets.camargo.people import read_person
 
     write(tmp_path, tables())
     (tmp_path / "SubjectInfo.mat").unlink()

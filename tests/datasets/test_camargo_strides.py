@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from biomech_xr.datasets._sawtooth import is_linear, read_sawtooth
 from biomech_xr.datasets.camargo import SPEC
+from biomech_xr.datasets.camargo.sawtooth import is_linear, read_sawtooth
 from biomech_xr.errors import DataFormatError
 from biomech_xr.schema import validate_trial
 from tests.datasets.camargo_trials import (

@@ -14,8 +14,8 @@ import pytest
 from scipy.signal import butter, sosfilt
 
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets._criekinge_people import ABLE_BODIED, STROKE
 from biomech_xr.datasets.criekinge import SPEC, patients, recordings
+from biomech_xr.datasets.criekinge.people import ABLE_BODIED, STROKE
 from biomech_xr.errors import MissingInputError
 from biomech_xr.schema import Trial, validate_trial
 from biomech_xr.synthetic import Truth

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from biomech_xr.datasets._criekinge_people import NO_ANKLE_MOMENT, NO_BICEPS
 from biomech_xr.datasets.criekinge import SPEC
+from biomech_xr.datasets.criekinge.people import NO_ANKLE_MOMENT, NO_BICEPS
 
 
 @pytest.mark.realdata

@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline
 from scipy.io import loadmat, savemat
 
 from biomech_xr.datasets import falisse, get_dataset
-from biomech_xr.datasets._falisse_grid import derive_spans, includes_endpoint
+from biomech_xr.datasets.falisse.grid import derive_spans, includes_endpoint
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.schema import Trial, validate_trial
 

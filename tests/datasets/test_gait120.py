@@ -252,7 +252,7 @@ def test_an_unclear_start_is_refused_until_the_option_settles_it(tmp_path: Path)
     with pytest.raises(DataFormatError, match=r"gait120: .*S001: JointAngle: knee_angle_r; .*source option start="):
         read(tmp_path)
     trials = [next(iter(read_patient("gait120", tmp_path, "S001", {"start": "right"})))]
-    assert trials[0].notes["start"] == "right, stated by the option start="
+    assert trials[0].notes["evidence.start"] == "right (option start=right)"
     assert len(trials[0].strides) == 2
 
 

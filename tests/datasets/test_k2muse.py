@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biomech_xr.datasets._k2muse_cut import pair_by_duration
+from biomech_xr.datasets.k2muse.cut import pair_by_duration
 from biomech_xr.errors import DataFormatError
 from biomech_xr.parse import find_patients, read_patient
 from biomech_xr.schema import Trial

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biomech_xr.datasets._moghadam_contacts import CLOCK
 from biomech_xr.datasets.moghadam import SPEC, patients, recordings
+from biomech_xr.datasets.moghadam.contacts import CLOCK
 from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
 from biomech_xr.schema import Trial, validate_trial
 from biomech_xr.synthetic import Truth

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfiltfilt
 
-from biomech_xr.datasets._moghadam_contacts import CLOCK, find_contacts, on_plates, reaches
+from biomech_xr.datasets.moghadam.contacts import CLOCK, find_contacts, on_plates, reaches
 from biomech_xr.readers.opensim import read_mot
 
 

@@ -200,7 +200,7 @@ def test_an_option_settles_what_the_data_leave_open(small: Path) -> None:
     rewrite(small, stiff)
     with pytest.raises(DataFormatError, match=r"siat: .*WAK_Data\.csv: Kinematic: \* ankle flexion angle.*ankle_sign="):
         walk(small)
-    assert "as the option says" in walk(small, ankle_sign="positive").notes["ankle_sign"]
+    assert "option ankle_sign=positive" in walk(small, ankle_sign="positive").notes["evidence.ankle_sign"]
     assert set(OPTIONS) >= {"knee_sign", "hip_sign", "ankle_sign", "moment_unit", "moment_sign", "emg_state"}
 
 

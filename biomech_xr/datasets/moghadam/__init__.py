@@ -1,0 +1,287 @@
+"""Mohammadi Moghadam 2023: overground walking of 17 people, EMG, inertial units, OpenSim angles and moments, both legs.
+
+There is no data descriptor: folders, names and quirks are those that two public readers agree on, or one alone used; no
+real file was at hand (`evidence="notes"`). The release has no events: contacts come from the ankle moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from biomech_xr import vocabulary as words
+from biomech_xr.datasets import cycles
+from biomech_xr.datasets.deciding import Judge
+from biomech_xr.datasets.moghadam.contacts import CLOCK
+from biomech_xr.datasets.moghadam.files import people, read_emg, read_imu, read_person, trials
+from biomech_xr.datasets.moghadam.motion import (
+    Motion,
+    common_span,
+    joint_signal,
+    judge,
+    read_contacts,
+    read_motions,
+    walk_of,
+)
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.walking import OPTIONS as WALK_OPTIONS
+from biomech_xr.datasets.walking import Factors, angle_signs, emg_state, moment_factors
+from biomech_xr.errors import MissingInputError
+from biomech_xr.readers.tables import sha256
+from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
+
+FloatArray = npt.NDArray[np.float64]
+
+OPTIONS: Final[Mapping[str, Option]] = {
+    **WALK_OPTIONS,
+    "contacts": Option(
+        kind="file",
+        help="CSV with the columns patient, trial (trial_12), side and time (s on the trial's clock): every contact of "
+        "each foot. Replaces the contacts that the reader finds from the ankle moment.",
+    ),
+}
+
+_SIDES: Final[tuple[tuple[str, words.Side], ...]] = (("R", "right"), ("L", "left"))
+_MUSCLES: Final = {
+    "TibialisAnterior": "tibialis_anterior",
+    "Soleus": "soleus",
+    "GastrocnemiusMedialis": "gastrocnemius_medialis",
+    "BicepsFemoris": "biceps_femoris",
+    "Semitendinosus": "semitendinosus",
+    "RectusFemoris": "rectus_femoris",
+    "VastusLateralis": "vastus_lateralis",
+    "GluteusMaximus": "gluteus_maximus",
+}
+"""In the order of the channels of a file without names, after the time: all of the right leg, then all of the left."""
+
+_COORDINATES: Final = {
+    "hip_flexion": ("hip", "flexion"),
+    "hip_adduction": ("hip", "adduction"),
+    "hip_rotation": ("hip", "rotation"),
+    "knee_angle": ("knee", "flexion"),
+    "ankle_angle": ("ankle", "flexion"),
+}
+_BAD_IMU: Final = {"P4": tuple(str(number) for number in range(12, 17))}
+
+
+def _joints(ending: str) -> dict[str, JointColumn]:
+    return {
+        f"{name}_{side[0]}{ending}": JointColumn(joint=joint, motion=motion, side=side)
+        for _, side in _SIDES
+        for name, (joint, motion) in _COORDINATES.items()
+    }
+
+
+SPEC: Final = DatasetSpec(
+    name="moghadam",
+    title="A comparison of machine learning models' accuracy in predicting lower-limb joints' kinematics, kinetics, "
+    "and muscle forces from wearable sensors",
+    doi="10.1038/s41598-023-31906-z",
+    data_doi="",
+    licence="not known",
+    citation="Mohammadi Moghadam S, Yeung T, Choisne J. Sci Rep 2023; 13:5046.",
+    host="GitHub, Surrogate_modelling_to_predict_gait_time_series (owner not known)",
+    evidence="notes",
+    population="able_bodied",
+    line_frequency=50.0,
+    emg_state="envelope",
+    emg_unit="unknown",
+    emg_rate=100.0,
+    emg_lookahead=1.13,
+    upstream_filters="not stated; EMG is decided per person to be raw, band-passed or an envelope",
+    sides=("left", "right"),
+    activities=("walk",),
+    minimum_duration=0.6,
+    maximum_duration=2.0,
+    people=17,
+    known_defects=(
+        "The release holds no gait events.",
+        "P4: the inertial units of trials 12 to 16 are unusable and not read.",
+        "Moments are real only while the foot is on one of three force plates: those of a stance without push-off are "
+        "not measured (NaN).",
+        "The subtalar axis is oblique: subtalar_angle is not mapped; nor is mtp_angle.",
+        "Some EMG files have no names: they are read in the stated order, and the trial's notes say so.",
+    ),
+    assumptions=(
+        f"A contact is the onset of the ankle moment after a quiet swing and before a push-off, right to {CLOCK:g} s: "
+        "up to 0.022 s late in a real OpenSim trial against its force plates, up to 0.014 s early on synthetic people; "
+        "durations are right to 0.015 s. Where it is not found, the candidate is rejected as unknown_duration.",
+        "Hip flexion is positive, as in OpenSim: the search for contacts needs it; the strides found must confirm it.",
+        "Rates are those of the time columns; 100 Hz for EMG is what one reader assumed.",
+        "EMG is taken for an envelope of a zero-phase low-pass at 3 Hz or above, of at most 4th order in each pass: "
+        "less than 1e-4 of the absolute sum of its impulse response lies after emg_lookahead (1.13 s).",
+        "The smoothing of angles is not stated: kinematics_lookahead is unknown.",
+        "The unit of EMG and of the inertial units is not known.",
+        "Hip adduction and rotation have OpenSim's signs; their moments that of the others against their angles.",
+    ),
+    emg={
+        f"{prefix}{raw}": EmgColumn(muscle=muscle, side=side)
+        for prefix, side in _SIDES
+        for raw, muscle in _MUSCLES.items()
+    },
+    angles=_joints(""),
+    moments=_joints("_moment"),
+)
+"""The factors of angles and moments are those of files in canonical signs; every person's own are decided."""
+
+
+def patients(root: Path) -> list[str]:
+    """Return the source ids (P1, ...) of the folders `P<n>Data`, by number.
+
+    Raises
+    ------
+    MissingInputError
+        ``root`` is no folder.
+    DataFormatError
+        It holds no folder of a person.
+    """
+    return list(people(root))
+
+
+def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator[Trial]:
+    """Yield the walks of one person in the order of their numbers; files of one stem are one trial.
+
+    EMG is (sample, side, channel), kinematics and kinetics (sample, side, joint, motion) in degrees and N m/kg, `imu`
+    (sample, segment, channel); each at the rate of its own time column, all on one clock. A trial that lacks a stream
+    is yielded with the others.
+
+    Raises
+    ------
+    MissingInputError
+        No such person, or no file of a trial.
+    DataFormatError
+        A file breaks the format, a sign, unit or state cannot be decided and no option settles it, the person has no
+        stride at all, or a column is NaN in every trial.
+    """
+    found = people(root)
+    if patient not in found:
+        raise MissingInputError(f"moghadam: {root}: no folder of {patient}. Known: {', '.join(found)}.")
+    folder = found[patient]
+    person, extra = read_person(folder, root, patient)
+    files = trials(folder)
+    motions = read_motions(files, SPEC)
+    asked = Judge(dataset="moghadam", file=folder, options=options)
+    walk = walk_of(motions, asked)
+    angle = {("hip", "adduction"): 1.0, ("hip", "rotation"): 1.0, **angle_signs(walk)}
+    moment = moment_factors(walk, angle, person.body_mass)
+    given = read_contacts(options["contacts"], patient) if "contacts" in options else None
+    reader = _Reader(person, asked, angle, moment, given)
+    watch = cycles.Watch(dataset="moghadam", folder=folder)
+    for stem, paths in files.items():
+        sources = tuple((cycles.relative(path, root), sha256(path)) for path in paths.values())
+        trial, silent = reader.trial(stem, paths, motions[stem], (*sources, *extra))
+        yield watch.saw(trial, silent)
+    watch.finish()
+
+
+class _Reader:
+    """What is known of one person, and the making of a trial from it."""
+
+    def __init__(
+        self,
+        person: Patient,
+        asked: Judge,
+        angle: Factors,
+        moment: Factors,
+        given: Mapping[tuple[str, words.Side], FloatArray] | None,
+    ) -> None:
+        self._person, self._asked, self._angle, self._moment, self._given = person, asked, angle, moment, given
+        self._state: words.EmgState | None = None
+
+    def trial(
+        self, stem: str, paths: Mapping[str, Path], motion: Motion, sources: tuple[tuple[str, str], ...]
+    ) -> tuple[Trial, dict[str, dict[str, str]]]:
+        """Return a trial, and the columns of each of its streams that are NaN throughout."""
+        notes: dict[str, str] = {}
+        signals: dict[str, Signal] = {}
+        silent: dict[str, dict[str, str]] = {}
+        for name in ("emg", "kinematics", "kinetics"):
+            if name not in paths:
+                notes[f"missing_{name}"] = "this trial has no file of it"
+        if "emg" in paths:
+            signals["emg"], silent["emg"] = self._emg(paths["emg"], notes)
+        if motion.angles is not None:
+            signals["kinematics"] = joint_signal(motion.angles, SPEC.angles, self._angle, "kinematics")
+            silent["kinematics"] = cycles.silent(motion.angles.columns, SPEC.angles)
+        if motion.moments is not None and self._moment:
+            signals["kinetics"] = joint_signal(motion.moments, SPEC.moments, self._moment, "kinetics")
+        if "imu" in paths:
+            self._imu(stem, paths["imu"], signals, notes)
+        name = f"trial_{stem}"
+        kept, rejected = self._candidates(name, motion, signals, notes)
+        trial = Trial(
+            patient=self._person,
+            trial=name,
+            task="overground_walking",
+            signals=signals,
+            strides=stride_table(kept),
+            rejected=rejected_table(rejected),
+            sources=sources,
+            emg_state=self._state or SPEC.emg_state,
+            emg_lookahead=SPEC.emg_lookahead,
+            notes=self._asked.notes | notes,
+        )
+        return trial, silent
+
+    def _emg(self, path: Path, notes: dict[str, str]) -> tuple[Signal, dict[str, str]]:
+        table = read_emg(path, SPEC.emg)
+        if self._state is None:
+            name = next((name for name, values in table.columns.items() if np.isfinite(values).any()), "RSoleus")
+            self._state = emg_state(self._asked, table.columns[name], table.rate, name)
+        notes["emg_columns"] = table.note
+        signal = cycles.emg_signal(table.columns, SPEC.emg, rate=table.rate, t0=table.t0, units=SPEC.emg_unit)
+        return signal, cycles.silent(table.columns, SPEC.emg)
+
+    def _imu(self, stem: str, path: Path, signals: dict[str, Signal], notes: dict[str, str]) -> None:
+        if stem in _BAD_IMU.get(self._person.source_patient, ()):
+            notes["imu"] = "unusable in this trial, not read"
+            return
+        signal, notes["imu"] = read_imu(path)
+        if signal is not None:
+            signals["imu"] = signal
+
+    def _candidates(
+        self, name: str, motion: Motion, signals: Mapping[str, Signal], notes: dict[str, str]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the rows of `strides` and `rejected`: from each contact of a foot to its next, found or not."""
+        legs = {name: signal for name, signal in signals.items() if name != "imu"}
+        span = common_span([signal for name, signal in legs.items() if name != "emg"])
+        overlap = common_span(list(legs.values()))
+        kept: list[dict[str, Any]] = []
+        rejected: list[dict[str, Any]] = []
+        notes["evidence.contacts"] = f"onset of the ankle moment near the largest forward reach, right to {CLOCK:g} s"
+        if self._given is not None:
+            notes["evidence.contacts"] = "given by the option contacts"
+        sides: tuple[words.Side, ...] = words.SIDES
+        for side in sides:
+            contacts, faults = self._contacts(name, motion, side)
+            for index in range(len(contacts) - 1):
+                verdict = judge(index, contacts, faults, overlap, legs, side)
+                rows = cycles.sort_candidates(
+                    spec=SPEC,
+                    trial=name,
+                    side=side,
+                    contacts=contacts[index : index + 2],
+                    span=span if overlap[1] > overlap[0] else (-np.inf, np.inf),
+                    judge=lambda _, verdict=verdict: verdict,  # type: ignore[misc]
+                    first_number=index,
+                )
+                kept += rows[0]
+                rejected += rows[1]
+        return [row | {"duration_source": self._origin()} for row in kept], rejected
+
+    def _contacts(self, name: str, motion: Motion, side: words.Side) -> tuple[FloatArray, list[str]]:
+        """Return the contacts of a foot (s) with the reasons why one is not known; then the time is the reach."""
+        if self._given is not None:
+            times = self._given.get((name, side), np.empty(0))
+            return times, [""] * times.size
+        found = motion.contacts[side]
+        times = np.array([contact.reach if contact.fault else contact.time for contact in found], dtype=np.float64)
+        return times, [contact.fault for contact in found]
+
+    def _origin(self) -> str:
+        return "samples" if self._given is None else "events"

@@ -1,0 +1,262 @@
+"""Wei 2023, SIAT-LLMD: sixteen movements of 40 people, left-leg EMG at 1920 Hz, angles and torques of both legs, CSV.
+
+Layout, columns and labels follow the data descriptor and public readers of the release. Real EMG channels of one person
+were at hand, no whole file (`evidence="notes"`); what stays open is decided from each person's own level walking.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from biomech_xr import vocabulary as words
+from biomech_xr.datasets import cycles
+from biomech_xr.datasets.siat.decisions import Facts, decide, knees_of, name_of
+from biomech_xr.datasets.siat.files import RATE, native_rows, people, read_data, read_person, trial_files
+from biomech_xr.datasets.siat.labels import Cycle, assign_legs, confirm_legs, find_cycles, read_labels
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
+from biomech_xr.datasets.walking import OPTIONS, with_factors
+from biomech_xr.errors import DataFormatError, MissingInputError
+from biomech_xr.readers.tables import sha256
+from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
+
+__all__ = ["OPTIONS", "SPEC", "patients", "recordings"]
+
+logger = logging.getLogger(__name__)
+
+_MUSCLES: Final = {
+    "tensor fascia lata": "tensor_fasciae_latae",
+    "rectus femoris": "rectus_femoris",
+    "vastus medialis": "vastus_medialis",
+    "semimembranosus": "semimembranosus",
+    "upper tibialis anterior": "tibialis_anterior_upper",
+    "lower tibialis anterior": "tibialis_anterior_lower",
+    "lateral gastrocnemius": "gastrocnemius_lateralis",
+    "medial gastrocnemius": "gastrocnemius_medialis",
+    "soleus": "soleus",
+}
+_COMPONENTS: Final = (("hip", "adduction"), ("hip", "flexion"), ("knee", "flexion"), ("ankle", "flexion"))
+_GAIT: Final[Mapping[str, tuple[str, str]]] = {
+    "WAK": ("walk", "overground"),
+    "UPS": ("stair_ascent", "stairs"),
+    "DNS": ("stair_descent", "stairs"),
+}
+
+
+def _joints(kind: str) -> dict[str, JointColumn]:
+    return {
+        name_of(kind, joint, motion, side): JointColumn(joint=joint, motion=motion, side=side)
+        for side in words.SIDES
+        for joint, motion in _COMPONENTS
+    }
+
+
+SPEC: Final = DatasetSpec(
+    name="siat",
+    title="Surface electromyogram, kinematic and kinetic dataset of lower limb walking for movement intent recognition",
+    doi="10.1038/s41597-023-02263-3",
+    data_doi="10.6084/m9.figshare.c.6271164",
+    licence="CC0 1.0 (as a public user of the data states it)",
+    citation="Wei W, Tan F, Zhang H, Mao H, Fu M, Samuel OW, Li G. Sci Data 2023; 10:358.",
+    host="figshare",
+    evidence="notes",
+    population="able_bodied",
+    line_frequency=50.0,
+    emg_state="raw",
+    emg_unit="mV",
+    emg_rate=RATE,
+    emg_lookahead=0.0,
+    upstream_filters="EMG: none stated, offset left in; angles and torques: OpenSim, on the clock of the EMG; "
+    "filters not stated",
+    sides=("left", "right"),
+    activities=("walk", "stair_ascent", "stair_descent"),
+    minimum_duration=0.6,
+    maximum_duration=2.5,
+    people=40,
+    known_defects=(
+        "EMG is of the left leg alone: strides of the right leg have angles and moments only.",
+        "Data and label files of a trial may differ in length: they are joined by their `Time`.",
+        "Angles and torques are interpolated to the rows of the EMG: their bandwidth is far below 1920 Hz. Where rows "
+        "are held instead, the held rows are taken once.",
+        "Groups 1 to 5 are taken by one reader of the release for the right leg and 6 to 10 for the left, by others as "
+        "a plain counter: the leg of every cycle is decided from the knees.",
+    ),
+    assumptions=(
+        "EMG in mV.",
+        "The EMG has no filter that sees ahead, as the release calls it unprocessed (emg_lookahead 0).",
+        "The smoothing of angles is not stated: kinematics_lookahead is unknown.",
+        "Hip adduction is positive in adduction, as in OpenSim; its torque has the sign of the other torques against "
+        "their angles.",
+        "The two electrodes on tibialis anterior stay apart.",
+        "A held row of angles or torques belongs to the first time of its run.",
+        "Movements without labelled gait phases are recordings without strides.",
+    ),
+    emg={f"sEMG: {raw}": EmgColumn(muscle=muscle, side="left") for raw, muscle in _MUSCLES.items()},
+    angles=_joints("angle"),
+    moments=_joints("moment"),
+)
+"""The factors of angles and moments are those of a file in canonical signs; every person's own are decided."""
+
+
+def patients(root: Path) -> list[str]:
+    """Return the source ids (Sub01, ...) of the folders below ``root`` or below the archive's doubled folder, sorted.
+
+    Raises
+    ------
+    MissingInputError
+        ``root`` is no folder.
+    DataFormatError
+        It holds no folder of a person.
+    """
+    return list(people(root))
+
+
+def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator[Trial]:
+    """Yield the movements of one person in alphabetical order of their codes.
+
+    EMG is (sample, side, channel) of the left leg in mV, kinematics and kinetics (sample, side, joint, motion) of both
+    legs in degrees and N m/kg, all on the file's clock. Level walking and stairs have strides: a labelled cycle from
+    the first row of phase 1 to the next contact of the leg that the knees name. The other movements have none.
+
+    Raises
+    ------
+    MissingInputError
+        No such person, or no data file.
+    DataFormatError
+        A file breaks the format or is cut, a sign or unit cannot be decided and no option settles it, the person has
+        no stride at all, or an EMG channel, angle or torque is NaN in every movement.
+    """
+    found = people(root)
+    if patient not in found:
+        raise MissingInputError(f"siat: {root}: no folder {patient}. Known: {', '.join(found)}.")
+    folder = found[patient]
+    person, extra = read_person(folder.parent, root, patient)
+    files = trial_files(folder)
+    facts = _facts(files, person, options, folder)
+    watch = cycles.Watch(dataset="siat", folder=folder)
+    for code, (data, label) in files.items():
+        table = read_data(data, SPEC)
+        sources = tuple((cycles.relative(path, root), sha256(path)) for path in (data, label) if path is not None)
+        trial = _trial(table, data, label, code, person=person, facts=facts, sources=(*sources, *extra))
+        joints = {**SPEC.angles, **(SPEC.moments if facts.moment else {})}
+        yield watch.saw(trial, {"emg": cycles.silent(table, SPEC.emg), "joints": cycles.silent(table, joints)})
+    watch.finish()
+
+
+def _facts(
+    files: Mapping[str, tuple[Path, Path | None]], person: Patient, options: Mapping[str, Any], folder: Path
+) -> Facts:
+    """Return what the person's level walking decides."""
+    if "WAK" not in files:
+        raise DataFormatError.of(
+            dataset="siat",
+            file=folder / "Data",
+            field="WAK",
+            found=f"the movements {', '.join(files)}",
+            expected=f"{folder.name}_WAK_Data.csv, from which signs and units are decided",
+            action="Complete the download, or leave this person out",
+        )
+    data, label = files["WAK"]
+    table = read_data(data, SPEC)
+    labels = None if label is None else read_labels(label, "WAK", clock=table["Time"].to_numpy())
+    return decide(table, labels, data, body_mass=person.body_mass, options=options)
+
+
+def _trial(
+    table: pd.DataFrame,
+    data: Path,
+    label: Path | None,
+    code: str,
+    *,
+    person: Patient,
+    facts: Facts,
+    sources: tuple[tuple[str, str], ...],
+) -> Trial:
+    t0 = float(table["Time"].iloc[0])
+    notes = dict(facts.notes)
+    signals: dict[str, Signal] = {
+        "emg": cycles.emg_signal(table, SPEC.emg, rate=RATE, t0=t0, units=SPEC.emg_unit),
+        "kinematics": _joint_signal(table, with_factors(SPEC.angles, facts.angle), "kinematics", notes),
+    }
+    if facts.moment:
+        signals["kinetics"] = _joint_signal(table, with_factors(SPEC.moments, facts.moment), "kinetics", notes)
+    kept: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
+    if label is None:
+        notes["labels"] = "no label file: no candidate"
+        logger.warning("siat: %s: no label file, read without strides", data)
+    elif code in _GAIT:
+        found = _labelled(table, label, code, facts, notes)
+        kept, rejected = _rows(found, table, code, signals)
+    return Trial(
+        patient=person,
+        trial=code,
+        task=code,
+        signals=signals,
+        strides=stride_table(kept),
+        rejected=rejected_table(rejected),
+        sources=sources,
+        emg_state=facts.emg_state,
+        emg_lookahead=SPEC.emg_lookahead,
+        notes=notes,
+    )
+
+
+def _joint_signal(table: pd.DataFrame, columns: Mapping[str, JointColumn], group: str, notes: dict[str, str]) -> Signal:
+    """Return angles or moments; of rows that are held over several times the first alone."""
+    first, step = native_rows(table[list(columns)].to_numpy())
+    notes[f"{group}_rows"] = f"held {step} times: {RATE / step:g} Hz" if step > 1 else "not held: 1920 Hz as written"
+    rows = table.iloc[first::step]
+    t0 = float(table["Time"].iloc[0]) + first / RATE
+    return cycles.joint_signal(rows, columns, rate=RATE / step, t0=t0, units=words.UNITS[group])
+
+
+def _labelled(table: pd.DataFrame, label: Path, code: str, facts: Facts, notes: dict[str, str]) -> list[Cycle]:
+    """Return the cycles of a gait trial with their legs; notes say how the legs were decided."""
+    time = table["Time"].to_numpy()
+    labels = read_labels(label, code, clock=time)
+    if len(labels) != len(table):
+        notes["length"] = f"{len(table)} rows of data, {len(labels)} of labels: joined by Time"
+    knees = knees_of(table, facts.angle["knee", "flexion"])
+    note, found = confirm_legs(assign_legs(find_cycles(labels, code), knees, time), knees, time)
+    notes["evidence.leg"] = note or "no cycle"
+    return found
+
+
+def _rows(
+    found: list[Cycle], table: pd.DataFrame, code: str, signals: Mapping[str, Signal]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of `strides` and `rejected`: every labelled cycle is a candidate of its leg."""
+    activity, surface = _GAIT[code]
+    span = float(table["Time"].iloc[0]), float(table["Time"].iloc[-1]) + 1 / RATE
+    kept: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
+    for side in words.SIDES:
+        for number, cycle in enumerate(cycle for cycle in found if cycle.side == side):
+            rows = cycles.sort_candidates(
+                spec=SPEC,
+                trial=code,
+                side=side,
+                contacts=np.array([cycle.start, cycle.stop]),
+                span=span,
+                judge=lambda _, cycle=cycle: _verdict(cycle, signals, activity, surface, code),  # type: ignore[misc]
+                first_number=number,
+            )
+            kept += rows[0]
+            rejected += rows[1]
+    return kept, rejected
+
+
+def _verdict(cycle: Cycle, signals: Mapping[str, Signal], activity: str, surface: str, code: str) -> cycles.Verdict:
+    labels: dict[str, Any] = {"source_activity": code}
+    if cycle.fault:
+        return cycles.Verdict(labels=labels, reason="not_a_stride", detail=cycle.fault)
+    if not cycles.has_samples(signals, cycle.side, cycle.start, cycle.stop):
+        return cycles.NO_SIGNAL
+    labels |= {"activity": activity, "surface": surface, "foot_off": cycle.off - cycle.start}
+    return cycles.Verdict(labels=labels)
