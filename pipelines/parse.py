@@ -17,6 +17,7 @@ from distributed import Client
 from pydantic import Field
 
 from biomech_xr.config import Config
+from biomech_xr.errors import BiomechXRError
 from biomech_xr.run import parse_patient, pending_patients
 from pipelines.cluster import ClusterConfig, connect
 from pipelines.command import gather, main, report_failures
@@ -48,17 +49,25 @@ class ParseConfig(ClusterConfig):
 
 
 def run(config: ParseConfig) -> int:
-    """Parse all sources of the configuration and return the exit code."""
-    work = []
+    """Parse all sources of the configuration, return the exit code; one that cannot be walked stops no other."""
+    work: list[Unit] = []
+    failures: list[str] = []
+    already = 0
     for dataset, source in config.sources.items():
         raw, options = str(Path(config.raw_root, source.raw)), source.options
-        todo, done = pending_patients(dataset, raw, config.store, only=source.patients, options=options)
+        try:
+            todo, done = pending_patients(dataset, raw, config.store, only=source.patients, options=options)
+        except BiomechXRError as error:
+            failures.append(f"{dataset}: {error}")
+            continue
+        already += len(done)
         print(f"{dataset}: {len(todo)} patient(s) to parse, {len(done)} in the store already")
         work += [Unit(dataset, raw, patient, options) for patient in todo]
+    code = report_failures("sources", failures, done=len(work) + already)
     if not work:
-        return 0
+        return code
     with connect(config) as client:
-        return parse(client, config.store, work)
+        return max(code, parse(client, config.store, work))
 
 
 def parse(client: Client, root: str, work: Sequence[Unit]) -> int:

@@ -72,8 +72,8 @@ def source_page(dataset: Dataset) -> str:
         f"# {spec.name}\n\n{spec.title}.\n",
         _identity(spec),
         _emg_section(spec),
-        _joint_section("Angles", "degrees", spec.angles),
-        _joint_section("Moments", "N m/kg", spec.moments),
+        _joint_section("Angles", "degrees", spec.angles, _settling(dataset, moments=False)),
+        _joint_section("Moments", "N m/kg", spec.moments, _settling(dataset, moments=True)),
         _options(dataset),
         _list("Known defects", spec.known_defects),
         _list("What the reader assumes", spec.assumptions),
@@ -118,10 +118,20 @@ def _emg_section(spec: DatasetSpec) -> str:
     return text
 
 
-def _joint_section(title: str, unit: str, columns: Mapping[str, JointColumn]) -> str:
+def _settling(dataset: Dataset, *, moments: bool) -> list[str]:
+    """Return the options that settle axes, signs or units of the moments, or of the angles, where data do not."""
+    about = [name for name in dataset.options if "sign" in name or name in ("axes", "columns", "angle_unit")]
+    return [name for name in (*about, "moment_unit") if name in dataset.options and ("moment" in name) == moments]
+
+
+def _joint_section(title: str, unit: str, columns: Mapping[str, JointColumn], settling: list[str]) -> str:
     if not columns:
         return ""
-    text = f"## {title}\n\nStored in {unit}, canonical signs; `factor` is from the raw column to that.\n\n"
+    text = f"## {title}\n\nStored in {unit}, canonical signs; `factor` is from the raw column to that"
+    if settling:
+        names = ", ".join(f"`{name}`" for name in settling)
+        text += f" as expected: the data of each person decide, or the option ({names})"
+    text += ".\n\n"
     text += "| raw name | component | leg | factor |\n|---|---|---|---|\n"
     for raw, column in columns.items():
         text += f"| `{raw}` | {column.joint} {column.motion} | {column.side} | {column.factor:g} |\n"

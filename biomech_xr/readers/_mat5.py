@@ -12,7 +12,15 @@ import struct
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from biomech_xr.readers._mcos import REFERENCE, sound_metadata, sound_reference
+from biomech_xr.readers._mat5_checks import (
+    REFERENCE,
+    CutError,
+    DamageError,
+    TooLargeError,
+    sound_indices,
+    sound_metadata,
+    sound_reference,
+)
 
 MAX_ARRAYS: Final = 5_000_000
 MAX_DEPTH: Final = 64
@@ -32,20 +40,9 @@ _MOST_DIMS: Final = 32
 _LONGEST_NAME: Final = 1024
 _MOST_FIELDS: Final = 1 << 14
 _MOST_BLANK: Final = 1 << 14
+_LONGEST_EMPTY: Final = 1 << 22
 _HEAD: Final = 1 << 13
 _WRAPPER: Final = "FileWrapper__"
-
-
-class DamageError(ValueError):
-    """The bytes are no MATLAB v5 structure."""
-
-
-class CutError(DamageError):
-    """The bytes end too early."""
-
-
-class TooLargeError(DamageError):
-    """More content than allowed."""
 
 
 class Walker:
@@ -68,7 +65,7 @@ class Walker:
         self._arrays = 0
         self._inside_store = False
         self._objects = False
-        self._metadata_next = False
+        self._before_metadata = False
         self._set_order(order)
         self._steps = self._variable()
 
@@ -134,14 +131,13 @@ class Walker:
         if kind == _OPAQUE:
             self._named(self._text(stop) or "-")
             self._text(stop)
-            self._metadata_next = self._text(stop) == _WRAPPER and self._inside_store
+            self._before_metadata = self._text(stop) == _WRAPPER and self._inside_store
             self._objects = True
             yield from self._array(stop, depth + 1)
         else:
             dims = self._dims(stop)
-            name = self._text(stop)
-            self._named(name)
-            if depth == 0 and not name:
+            self._named(self._text(stop))
+            if depth == 0 and not self.name:
                 yield from self._store(stop, kind, flags, math.prod(dims))
             else:
                 yield from self._body(stop, depth, kind, flags, dims)
@@ -182,17 +178,15 @@ class Walker:
             raise DamageError(f"array class {kind}")
 
     def _object(self, stop: int, kind: int) -> Iterator[None]:
-        """Check numbers that are a reference to MATLAB objects or the metadata of all objects; do not go behind them."""
+        """Check numbers that are a reference to MATLAB objects, or the metadata of all; do not go behind them."""
         start, storage, size, _ = self._element(stop)
         if kind == _UINT32 and storage in _INT32 and size >= 12:
             yield from self._need(start + size - self.position)
             content = self._data[start - self._start : start - self._start + size]
-            if self._pair.unpack_from(content)[0] == REFERENCE and not (
-                size % 4 == 0 and sound_reference(content, self._order)
-            ):
+            if self._pair.unpack_from(content)[0] == REFERENCE and not sound_reference(content, self._order):
                 raise DamageError("a reference to MATLAB objects that does not name as many as it says")
-        if self._metadata_next and kind == _UINT8:
-            self._metadata_next = False
+        if self._before_metadata and kind == _UINT8:
+            self._before_metadata = False
             yield from self._need(start + size - self.position)
             if not sound_metadata(self._data[start - self._start : start - self._start + size], self._order):
                 raise DamageError("metadata of MATLAB objects that do not follow each other")
@@ -256,6 +250,8 @@ class Walker:
         dims = list(struct.unpack(f"{self._order}{len(content) // 4}i", content[: len(content) // 4 * 4]))
         if len(content) % 4 or not 1 <= len(dims) <= _MOST_DIMS or min(dims) < 0:
             raise DamageError(f"dims {dims[:4]}")
+        if 0 in dims and max(dims) > _LONGEST_EMPTY:
+            raise DamageError(f"an empty array of {dims[:4]}")
         return dims
 
     def _text(self, stop: int) -> str:
@@ -292,21 +288,13 @@ class Walker:
 
     def _sparse(self, stop: int, flags: int, dims: list[int]) -> None:
         """Check the indices of a sparse matrix, all of which has come: a library writes where they point."""
-        import numpy as np
-
         parts = []
         for _ in range(4 if flags & _COMPLEX else 3):
             start, kind, size, behind = self._element(stop)
             parts.append((kind, self._data[start - self._start : start - self._start + size]))
             self.position = behind
-        indices, values = parts[:2], parts[2:]
-        known = all(kind in _INT32 and len(part) % 4 == 0 for kind, part in indices)
-        if not known or any(kind not in _NUMBERS for kind, _ in values):
-            raise DamageError("a sparse matrix of unknown types")
-        rows, starts = (np.frombuffer(part, f"{self._order}i4") for _, part in indices)
-        if len(dims) != 2 or starts.size <= dims[1] or starts[0] != 0 or (np.diff(starts) < 0).any():
-            raise DamageError("a sparse matrix whose columns do not follow each other")
-        stored = [len(part) // (1 if flags & _LOGICAL else _NUMBERS[kind]) for kind, part in values]
-        used = rows[: starts[dims[1]]]
-        if min(rows.size, *stored) < starts[-1] or (used < 0).any() or (used >= dims[0]).any():
+        known = all(kind in _INT32 for kind, _ in parts[:2]) and all(kind in _NUMBERS for kind, _ in parts[2:])
+        widths = [1 if flags & _LOGICAL else _NUMBERS.get(kind, 8) for kind, _ in parts[2:]]
+        stored = min(len(part) // width for (_, part), width in zip(parts[2:], widths, strict=True))
+        if not known or not sound_indices(parts[0][1], parts[1][1], self._order, dims, stored):
             raise DamageError("a sparse matrix whose indices lie outside")

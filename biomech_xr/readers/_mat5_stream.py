@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from biomech_xr.readers._mat5 import CutError, DamageError, TooLargeError, Walker
+from biomech_xr.readers._mat5 import Walker
+from biomech_xr.readers._mat5_checks import CutError, DamageError, TooLargeError
 
 HEADER: Final = 128
 _MATRIX, _COMPRESSED = 14, 15
@@ -70,6 +71,12 @@ class Variable:
             raise CutError("a compressed variable without its end")
         if left or inflate.unused_data:
             raise DamageError("bytes behind the end of a compressed variable")
+
+
+def store_position(header: bytes, order: str) -> int:
+    """Return where a file's header says that its store of MATLAB objects is, 0 without one."""
+    field = header[116:124]
+    return 0 if field == b" " * 8 else int(struct.unpack(f"{order}Q", field)[0])
 
 
 def variables(stream: BinaryIO, size: int, order: str) -> Iterator[Variable]:

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.errors import BiomechXRError, DataFormatError, MissingDependencyError
-from biomech_xr.readers.mat import Kind, MatNode
+from biomech_xr.readers.mat import REAL, Kind, MatNode
 from biomech_xr.readers.matlab import MAX_BYTES, damaged
 
-_BROKEN: Final = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError)
+_BROKEN: Final = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError)
 """What h5py raises on damaged content."""
 
 _INTERNAL: Final = ("#refs#", "#subsystem#")
@@ -155,9 +155,32 @@ class Hdf5Node(MatNode):
             values = self._item[()] if columns is None else self._item[columns]
         return np.atleast_2d(np.asarray(values)).T if np.ndim(values) < 2 else np.asarray(values).T
 
+    def arrays(self) -> list[npt.NDArray[Any]]:
+        import h5py
+
+        if self.kind != "cell":
+            return super().arrays()
+        found: list[npt.NDArray[Any]] = []
+        with _guard(self.file, self.dataset):
+            for index, reference in enumerate(self._references):
+                item = h5py.h5r.dereference(reference, self._item.id)
+                if (
+                    not isinstance(item, h5py.h5d.DatasetID)
+                    or item.dtype.kind not in REAL
+                    or item.rank < 2
+                    or h5py.h5a.exists(item, b"MATLAB_empty")
+                    or 0 in item.shape
+                ):
+                    found.append(self.element(index).array())
+                else:
+                    values = np.empty(item.shape, item.dtype)
+                    item.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+                    found.append(values.T)
+        return found
+
     def _text(self) -> list[str]:
-        codes = self._numbers(None)
-        return ["".join(chr(int(code)) for code in row) for row in codes]
+        with _guard(self.file, self.dataset):
+            return ["".join(chr(int(code)) for code in row) for row in self._numbers(None)]
 
 
 def _text_of(name: object) -> str:

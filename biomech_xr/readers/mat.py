@@ -25,6 +25,9 @@ Kind = Literal["struct", "structs", "cell", "numeric", "text", "table", "empty"]
 
 _HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 _HDF5_OFFSETS: Final = (0, 512)
+REAL: Final = "biuf"
+"""Kinds of NumPy dtypes that are real numbers; MATLAB's complex and compound ones are not."""
+
 _CHECK: Final = "Check the file against the published format, or download it again"
 
 
@@ -101,9 +104,15 @@ class MatNode(ABC):
         """Return numbers in MATLAB's shape, at least two dims; only ``columns`` of the last dim where given."""
         if self.kind == "empty":
             return np.empty(self.shape)
-        if self.kind != "numeric":
-            raise self.bad(found=self.says(), expected="numbers", action=_CHECK)
-        return self._numbers(columns)
+        values = self._numbers(columns) if self.kind == "numeric" else None
+        if values is None or values.dtype.kind not in REAL:
+            found = self.says() if values is None else f"{self.says()}, {values.dtype}"
+            raise self.bad(found=found, expected="real numbers", action=_CHECK)
+        return values
+
+    def arrays(self) -> list[npt.NDArray[Any]]:
+        """Return the numbers of every element of a cell, each as `array` gives them; empty elements as empty arrays."""
+        return [entry.array() for entry in self.elements()]
 
     def vector(self) -> npt.NDArray[np.float64]:
         """Return a row or column of numbers as float64, shape (n,)."""

@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 
 from biomech_xr.errors import DataFormatError, MissingDependencyError, MissingInputError
-from biomech_xr.readers._mat5 import CutError, DamageError, TooLargeError, Walker
-from biomech_xr.readers._mat5_stream import HEADER, VariableStream, variables
+from biomech_xr.readers._mat5 import Walker
+from biomech_xr.readers._mat5_checks import CutError, DamageError, TooLargeError
+from biomech_xr.readers._mat5_stream import HEADER, VariableStream, store_position, variables
 
 MAX_BYTES: Final = 2 * 1024**3
 """Largest unpacked size of one file, in bytes."""
@@ -179,7 +180,7 @@ def read_variables(
 
     content: dict[str, Any] = {}
     with _opened(path, dataset) as (stream, header, order, size):
-        if HEADER <= _store(header, order) < size:
+        if HEADER <= store_position(header, order) < size:
             return None
         left = MAX_BYTES
         for variable in variables(stream, size, order):
@@ -195,15 +196,7 @@ def read_variables(
 
 
 def check_file(path: Path, *, dataset: str) -> int:
-    """Return the unpacked size of a MATLAB v5 file in bytes, without keeping its content.
-
-    Raises
-    ------
-    MissingInputError
-        There is no such file.
-    DataFormatError
-        Not MATLAB v5, truncated, damaged, or larger than `MAX_BYTES` when unpacked.
-    """
+    """Return the unpacked size of a MATLAB v5 file in bytes, without keeping its content; raises as `load_struct`."""
     total = 0
     with _opened(path, dataset) as (stream, header, order, size):
         stores = [0]
@@ -214,8 +207,8 @@ def check_file(path: Path, *, dataset: str) -> int:
             total += shown.received
             if not shown.name():
                 stores.append(variable.start)
-        if _store(header, order) not in stores:
-            raise DamageError(f"a store of MATLAB objects announced at byte {_store(header, order)}, where none is")
+        if store_position(header, order) not in stores:
+            raise DamageError("a header that announces MATLAB objects where none are")
     return total
 
 
@@ -265,12 +258,6 @@ def _byte_order(header: bytes, path: Path, dataset: str) -> str:
             action="Download the file again, or save it in MATLAB with the option -v7",
         )
     return order
-
-
-def _store(header: bytes, order: str) -> int:
-    """Return where a file says that its store of MATLAB objects is, 0 without one."""
-    field = header[116:124]
-    return 0 if field == b" " * 8 else int(struct.unpack(f"{order}Q", field)[0])
 
 
 def damaged(path: Path, dataset: str, error: BaseException) -> DataFormatError:

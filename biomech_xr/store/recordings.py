@@ -31,7 +31,7 @@ from biomech_xr.store.trials import (
     row_count,
     row_labels,
     signal_of,
-    spooled,
+    spool,
     trial_table,
     union_labels,
 )
@@ -65,7 +65,7 @@ def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, conf
         The ledger entry is damaged, or objects vanished while they were written.
     """
     with tempfile.TemporaryDirectory(prefix="biomech-xr-") as folder:
-        listed = list(spooled(trials, Path(folder)))
+        listed = spool(trials, Path(folder))
         patient = common_patient(spec.name, listed)
         url = layout.patient_url(root, spec.name, patient.patient)
         entry_url = layout.patient_ledger_url(root, spec.name, patient.patient)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -148,23 +149,46 @@ def row_blocks(
                 block, filled = np.full((min(rows, left), *shape), np.nan, dtype=np.float32), 0
 
 
-def spooled(trials: Iterable[Trial], folder: Path) -> Iterator[Trial]:
-    """Yield valid trials whose signals lie in files below ``folder`` and are mapped into memory when read.
+def spool(trials: Iterable[Trial], folder: Path) -> list[Trial]:
+    """Return valid trials whose values have moved into one file a signal group below ``folder``, mapped into memory.
+
+    One trial is in memory at a time; the files are opened once each, however many trials there are.
 
     Raises
     ------
     SchemaError
         A trial is not valid.
     """
-    for number, trial in enumerate(trials):
-        validate_trial(trial)
+    listed: list[Trial] = []
+    rows: dict[str, int] = {}
+    with ExitStack() as stack:
+        files: dict[str, BinaryIO] = {}
+        for trial in trials:
+            validate_trial(trial)
+            for group, signal in trial.signals.items():
+                if group not in files:
+                    files[group] = stack.enter_context((folder / group).open("wb"))
+                np.ascontiguousarray(signal.values.values).tofile(files[group])
+            listed.append(_emptied(trial))
+    maps = {group: np.memmap(folder / group, np.float32, "r") for group in files if (folder / group).stat().st_size}
+    for place, trial in enumerate(listed):
         signals = {}
         for group, signal in trial.signals.items():
-            path = folder / f"{number}-{group}.npy"
-            np.save(path, signal.values.values)
-            mapped = np.load(path, mmap_mode="r") if signal.values.size else signal.values.values
-            signals[group] = replace(signal, values=signal.values.copy(data=mapped))
-        yield replace(trial, signals=signals)
+            start, size = rows.get(group, 0), signal.values.size
+            rows[group] = start + size
+            values = maps[group][start : start + size].reshape(signal.values.shape) if size else signal.values.values
+            signals[group] = replace(signal, values=signal.values.copy(data=values))
+        listed[place] = replace(trial, signals=signals)
+    return listed
+
+
+def _emptied(trial: Trial) -> Trial:
+    """Return a trial whose signals keep shape and labels and hold no memory."""
+    signals = {
+        group: replace(signal, values=signal.values.copy(data=np.broadcast_to(np.float32(np.nan), signal.values.shape)))
+        for group, signal in trial.signals.items()
+    }
+    return replace(trial, signals=signals)
 
 
 def row_labels(row: Mapping[str, Any], group: str) -> dict[str, list[str]]:

@@ -72,3 +72,20 @@ def test_a_broken_person_is_named_and_the_rest_is_done(
     assert "1 unit(s) failed" in done.stderr
     assert broken.name in done.stderr
     assert [dataset for dataset, _ in list_patients(str(tmp_path / "store"))] == ["falisse"]
+
+
+def test_a_source_that_is_not_there_stops_no_other(
+    made: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    out, _ = made
+    (tmp_path / "empty").mkdir()
+    config = {
+        "store": str(tmp_path / "store"),
+        "workers": 1,
+        "sources": {"hu": {"raw": str(tmp_path / "empty")}, "falisse": {"raw": str(out / "raw" / "falisse")}},
+    }
+    (tmp_path / "parse.yaml").write_text(json.dumps(config), encoding="utf-8")
+    done = run(sys.executable, "-m", "pipelines.parse", str(tmp_path / "parse.yaml"))
+    assert done.returncode == 1, done.stderr
+    assert "hu" in done.stderr
+    assert [dataset for dataset, _ in list_patients(str(tmp_path / "store"))] == ["falisse"]

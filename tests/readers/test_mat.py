@@ -102,7 +102,7 @@ def test_a_missing_field_is_named_with_the_nearest(file: Path) -> None:
             root["S"]["angel"]
         with pytest.raises(DataFormatError, match="expected one number"):
             root["S"]["angle"].number()
-        with pytest.raises(DataFormatError, match="expected numbers"):
+        with pytest.raises(DataFormatError, match="expected real numbers"):
             root["S"]["name"].array()
         with pytest.raises(DataFormatError, match="expected one line of text"):
             root["S"]["angle"].text()
@@ -161,3 +161,37 @@ def test_links_out_of_the_file_are_not_followed(tmp_path: Path) -> None:
         raw["a"]["out"] = h5py.ExternalLink("other.mat", "/secret")
     with open_mat(tmp_path / "t.mat", dataset="d") as root, pytest.raises(DataFormatError):
         root["a"].get("out")
+
+
+@pytest.mark.parametrize("version", CONTAINERS)
+def test_all_cells_at_once_are_those_one_by_one(version: Version, tmp_path: Path) -> None:
+    cells = [np.arange(12.0).reshape(4, 3), np.empty((0, 0)), np.arange(5, dtype=np.int32), np.ones((1, 2), np.float32)]
+    save_struct(tmp_path / "t.mat", {"c": cells, "mixed": [np.ones(3), "text"]}, version=version)
+    with open_mat(tmp_path / "t.mat", dataset="d") as root:
+        for whole, single in zip(root["c"].arrays(), root["c"].elements(), strict=True):
+            np.testing.assert_array_equal(whole, single.array())
+        assert [array.shape for array in root["c"].arrays()] == [(4, 3), (0, 0), (5, 1), (1, 2)]
+        with pytest.raises(DataFormatError, match="expected real numbers"):
+            root["mixed"].arrays()
+
+
+@pytest.mark.parametrize("version", CONTAINERS)
+def test_complex_numbers_are_refused(version: Version, tmp_path: Path) -> None:
+    if version == "v5":
+        save_struct(tmp_path / "t.mat", {"a": np.array([[1 + 2j]])})
+    else:
+        save_struct(tmp_path / "t.mat", {"b": 1.0}, version="v7.3")
+        with h5py.File(tmp_path / "t.mat", "r+") as raw:
+            raw["a"] = np.zeros((1, 1), dtype=[("real", "f8"), ("imag", "f8")])
+    with open_mat(tmp_path / "t.mat", dataset="d") as root, pytest.raises(DataFormatError, match="real numbers"):
+        root["a"].number()
+
+
+@pytest.mark.parametrize("values", [np.array([[np.nan]]), np.array([[2.0**31]])])
+def test_text_that_is_none_is_refused(values: np.ndarray, tmp_path: Path) -> None:
+    save_struct(tmp_path / "t.mat", {"b": 1.0}, version="v7.3")
+    with h5py.File(tmp_path / "t.mat", "r+") as raw:
+        raw["a"] = values
+        raw["a"].attrs["MATLAB_class"] = np.bytes_("char")
+    with open_mat(tmp_path / "t.mat", dataset="d") as root, pytest.raises(DataFormatError):
+        root["a"].text()

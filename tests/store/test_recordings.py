@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,3 +159,22 @@ def test_a_place_without_recordings_is_named(root: str) -> None:
         open_recordings(root, patients=["hu-AB99"])
     with pytest.raises(NotAStoreError, match="no trial 't9'"):
         open_patient(root, "hu", "hu-AB01").signal("t9", "emg")
+
+
+def test_many_trials_need_few_open_files(tmp_path: Path) -> None:
+    """A person with more trials than a process may open files (the usual limit is 1024) can be written."""
+    few = make_trials()[0]
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    trials = (dataclasses.replace(few, trial=f"t{i}", strides=few.strides.assign(trial=f"t{i}")) for i in range(150))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, limits[1]))
+    try:
+        entry = write_patient(str(tmp_path), make_spec(), trials, config_hash="x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert entry["counts"]["trials"] == 150
+    opened = open_patient(str(tmp_path), "hu", entry["patient"])
+    for name in ("t0", "t149"):
+        for group, signal in few.signals.items():
+            back = opened.signal(name, group)
+            assert back is not None
+            np.testing.assert_array_equal(back.values.values, signal.values.values)

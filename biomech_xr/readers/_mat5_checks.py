@@ -1,8 +1,9 @@
-"""What mat-io would follow without end, or size memory by, in the store of MATLAB objects of a v5 file."""
+"""Contents of a MATLAB v5 file that SciPy or mat-io would follow without end, size memory by, or write to."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -19,9 +20,21 @@ _WIDTHS: Final = {1: 3, 3: 3, 4: 1}
 _MOST_DIMS: Final = 32
 
 
+class DamageError(ValueError):
+    """The bytes are no MATLAB v5 structure."""
+
+
+class CutError(DamageError):
+    """The bytes end too early."""
+
+
+class TooLargeError(DamageError):
+    """More content than allowed."""
+
+
 def sound_reference(content: bytes, order: str) -> bool:
     """Return whether words that begin with `REFERENCE` hold as many ids as their dims say."""
-    words = [int(word) for word in np.frombuffer(content, f"{order}u4")]
+    words = [int(word) for word in np.frombuffer(content, f"{order}u4", count=len(content) // 4)]
     count = words[1]
     return 2 <= count <= min(_MOST_DIMS, len(words) - 3) and len(words) == 3 + count + math.prod(words[2 : 2 + count])
 
@@ -51,3 +64,14 @@ def _forward(region: npt.NDArray[np.int32], width: int) -> bool:
         at += 1 + width * int(region[at])
         at += at % 2
     return True
+
+
+def sound_indices(rows: bytes, columns: bytes, order: str, dims: Sequence[int], stored: int) -> bool:
+    """Return whether the indices of a sparse matrix with so many ``stored`` values lie inside its two dims."""
+    if len(dims) != 2 or len(rows) % 4 or len(columns) % 4:
+        return False
+    inner, starts = np.frombuffer(rows, f"{order}i4"), np.frombuffer(columns, f"{order}i4")
+    if starts.size <= dims[1] or starts[0] != 0 or (np.diff(starts) < 0).any() or starts[-1] > min(inner.size, stored):
+        return False
+    used = inner[: starts[-1]]
+    return bool((used >= 0).all() and (used < dims[0]).all())
