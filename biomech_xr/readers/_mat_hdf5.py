@@ -164,23 +164,26 @@ class Hdf5Node(MatNode):
         with _guard(self.file, self.dataset):
             for index, reference in enumerate(self._references):
                 item = h5py.h5r.dereference(reference, self._item.id)
-                if (
-                    not isinstance(item, h5py.h5d.DatasetID)
-                    or item.dtype.kind not in REAL
-                    or item.rank < 2
-                    or h5py.h5a.exists(item, b"MATLAB_empty")
-                    or 0 in item.shape
-                ):
-                    found.append(self.element(index).array())
-                else:
+                if _is_plain(item):
                     values = np.empty(item.shape, item.dtype)
                     item.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
                     found.append(values.T)
+                else:
+                    found.append(self.element(index).array())
         return found
 
     def _text(self) -> list[str]:
         with _guard(self.file, self.dataset):
             return ["".join(chr(int(code)) for code in row) for row in self._numbers(None)]
+
+
+def _is_plain(item: Any) -> bool:
+    """Return whether a low-level dataset is surely an array of numbers; text is uint16, empty arrays are marked."""
+    import h5py
+
+    if not isinstance(item, h5py.h5d.DatasetID) or item.rank < 2 or 0 in item.shape:
+        return False
+    return item.dtype.kind in REAL and item.dtype != np.uint16 and not h5py.h5a.exists(item, b"MATLAB_empty")
 
 
 def _text_of(name: object) -> str:
