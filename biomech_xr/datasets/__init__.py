@@ -1,4 +1,4 @@
-"""The sources: one module each, with its facts (`SPEC`), `patients(root)` and `recordings(root, patient)`."""
+"""The sources, a module or package each: facts (`SPEC`), `patients(root)` and `recordings(root, patient)`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_SOURCES = {"spec", "cycles", "deciding", "inertial", "knee", "plug_in_gait"
 
 
 def names() -> list[str]:
-    """Return the names of all sources, in alphabetical order; the modules of this package are the list."""
+    """Return the names of all sources, in alphabetical order; modules and packages beside this one are the list."""
     return sorted(
         module.name
         for module in pkgutil.iter_modules(__path__)

@@ -9,7 +9,7 @@ forces). Strides that the authors list in `stepsout` are rejected as `excluded`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +18,12 @@ import numpy as np
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.deciding import EMG_STATE, MOMENT_UNIT
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, Option
 from biomech_xr.datasets.utd import reading
-from biomech_xr.datasets.utd.clock import frame_times, is_known, own_times
-from biomech_xr.datasets.utd.facts import ORDER, Facts, settle
-from biomech_xr.datasets.utd.legs import Leg, dig
+from biomech_xr.datasets.utd.clock import frame_times, own_times, set_times
+from biomech_xr.datasets.utd.columns import ASSUMPTIONS, MUSCLES, PLUG_IN_GAIT, joint_columns
+from biomech_xr.datasets.utd.facts import SIGN_OPTIONS, Facts, settle
+from biomech_xr.datasets.utd.legs import Branches, Leg
 from biomech_xr.datasets.utd.person import read_details
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.mat import MatNode, open_mat
@@ -38,22 +39,6 @@ _TRIAL: Final = re.compile(r"s(\d+(?:x\d+)?)([id])(\d+(?:x\d+)?)", re.IGNORECASE
 _DETAILS: Final = "subjectdetails"
 _SPEED_SLACK: Final = 0.06
 _INCLINE_SLACK: Final = 0.3
-_MUSCLES: Final = {
-    "RF": "rectus_femoris",
-    "TA": "tibialis_anterior",
-    "BF": "biceps_femoris",
-    "GC": "gastrocnemius_medialis",
-}
-_PLUG_IN_GAIT: Final = -1e-3
-
-
-def _joint_columns(folder: str, factor: float) -> dict[str, JointColumn]:
-    return {
-        f"{folder}.{side}.{joint}.{axis}": JointColumn(joint=joint, motion=motion, side=side, factor=factor)
-        for side in words.SIDES
-        for joint in words.JOINTS
-        for axis, motion in zip("xyz", ORDER, strict=True)
-    }
 
 
 SPEC: Final = DatasetSpec(
@@ -81,34 +66,43 @@ SPEC: Final = DatasetSpec(
     known_defects=(
         "the right tibialis anterior of AB04 to AB08 is suspected of a faulty sensor",
         "strides that the authors list as outliers (stepsout) are rejected",
-        "signals of one leg may have unequal numbers of strides (AB05 s1x2d7x5): such legs are rejected as unpaired",
+        "signals of one leg may have unequal numbers of strides (AB05 s1x2d7x5): those unlike the clock are left out",
         "another user of the data leaves out AB09 s0x8i2x5 without saying why",
     ),
     assumptions=(
+        *ASSUMPTIONS,
         "y is adduction and z internal rotation, both with one sign for both legs (Plug-in Gait)",
         "unit and sign of the moments are decided on each person's level walking, expected N mm/kg and extensor "
-        "positive; the sign of a joint's sagittal moment holds for its other planes",
-        "a run of four or more exact zeros is missing data; zero columns at the end of an array are padding",
-        "arrays with as many columns as the clock, or as many without padding, are paired with it column by column",
+        "positive (Plug-in Gait), which holds for a joint that does not show its sign while no other contradicts; the "
+        "sign of a joint's sagittal moment holds for its other planes",
+        "decisions look at up to 200 strides of each level trial and curve",
+        "signs of sagittal angles are decided on level walking, what it does not show is asked of the user, except "
+        "that knee flexion is positive, as a user of the file has it",
         "heel-strike frames count from 1 and the continuous record runs at 100 Hz",
+        "frames are the contacts of a leg where each distance is the stride's duration, or in all strides one frame "
+        "more, to one frame, or for at most half a gap of at least 0.6 s; else its strides have no contact time",
+        "first times of strides are finer than frames and taken where they differ by a constant to 20 ms",
+        "a trial whose description is off its name by more than 0.06 m/s or 0.3 degrees is excluded",
         "the state of the EMG is decided on each person's samples; it exists at 150 points a stride only, about 136 Hz",
-        "the EMG looks at most 0.57 s into the future: a zero-phase low-pass at 6 Hz of 4th order in each pass leaves "
-        "less than 1e-4 of the absolute sum of its impulse response to later samples; filters are not stated",
-        "the gastrocnemius head is not stated: stored as gastrocnemius_medialis, ambiguous",
-        "the coding of gender is not stated: sex is unknown unless the file itself names it",
-        "the smoothing of markers is not stated: kinematics_lookahead is unknown",
         "force plates and markers are not read: the directions of their axes are not stated",
     ),
     emg={
         f"emgdata.emg.{side}.{raw}": EmgColumn(muscle=muscle, side=side, ambiguous=raw == "GC")
         for side in words.SIDES
-        for raw, muscle in _MUSCLES.items()
+        for raw, muscle in MUSCLES.items()
     },
-    angles=_joint_columns("kinematics.jointangles", 1.0),
-    moments=_joint_columns("kinetics.jointmoment", _PLUG_IN_GAIT),
+    angles=joint_columns("kinematics.jointangles", 1.0),
+    moments=joint_columns("kinetics.jointmoment", PLUG_IN_GAIT),
 )
 
-OPTIONS: Final[Mapping[str, Option]] = {"moment_unit": MOMENT_UNIT, "emg_state": EMG_STATE}
+OPTIONS: Final[Mapping[str, Option]] = {"moment_unit": MOMENT_UNIT, "emg_state": EMG_STATE, **SIGN_OPTIONS}
+
+_STATED: Final = {
+    "axes": "four users of the file",
+    "knee_sign": "a user of the file",
+    **{f"{joint}_moment_sign": "Plug-in Gait" for joint in words.JOINTS},
+}
+"""Who states what Plug-in Gait has."""
 
 
 def patients(root: Path) -> list[str]:
@@ -142,7 +136,7 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     patient
         A name that `patients` returns.
     options
-        `moment_unit` and `emg_state`, see `OPTIONS`.
+        `moment_unit`, `emg_state` and signs, see `OPTIONS`.
 
     Raises
     ------
@@ -150,7 +144,7 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
         The file or the person does not exist.
     DataFormatError
         The file is damaged, lacks a field in every trial, an array has another shape, or the data do not settle the
-        moments' unit or the EMG's state.
+        moments' unit, the EMG's state or a sign.
     """
     path = _find(root)
     with open_mat(path, dataset=SPEC.name) as file:
@@ -158,13 +152,13 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
         if person is None:
             known = ", ".join(name for name in file["Gaitcycle"].fields() if _PERSON.fullmatch(name))
             raise MissingInputError(f"{SPEC.name}: {path}: found no person {patient!r}. Known: {known}.")
-        names, skipped = _trials(person)
+        trials, skipped = _trials(person)
         details = read_details(person[_DETAILS], dataset=SPEC.name, patient=patient)
-        reading.check_fields(SPEC, [person[name] for name in names])
+        reading.check_fields(SPEC, list(trials.values()))
         plan = reading.Plan(
             spec=SPEC,
             patient=details.patient,
-            facts=_facts(path, person, names, details.patient.body_mass, options),
+            facts=_facts(path, trials, details.patient.body_mass, options),
             clock=_clock(file.get("Continuous"), patient),
             source=(cycles.relative(path, root), reading.digest(path)),
             joint_points=POINTS,
@@ -172,8 +166,8 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
             notes={**details.notes, **skipped},
         )
         watch = cycles.Watch(dataset=SPEC.name, folder=path)
-        for name in names:
-            trial, silent = reading.read_trial(plan, _job(person[name], name))
+        for name in list(trials):
+            trial, silent = reading.read_trial(plan, _job(trials.pop(name), name))
             yield watch.saw(trial, {"angles": silent})
         watch.finish()
 
@@ -195,15 +189,16 @@ def _find(root: Path) -> Path:
     return found[0]
 
 
-def _trials(person: MatNode) -> tuple[list[str], dict[str, str]]:
-    """Return the trials of a person, and a note of what else stands beside them.
+def _trials(person: MatNode) -> tuple[dict[str, Branches], dict[str, str]]:
+    """Return the trials of a person by name, and a note of what else stands beside them.
 
     Raises
     ------
     DataFormatError
         There is none, or a struct of cycles has a name that does not tell speed and incline.
     """
-    names, others = [], []
+    found: dict[str, Branches] = {}
+    others = []
     for name in person.fields():
         if name.lower() == _DETAILS:
             continue
@@ -211,14 +206,14 @@ def _trials(person: MatNode) -> tuple[list[str], dict[str, str]]:
         if node.kind != "struct" or not {"cycles", "kinematics"} & set(node.fields()):
             others.append(f"{name} ({node.says()})")
         elif _TRIAL.fullmatch(name):
-            names.append(name)
+            found[name] = Branches(node)
         else:
             raise node.bad(
                 found="a trial of that name", expected="s<speed>i<incline> or s<speed>d<decline>", action="Rename it"
             )
-    if not names:
+    if not found:
         raise person.bad(found="no trial", expected="trials such as s1i0", action="Download the file again")
-    return sorted(names), ({"skipped": ", ".join(others)} if others else {})
+    return dict(sorted(found.items())), ({"skipped": ", ".join(others)} if others else {})
 
 
 def _meaning(name: str) -> tuple[float, float]:
@@ -231,7 +226,7 @@ def _meaning(name: str) -> tuple[float, float]:
     return float(speed.lower().replace("x", ".")), sign * float(slope.lower().replace("x", ".")) + 0.0
 
 
-def _job(node: MatNode, name: str) -> reading.Job:
+def _job(branches: Branches, name: str) -> reading.Job:
     speed, incline = _meaning(name)
     activity = "walk" if incline == 0 else "ramp_ascent" if incline > 0 else "ramp_descent"
     labels = {
@@ -243,12 +238,13 @@ def _job(node: MatNode, name: str) -> reading.Job:
         "duration_source": "events",
     }
     slope = name[name.lower().index("d" if incline < 0 else "i") :]
-    return reading.Job(node=node, name=name, task=slope, labels=labels, excluded=_conflict(node, speed, incline))
+    excluded = _conflict(branches, speed, incline)
+    return reading.Job(branches=branches, name=name, task=slope, labels=labels, excluded=excluded)
 
 
-def _conflict(node: MatNode, speed: float, incline: float) -> str:
+def _conflict(branches: Branches, speed: float, incline: float) -> str:
     """Return how a trial's description contradicts its name, empty where it does not (or has no numbers)."""
-    table = dig(node, "description")
+    table = branches.find("description")
     if table is None or table.kind != "cell" or table.shape[0] < 2 or len(table) < 2 * table.shape[0]:
         return ""
     stated = [table.element(table.shape[0] + row) for row in range(2)]
@@ -260,25 +256,24 @@ def _conflict(node: MatNode, speed: float, incline: float) -> str:
     return ""
 
 
-def _facts(path: Path, person: MatNode, names: Sequence[str], body_mass: float, options: Mapping[str, Any]) -> Facts:
+def _facts(path: Path, trials: Mapping[str, Branches], body_mass: float, options: Mapping[str, Any]) -> Facts:
     """Return the decisions for a person, on level walking where there is some."""
-    level = [name for name in names if _meaning(name)[1] == 0] or list(names)
+    level = [name for name in trials if _meaning(name)[1] == 0] or list(trials)
     speed = float(np.mean([_meaning(name)[0] for name in level]))
-    trials = [person[name] for name in level]
-    return settle(SPEC, path, trials, body_mass=body_mass, options=options, speed=speed, known_axes=True)
+    chosen = [trials[name] for name in level]
+    return settle(SPEC, path, chosen, body_mass=body_mass, options=options, speed=speed, stated=_STATED)
 
 
-def _clock(continuous: MatNode | None, patient: str) -> Callable[[MatNode, Leg], bool]:
+def _clock(continuous: MatNode | None, patient: str) -> Callable[[Branches, Leg], bool]:
     """Return the function that gives each stride of a leg its contact time, and says whether it could."""
+    records = None if continuous is None else Branches(continuous)
 
-    def clock(trial: MatNode, leg: Leg) -> bool:
-        frames = dig(trial, f"cycles.{leg.side}.frame")
-        name = trial.path.rsplit(".", 1)[-1]
-        record = None if continuous is None else dig(continuous, f"{patient}.{name}.time")
+    def clock(trial: Branches, leg: Leg) -> bool:
+        frames = trial.find(f"cycles.{leg.side}.frame")
         if frames is None:
-            leg.trial_times = own_times(leg)
-        else:
-            leg.trial_times = frame_times(leg, frames.vector(), None if record is None else record.vector())
-        return is_known(leg)
+            return set_times(leg, own_times(leg))
+        name = trial.root.path.rsplit(".", 1)[-1]
+        record = None if records is None else records.find(f"{patient}.{name}.time")
+        return set_times(leg, frame_times(leg, frames.vector(), None if record is None else record.vector()))
 
     return clock

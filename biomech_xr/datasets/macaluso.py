@@ -15,11 +15,12 @@ from typing import Any, Final
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.deciding import EMG_STATE, MOMENT_UNIT
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, Option
 from biomech_xr.datasets.utd import reading
-from biomech_xr.datasets.utd.clock import is_known, own_times
-from biomech_xr.datasets.utd.facts import AXES_OPTION, ORDER, settle
-from biomech_xr.datasets.utd.legs import Leg
+from biomech_xr.datasets.utd.clock import own_times, set_times
+from biomech_xr.datasets.utd.columns import ASSUMPTIONS, MUSCLES, PLUG_IN_GAIT, joint_columns
+from biomech_xr.datasets.utd.facts import AXES_OPTION, SIGN_OPTIONS, settle
+from biomech_xr.datasets.utd.legs import Branches, Leg
 from biomech_xr.datasets.utd.person import read_details
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.mat import MatNode, open_mat
@@ -33,25 +34,9 @@ TASKS: Final[Mapping[str, str]] = {"level": "walk", "uphill": "ramp_ascent", "do
 
 _FOLDER: Final = "Subject"
 _PART: Final = "part"
-_MUSCLES: Final = {
-    "RF": "rectus_femoris",
-    "TA": "tibialis_anterior",
-    "BF": "biceps_femoris",
-    "GC": "gastrocnemius_medialis",
-}
-_PLUG_IN_GAIT: Final = -1e-3
 _PERTURBED: Final = "perturbation"
 _MOST: Final = 3
 """Trials that the decisions look at."""
-
-
-def _joint_columns(folder: str, factor: float) -> dict[str, JointColumn]:
-    return {
-        f"{folder}.{side}.{joint}.{axis}_norm": JointColumn(joint=joint, motion=motion, side=side, factor=factor)
-        for side in words.SIDES
-        for joint in words.JOINTS
-        for axis, motion in zip("xyz", ORDER, strict=True)
-    }
 
 
 SPEC: Final = DatasetSpec(
@@ -79,39 +64,33 @@ SPEC: Final = DatasetSpec(
     known_defects=(
         "strides with a perturbation are not told from those without: all carry the condition perturbation",
         "a task may be missing for a person",
-        "EMG and clock may have unequal numbers of strides within a part: such legs are rejected as unpaired",
+        "EMG and clock may have unequal numbers of strides within a part: such EMG is left out",
         "moments hold large outliers",
     ),
     assumptions=(
-        "components, unit and sign of moments, state of the EMG are decided on each person's level walking; expected "
-        "is Plug-in Gait: x flexion, y adduction, z rotation, moments in N mm/kg and extensor positive; frontal and "
-        "transverse angles have one sign for both legs",
+        *ASSUMPTIONS,
+        "components, signs, unit of moments and state of the EMG are decided on up to 200 strides of each of three "
+        "parts of a person's level walking, and what they do not show is asked of the user",
+        "frontal and transverse angles have one sign for both legs, adduction and internal rotation positive",
         "the sign of a joint's sagittal moment holds for its other planes",
         "the amplitude of the EMG is each person's own: its unit is not stated and no scale is shared between people",
         "the EMG exists only time-normalised, about 2700 Hz; its native rate is not stated",
-        "the EMG looks at most 0.57 s into the future: a zero-phase low-pass at 6 Hz of 4th order in each pass leaves "
-        "less than 1e-4 of the absolute sum of its impulse response to later samples; filters are not stated",
-        "a run of four or more exact zeros is missing data; zero columns at the end of an array are padding",
-        "arrays with as many columns as the clock, or as many without padding, are paired with it column by column",
-        "stride times are the trial's clock where they ascend from stride to stride, else strides have none",
-        "the gastrocnemius head is not stated: stored as gastrocnemius_medialis, ambiguous",
         "speed and incline are not stated",
-        "the coding of gender is not stated: sex is unknown unless the file itself names it",
-        "the smoothing of markers is not stated: kinematics_lookahead is unknown",
     ),
     emg={
         f"emg.{side}.{side[0].upper()}{raw}_norm": EmgColumn(muscle=muscle, side=side, ambiguous=raw == "GC")
         for side in words.SIDES
-        for raw, muscle in _MUSCLES.items()
+        for raw, muscle in MUSCLES.items()
     },
-    angles=_joint_columns("kinematics.jointangles", 1.0),
-    moments=_joint_columns("kinetics.jointmoment", _PLUG_IN_GAIT),
+    angles=joint_columns("kinematics.jointangles", 1.0, "_norm"),
+    moments=joint_columns("kinetics.jointmoment", PLUG_IN_GAIT, "_norm"),
 )
 
 OPTIONS: Final[Mapping[str, Option]] = {
     "axes": AXES_OPTION,
     "moment_unit": MOMENT_UNIT,
     "emg_state": EMG_STATE,
+    **SIGN_OPTIONS,
     "condition": Option(
         kind="choice",
         choices=("perturbation", "none"),
@@ -143,7 +122,7 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     patient
         A name that `patients` returns.
     options
-        `axes`, `moment_unit`, `emg_state` and `condition`, see `OPTIONS`.
+        `axes`, `moment_unit`, `emg_state`, signs and `condition`, see `OPTIONS`.
 
     Raises
     ------
@@ -151,7 +130,7 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
         The person has no file.
     DataFormatError
         The file is damaged, its variable has another name, it lacks a field in every trial, an array has another
-        shape, or the data do not settle axes, unit or state.
+        shape, or the data do not settle axes, unit, state or a sign.
     """
     files = _files(root)
     if patient not in files:
@@ -161,8 +140,8 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
         person = file[patient]
         parts, skipped = _parts(person)
         details = read_details(person["subjectdetails"], dataset=SPEC.name, patient=patient)
-        reading.check_fields(SPEC, [node for _, _, node in parts])
-        level = [node for task, _, node in parts if task == "level"] or [node for _, _, node in parts]
+        reading.check_fields(SPEC, [branches for _, _, branches in parts])
+        level = [part for task, _, part in parts if task == "level"] or [part for _, _, part in parts]
         mass = details.patient.body_mass
         plan = reading.Plan(
             spec=SPEC,
@@ -175,8 +154,8 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
             notes={**details.notes, **skipped},
         )
         watch = cycles.Watch(dataset=SPEC.name, folder=path)
-        for task, part, node in parts:
-            trial, silent = reading.read_trial(plan, _job(task, part, node, options.get("condition", _PERTURBED)))
+        for task, part, branches in parts:
+            trial, silent = reading.read_trial(plan, _job(task, part, branches, options.get("condition", _PERTURBED)))
             yield watch.saw(trial, {"angles": silent})
         watch.finish()
 
@@ -203,8 +182,8 @@ def _files(root: Path) -> dict[str, Path]:
     return found
 
 
-def _parts(person: MatNode) -> tuple[list[tuple[str, str, MatNode]], dict[str, str]]:
-    """Return (task, part, struct) of every trial, and notes of absent tasks and of fields that are no trials.
+def _parts(person: MatNode) -> tuple[list[tuple[str, str, Branches]], dict[str, str]]:
+    """Return (task, part, what lies below) of every trial, and notes of absent tasks and of fields that are no trials.
 
     Raises
     ------
@@ -220,7 +199,7 @@ def _parts(person: MatNode) -> tuple[list[tuple[str, str, MatNode]], dict[str, s
         for name in node.fields():
             part = node[name]
             if _PART in name and part.kind == "struct":
-                parts.append((task, name, part))
+                parts.append((task, name, Branches(part)))
             else:
                 others.append(f"{task}.{name}")
     if not parts:
@@ -233,7 +212,7 @@ def _parts(person: MatNode) -> tuple[list[tuple[str, str, MatNode]], dict[str, s
     return parts, {name: text for name, text in notes.items() if text}
 
 
-def _job(task: str, part: str, node: MatNode, condition: str) -> reading.Job:
+def _job(task: str, part: str, branches: Branches, condition: str) -> reading.Job:
     labels = {
         "activity": TASKS[task],
         "source_activity": task,
@@ -241,16 +220,15 @@ def _job(task: str, part: str, node: MatNode, condition: str) -> reading.Job:
         "surface": "treadmill",
         "duration_source": "events",
     } | ({"incline": 0.0} if task == "level" else {})
-    extra = sorted({name for side in words.SIDES for name in _fields(node, side)} - {"time"})
+    extra = sorted({name for side in words.SIDES for name in _fields(branches, side)} - {"time"})
     notes = {"further fields of cycles": ", ".join(extra)} if extra else {}
-    return reading.Job(node=node, name=f"{task}_{part}", task=task, labels=labels, notes=notes)
+    return reading.Job(branches=branches, name=f"{task}_{part}", task=task, labels=labels, notes=notes)
 
 
-def _fields(node: MatNode, side: str) -> tuple[str, ...]:
-    cycle = node["cycles"].get(side)
+def _fields(branches: Branches, side: str) -> tuple[str, ...]:
+    cycle = branches.find(f"cycles.{side}")
     return () if cycle is None else cycle.fields()
 
 
-def _clock(_trial: MatNode, leg: Leg) -> bool:
-    leg.trial_times = own_times(leg)
-    return is_known(leg)
+def _clock(_trial: Branches, leg: Leg) -> bool:
+    return set_times(leg, own_times(leg))

@@ -79,22 +79,17 @@ class Hdf5Node(MatNode):
         super().__init__(dataset=dataset, file=file, path=path)
         self._item = item
         self._index = index
+        self._structs: dict[str, MatNode] = {}
         with _guard(file, dataset):
             self.kind, self.shape = self._describe()
 
     def _describe(self) -> tuple[Kind, tuple[int, ...]]:
-        item, attrs = self._item, self._item.attrs
+        item = self._item
         if _is_group(item):
             if self._index is not None or not self.path:
                 return "struct", (1, 1)
-            members = [item[name] for name in item]
-            if not members:
-                return "empty", (0, 0)
-            if all(_is_reference(member) and "MATLAB_class" not in member.attrs for member in members):
-                shape = tuple(members[0].shape[::-1])
-                return "structs", shape
-            return "struct", (1, 1)
-        if attrs.get("MATLAB_empty"):
+            return _describe_group(item)
+        if _has(item, "MATLAB_empty") and item.attrs["MATLAB_empty"]:
             dims = tuple(int(n) for n in np.atleast_1d(item[()]).reshape(-1))
             return "empty", dims if 0 in dims else (0, 0)
         shape = tuple(item.shape[::-1]) or (1, 1)
@@ -103,7 +98,8 @@ class Hdf5Node(MatNode):
             return "empty", shape
         if _is_reference(item):
             return "cell", shape
-        return ("text" if attrs.get("MATLAB_class") == b"char" else "numeric"), shape
+        whole = item.dtype.kind in "iu"
+        return ("text" if whole and item.attrs.get("MATLAB_class") == b"char" else "numeric"), shape
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -123,13 +119,18 @@ class Hdf5Node(MatNode):
     def _child(self, name: str) -> MatNode:
         import h5py
 
+        if name in self._structs:
+            return self._structs[name]
         with _guard(self.file, self.dataset):
-            if not isinstance(self._item.get(name, getlink=True), h5py.HardLink):
+            if self._item.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
                 raise self.bad(found=f"{name} outside the file", expected="data in it", action="Do not trust this file")
             item = self._item[name]
             if self._index is not None:
                 item = self._item.file[item[()].reshape(-1)[self._index]]
-        return Hdf5Node(item, dataset=self.dataset, file=self.file, path=self._join(name))
+        node = Hdf5Node(item, dataset=self.dataset, file=self.file, path=self._join(name))
+        if node.kind == "struct":
+            self._structs[name] = node
+        return node
 
     @cached_property
     def _references(self) -> npt.NDArray[Any]:
@@ -191,6 +192,24 @@ def _text_of(name: object) -> str:
     if not isinstance(name, str):
         raise ValueError(f"a member named {name!r}")
     return name
+
+
+def _describe_group(group: Any) -> tuple[Kind, tuple[int, ...]]:
+    """Return kind and shape of a group: a struct array has nothing but references without a class."""
+    shape = None
+    for name in group:
+        member = group[name]
+        if not _is_reference(member) or _has(member, "MATLAB_class"):
+            return "struct", (1, 1)
+        shape = shape or member.shape
+    return ("empty", (0, 0)) if shape is None else ("structs", tuple(shape[::-1]))
+
+
+def _has(item: Any, attribute: str) -> bool:
+    """Return whether a group or dataset has an attribute; asking for an absent one is slow."""
+    import h5py
+
+    return bool(h5py.h5a.exists(item.id, attribute.encode()))
 
 
 def _is_group(item: Any) -> bool:

@@ -30,6 +30,8 @@ OUTLIER: Final = 2
 """Number (from 1) of the stride that the authors call an outlier, right leg, at 1 m/s on level ground and uphill."""
 ZEROS: Final = slice(60, 66)
 UNPAIRED: Final = "s1x2d7x5"
+OFF_GRID: Final = "s1i7x5", "s1x2i0"
+"""Trials whose contacts lie between frames: of the first and of the second person."""
 WITHOUT_EMG: Final = "s0x8i2x5"
 SIGNS: Final = {
     "jointangles.*.x": "flexion, dorsiflexion positive: canonical",
@@ -39,9 +41,13 @@ SIGNS: Final = {
     "emg": "amplitude in a unit of its own",
 }
 _TRIALS: Final = {s + i: (speed, incline) for s, speed in SPEEDS.items() for i, incline in INCLINES.items()}
-ABSENT: Final = ("s1x2d10", *(trial for trial, (speed, slope) in _TRIALS.items() if speed == 0.8 and slope != 2.5))
-"""Trials that every second person lacks."""
+TRIALS: Final = (
+    tuple(trial for trial, (speed, slope) in _TRIALS.items() if speed == 1.0 or slope == 0),
+    ("s0x8i2x5", "s1d5", "s1i0", "s1i5", "s1x2d7x5", "s1x2i0"),
+)
+"""Trials of the first and of the second person, of the 27 that the source has."""
 _LEAST: Final = 5
+_FINE: Final = 1000.0
 _LEAD: Final = 1.5
 """Record before the first contact, s."""
 _FOLDERS: Final = {
@@ -52,7 +58,7 @@ _SHARES: Final = (("x", 0.1), ("y", 0.05), ("z", 1.0))
 
 
 def write_embry(out: Path, *, patients: int, seed: int, minutes: float) -> Truth:
-    """Write the file of ``patients`` people; `minutes` of walking per person over all 27 trials."""
+    """Write the file of ``patients`` people; `minutes` of walking per person over all trials."""
     rows: list[dict[str, Any]] = []
     cycles: dict[str, Any] = {}
     record: dict[str, Any] = {}
@@ -60,11 +66,11 @@ def write_embry(out: Path, *, patients: int, seed: int, minutes: float) -> Truth
         person = make_person(f"embry-{name}", seed=seed)
         about = details(person, units=index % 2 == 0)
         cycles[name], record[name] = {}, {"subjectdetails": about}
-        for trial in _TRIALS:
-            if index % 2 == 0 or trial not in ABSENT:
-                made = _trial(person, name, index, trial, seed=seed, minutes=minutes)
-                cycles[name][trial], record[name][trial] = made[:2]
-                rows += made[2]
+        strides = max(_LEAST, round(minutes * 60 / len(TRIALS[index % 2]) / 1.2))
+        for trial in TRIALS[index % 2]:
+            made = _trial(person, name, index, trial, seed=seed, strides=strides)
+            cycles[name][trial], record[name][trial] = made[:2]
+            rows += made[2]
         cycles[name]["subjectdetails"] = about
     save_struct(out / "InclineExperiment.mat", {"Continuous": record, "Gaitcycle": cycles}, version="v7.3")
     planted = {
@@ -72,11 +78,12 @@ def write_embry(out: Path, *, patients: int, seed: int, minutes: float) -> Truth
         "stepsout": f"right stride {OUTLIER} of s1i0 and s1i5 is an outlier with a wild knee",
         "padding": "arrays of the left leg end in zero columns up to the width of the right leg",
         "wider padding": "moments of the left leg have one padding column more than the clock in s1d5",
-        "unequal counts": f"EMG of the right leg lacks a stride in {UNPAIRED}, of every second person",
+        "unequal counts": f"right RF and TA lack a stride in {UNPAIRED} of every second person; TA is padded",
         "missing values": "six zeros in the left TA of the first stride of s1i0; a NaN stride of the left hip in s1d5",
-        "missing trials": f"every second person has no {', '.join(ABSENT)}",
+        "missing trials": f"every second person has only {', '.join(TRIALS[-1])}",
         "missing EMG": f"every second person has no emgdata in {WITHOUT_EMG}",
         "clock": "every second person's stride times start at 0; frames count from 1 into the 100 Hz record",
+        "contacts between frames": f"in {OFF_GRID[0]}, and in {OFF_GRID[1]} of every second person",
         "closing frame": "heel-strike frames of s1x2i0 include the last contact",
         "gender": "a number without its coding",
     }
@@ -84,14 +91,14 @@ def write_embry(out: Path, *, patients: int, seed: int, minutes: float) -> Truth
 
 
 def _trial(
-    person: Person, name: str, index: int, trial: str, *, seed: int, minutes: float
+    person: Person, name: str, index: int, trial: str, *, seed: int, strides: int
 ) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
     """Return the trial's strides, its continuous record, and its true strides."""
     speed, incline = _TRIALS[trial]
     activity = "walk" if incline == 0 else "ramp_ascent" if incline > 0 else "ramp_descent"
     rng = generator(seed, "embry", name, trial)
-    strides = max(_LEAST, round(minutes * 60 / 27 / 1.2))
-    cuts = walk(person, activity, speed=speed, incline=incline, strides=strides, rng=rng, grid=RATE)
+    grid = _FINE if trial == OFF_GRID[index % 2] else RATE
+    cuts = walk(person, activity, speed=speed, incline=incline, strides=strides, rng=rng, grid=grid)
     width = max(cut.starts.size for cut in cuts.values())
     legs = {side: _leg(cut, index, trial, width) for side, cut in cuts.items()}
     describe = cell([["speed", speed], ["incline", incline]])
@@ -103,8 +110,7 @@ def _trial(
         place[path] = {side: legs[side][path] for side in words.SIDES}
     if index % 2 and trial == WITHOUT_EMG:
         del struct["emgdata"]
-    unpaired = {"right"} if index % 2 and trial == UNPAIRED else set()
-    return struct, _record(cuts, describe), _true_strides(cuts, name, trial, activity, unpaired)
+    return struct, _record(cuts, describe), _true_strides(cuts, name, index, trial, activity)
 
 
 def _leg(cut: Cut, index: int, trial: str, width: int) -> dict[str, Any]:
@@ -119,14 +125,14 @@ def _leg(cut: Cut, index: int, trial: str, width: int) -> dict[str, Any]:
         emg["TA"][ZEROS, 0] = 0
     if cut.side == "left" and trial == "s1d5":
         angle["hip"]["x"][:, 1] = np.nan
-    if cut.side == "right" and index % 2 and trial == UNPAIRED:
-        emg = {raw: values[:, :-1] for raw, values in emg.items()}
-    else:
-        emg = {raw: padded(values, width) for raw, values in emg.items()}
+    short = cut.side == "right" and index % 2 and trial == UNPAIRED
+    if short:
+        emg |= {raw: emg[raw][:, :-1] for raw in ("RF", "TA")}
+    emg = {raw: values if short and raw == "RF" else padded(values, width) for raw, values in emg.items()}
     moments_width = width + (cut.side == "left" and trial == "s1d5")
     angle["pelvis"] = {"x": np.full((POINTS, count), 10.0)}
     clock = cut.times(POINTS) + _LEAD if index % 2 == 0 else cut.times(POINTS) - cut.starts
-    frames = np.round((np.append(cut.starts, cut.stops[-1]) + _LEAD) * RATE) + 1
+    frames = _frames(cut)
     frame = frames if trial == "s1x2i0" else np.pad(frames[:-1], (0, width - count))
     force = np.array(vertical_forces(cut.gait, cut.times(POINTS).T.ravel(), cut.side)).reshape(-1, POINTS).T
     vertical = {"z": padded(force * cut.gait.person.body_mass, width)}
@@ -162,14 +168,23 @@ def _record(cuts: dict[str, Cut], describe: np.ndarray) -> dict[str, Any]:
     return {"time": time[None], "description": describe, "kinematics": {"jointangles": knees}}
 
 
-def _true_strides(
-    cuts: dict[str, Cut], name: str, trial: str, activity: str, unpaired: set[str]
-) -> list[dict[str, Any]]:
-    return [
-        {"source_patient": name, "trial": trial, "side": side, "activity": activity,
-         "trial_time": float(start) + _LEAD, "duration": float(stop - start)}
-        for side, cut in cuts.items()
-        if side not in unpaired
-        for k, (start, stop) in enumerate(zip(cut.starts, cut.stops, strict=True))
-        if not (_has_outlier(side, trial) and k == OUTLIER - 1)
-    ]  # fmt: skip
+def _frames(cut: Cut) -> FloatArray:
+    """Return the frame numbers of all contacts, counted from 1."""
+    return np.asarray(np.round((np.append(cut.starts, cut.stops[-1]) + _LEAD) * RATE) + 1)
+
+
+def _true_strides(cuts: dict[str, Cut], name: str, index: int, trial: str, activity: str) -> list[dict[str, Any]]:
+    """Return the strides to keep; where their times start at 0, contacts are known by their frames only."""
+    rows = []
+    for side, cut in cuts.items():
+        starts, durations = cut.starts + _LEAD, cut.stops - cut.starts
+        if index % 2:
+            starts = (_frames(cut)[:-1] - 1) / RATE
+            durations = np.append(np.diff(starts), durations[-1])
+        rows += [
+            {"source_patient": name, "trial": trial, "side": side, "activity": activity,
+             "trial_time": float(start), "duration": float(duration)}
+            for k, (start, duration) in enumerate(zip(starts, durations, strict=True))
+            if not (_has_outlier(side, trial) and k == OUTLIER - 1)
+        ]  # fmt: skip
+    return rows

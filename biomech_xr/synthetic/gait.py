@@ -93,7 +93,10 @@ def make_gait(
             time = _snap(time + nominal * (1 + 0.015 * float(np.clip(rng.standard_normal(), -2, 2))), grid)
             right.append(time)
     contacts = {"right": np.array(right), "left": _snap_all(_between(np.array(right), rng), grid)}
-    varies = person.stride_variation
+    noise = {side: _noise(rng, contacts[side].size) for side in words.SIDES}
+    moment_noise = {side: _noise(rng, contacts[side].size) for side in words.SIDES}
+    if person.twin_strides:
+        moment_noise = {side: 0.4 * noise[side] for side in words.SIDES}
     gait = Gait(
         person=person,
         bouts=tuple(bouts),
@@ -101,8 +104,8 @@ def make_gait(
         duration=_snap(duration if duration is not None else time, grid),
         contacts=contacts,
         foot_offs={},
-        angle_variation={side: 1 + 0.006 * varies * _noise(rng, contacts[side].size) for side in words.SIDES},
-        moment_variation={side: 1 + 0.015 * varies * _noise(rng, contacts[side].size) for side in words.SIDES},
+        angle_variation={side: 1 + 0.006 * noise[side] for side in words.SIDES},
+        moment_variation={side: 1 + 0.015 * moment_noise[side] for side in words.SIDES},
     )
     for side in words.SIDES:
         gait.foot_offs[side] = _snap_all(_foot_offs(gait, side), grid)
@@ -158,21 +161,29 @@ def _smooth(x: FloatArray) -> FloatArray:
     return np.asarray(u**3 * (10 + u * (6 * u - 15)))
 
 
-def own_curve(person: Person, bout: Bout, quantity: curves.Quantity, phase: FloatArray) -> FloatArray:
+def own_curve(
+    person: Person, bout: Bout, quantity: curves.Quantity, phase: FloatArray, side: str = "right"
+) -> FloatArray:
     """Return a person's mean curve of an activity, canonical, shape (phase, joint, motion); `phase` from contact, 0..1.
 
-    Single strides vary around it by a factor. Degrees, or N m/kg.
+    Single strides vary around it by a factor, angles without `own_offset`. Degrees, or N m/kg.
     """
-    own = _warped(person, phase % 1)
-    return _scaled(person, bout, quantity, own) + (person.angle_offset if quantity == "angle" else 0.0)
+    own = _scaled(person, bout, quantity, _warped(person, phase % 1), side)
+    return own + own_offset(person, side) if quantity == "angle" else own
 
 
-def _scaled(person: Person, bout: Bout, quantity: curves.Quantity, phase: FloatArray) -> FloatArray:
+def own_offset(person: Person, side: str) -> FloatArray:
+    """Return what a person adds to the normative angles of one leg, degrees, shape (joint, motion)."""
+    return np.asarray(person.angle_offset + (person.left_offset if side == "left" else 0.0))
+
+
+def _scaled(person: Person, bout: Bout, quantity: curves.Quantity, phase: FloatArray, side: str) -> FloatArray:
     """Return the normative curve with a person's gain and the effect of speed; `phase` is the person's own."""
     faster = person.speed_effect * (bout.speed - REFERENCE_SPEED)
     if quantity == "angle":
         return _shape(bout, quantity, phase) * (person.angle_gain * (1 + 0.03 * faster))
-    return _shape(bout, quantity, phase) * (person.moment_gain * (1 + 0.12 * faster))
+    gain = person.moment_gain * (person.left_gain if side == "left" else 1.0)
+    return _shape(bout, quantity, phase) * (gain * (1 + 0.12 * faster))
 
 
 def angles(gait: Gait, time: FloatArray, side: str) -> FloatArray:
@@ -183,8 +194,8 @@ def angles(gait: Gait, time: FloatArray, side: str) -> FloatArray:
     def value(bout: Bout, index: np.ndarray) -> FloatArray:
         if bout.activity in _POSTURES:
             return np.broadcast_to(np.array(_POSTURES[bout.activity]), (index.size, 3, 3))
-        shape = _scaled(gait.person, bout, "angle", phase[index])
-        return shape * varied[index, None, None] + gait.person.angle_offset
+        shape = _scaled(gait.person, bout, "angle", phase[index], side)
+        return shape * varied[index, None, None] + own_offset(gait.person, side)
 
     return blend(gait, time, value)
 
@@ -197,7 +208,7 @@ def moments(gait: Gait, time: FloatArray, side: str) -> FloatArray:
     def value(bout: Bout, index: np.ndarray) -> FloatArray:
         if bout.activity in _POSTURES:
             return np.zeros((index.size, 3, 3))
-        return _scaled(gait.person, bout, "moment", phase[index]) * varied[index, None, None]
+        return _scaled(gait.person, bout, "moment", phase[index], side) * varied[index, None, None]
 
     return blend(gait, time, value)
 

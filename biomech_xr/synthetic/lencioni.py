@@ -16,7 +16,7 @@ import numpy as np
 
 from biomech_xr.synthetic.emg import make_emg
 from biomech_xr.synthetic.gait import Bout, Gait, angles, make_gait, moments, velocities, vertical_forces
-from biomech_xr.synthetic.matfile import Structs, Version, save_struct
+from biomech_xr.synthetic.matfile import Structs, save_struct
 from biomech_xr.synthetic.person import FloatArray, Person, generator, make_person, stride_time
 from biomech_xr.synthetic.truth import Truth, stride_truth
 
@@ -58,11 +58,8 @@ SIGNS: Final = {
 }
 
 
-def write_lencioni(out: Path, *, patients: int, seed: int, minutes: float, version: Version = "v5") -> Truth:
-    """Write one file per person: ``minutes`` of each task, half of it left out, at least four strides a leg.
-
-    ``version`` is the container; in v7.3 the lists of names are cells.
-    """
+def write_lencioni(out: Path, *, patients: int, seed: int, minutes: float) -> Truth:
+    """Write one file per person: ``minutes`` of each task, half of it left out, at least four strides a leg."""
     rows: list[dict[str, Any]] = []
     for name in IDS[:patients]:
         person = make_person(f"lencioni-{name}", seed=seed)
@@ -76,9 +73,7 @@ def write_lencioni(out: Path, *, patients: int, seed: int, minutes: float, versi
                              "trial_time": np.nan, "duration": duration})  # fmt: skip
         _spoil(elements)
         content = _content(person, name, rates, elements)
-        if version == "v7.3":
-            content |= {key: list(names) for key, names in content.items() if key.endswith("VarName")}
-        save_struct(out / f"{name}.mat", {"s": content}, version=version, compress=False)
+        save_struct(out / f"{name}.mat", {"s": content}, compress=False)
     (out / "readme.txt").write_text("Synthetic copy of the format.\n", encoding="ascii")
     planted = {
         "left strides": "elements with Foot LX hold the EMG of the right leg",

@@ -65,7 +65,7 @@ def write_macaluso(out: Path, *, patients: int, seed: int, minutes: float) -> Tr
         "stray file": "Subject/._AB01.mat is no MATLAB file",
         "amplitude": f"EMG of every second person is {GAINS[1] / GAINS[0]:g} times that of the others",
         "points": f"angles have {POINTS[0]} points, of every second person {POINTS[1]}",
-        "unequal counts": "EMG of the left leg lacks a stride in uphill_part2",
+        "unequal counts": "left RF and TA lack a stride in uphill_part2, TA is padded to full width",
         "padding": "arrays of the left leg end in a zero column in level_part1",
         "missing values": "five zeros in the left TA of the first stride of level_part1; a NaN knee in level_part2",
         "outliers": f"right stride {OUTLIER} of level_part2 is in stepsout; "
@@ -93,8 +93,6 @@ def _part(
     if trial == "level_part2":
         struct["stepsout"] = {"left": np.empty((0, 0)), "right": np.array([[float(OUTLIER)]])}
         dropped["right"] = {OUTLIER - 1}
-    if trial == "uphill_part2":
-        dropped["left"] = set(range(cuts["left"].starts.size))
     rows = [
         {"source_patient": name, "trial": trial, "side": side, "activity": activity,
          "trial_time": float(start) + _LEAD, "duration": float(stop - start)}
@@ -120,10 +118,9 @@ def _leg(cut: Cut, index: int, trial: str) -> dict[str, Any]:
     if trial == "level_part1" and not left:
         moment["ankle"]["x"][:, 1] *= SPIKE
     if trial == "uphill_part2" and left:
-        emg = {raw: values[:, :-1] for raw, values in emg.items()}
+        emg |= {"RF": emg["RF"][:, :-1], "TA": padded(emg["TA"][:, :-1], cut.starts.size)}
     columns = cut.starts.size + (left and trial == "level_part1")
-    if emg["TA"].shape[1] == cut.starts.size:
-        emg = {raw: padded(values, columns) for raw, values in emg.items()}
+    emg = {raw: values if values.shape[1] < cut.starts.size else padded(values, columns) for raw, values in emg.items()}
     return {
         "time": padded(time, columns),
         "emg": {f"{cut.side[0].upper()}{raw}_norm": values for raw, values in emg.items()},

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,8 @@ class Person:
     `height` in m, `body_mass` in kg, `leg_length` in m. `angle_gain`, `moment_gain` (1) and `angle_offset` (degrees)
     have shape (joint, motion); `timing` shifts events within the stride (fraction of a stride); `emg_gain` (mV root
     mean square at full activation) has shape (side, muscle) for muscles in any fixed order up to `MUSCLES`; with
-    `speed_effect` 0 the curves do not change with speed, with `stride_variation` 0 not from stride to stride.
+    `speed_effect` 0 the curves do not change with speed; `left_offset` (degrees) and `left_gain` set the left
+    leg's angles and moments apart; with `twin_strides` angles and moments of one stride vary by one factor.
     """
 
     name: str
@@ -40,21 +41,27 @@ class Person:
     emg_gain: FloatArray
     pace: float
     speed_effect: float = 1.0
-    stride_variation: float = 1.0
+    left_offset: float = 0.0
+    left_gain: float = 1.0
+    twin_strides: bool = False
 
 
 MUSCLES = 24
 """Rows of random EMG gain that every person has for each leg."""
 
 
+_MARKED: Final[Mapping[str, Any]] = {
+    "speed_effect": 0.0, "left_offset": 3.0, "left_gain": 1.1, "twin_strides": True,
+}  # fmt: skip
 _HUMAN: ContextVar[str] = ContextVar("human", default="")
 
 
 @contextmanager
 def one_human(name: str) -> Iterator[None]:
-    """Let every person made meanwhile be the same one, whatever a source calls them, and walk the same in every stride.
+    """Let every person made meanwhile be the same one, whatever a source calls them.
 
-    At any speed, that is; stride times still vary. Size and age stay those that the source gives.
+    Walks alike at any speed, a little differently with the left leg, and marks each stride in angles and moments alike,
+    so that a swapped leg or a stride paired with another shows. Size and age stay those that the source gives.
     """
     token = _HUMAN.set(name)
     try:
@@ -99,8 +106,7 @@ def make_person(
         timing=float(_clipped(rng, 0, 0.004, ())),
         emg_gain=0.25 * np.exp(_clipped(rng, 0, 0.35, (len(words.SIDES), MUSCLES))),
         pace=float(_clipped(rng, 1, 0.02, ())),
-        speed_effect=0.0 if _HUMAN.get() else 1.0,
-        stride_variation=0.0 if _HUMAN.get() else 1.0,
+        **(_MARKED if _HUMAN.get() else {}),
     )
 
 

@@ -146,7 +146,10 @@ def bare_reader(path: Path) -> Callable[[Path], object]:
 
     def read_hdf5(file: Path) -> None:
         with h5py.File(file) as opened:
-            opened.visititems(lambda _name, item: item[()] if isinstance(item, h5py.Dataset) else None)
+            datasets: list[h5py.Dataset] = []
+            opened.visititems(lambda _name, item: datasets.append(item) if isinstance(item, h5py.Dataset) else None)
+            for item in datasets:
+                item[()]
 
     def read_v5(file: Path) -> object:
         content = scipy.io.loadmat(file)

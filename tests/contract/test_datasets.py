@@ -16,13 +16,15 @@ from biomech_xr.parse import find_patients, read_patient
 from biomech_xr.schema import Trial
 
 from .conftest import GetSource, Source, component_curves, emg_level
-from .rows import row_of
+from .rows import ESTIMATED, row_of
 
 ALL = names()
 SOURCES = (
     "angelidou", "bacek", "camargo", "criekinge", "embry", "falisse", "gait120", "grimmer", "hu", "k2muse", "lab",
     "lencioni", "macaluso", "moghadam", "moreira", "siat",
 )  # fmt: skip
+SAMPLE = 0.01
+"""The longest sample (s) of any source: events agree within one."""
 CALF = ("gastrocnemius_medialis", "gastrocnemius_lateralis", "soleus", "soleus_medial")
 TIBIALIS = ("tibialis_anterior", "tibialis_anterior_upper")
 
@@ -47,6 +49,7 @@ def test_every_source_has_a_writer_and_a_physiology_row() -> None:
         row = row_of(name)
         assert any("knee flexion" in given for given in row.angles.values()) or row.muscles, name
         assert row.broken, name
+        assert row.clock <= SAMPLE or name in ESTIMATED, name
 
 
 @pytest.mark.parametrize("name", ALL)

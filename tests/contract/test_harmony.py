@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from biomech_xr import vocabulary as words
@@ -18,17 +17,20 @@ from biomech_xr.schema import Trial
 from biomech_xr.synthetic import write
 from biomech_xr.synthetic.activation import activation
 from biomech_xr.synthetic.curves import Quantity
-from biomech_xr.synthetic.gait import Bout, own_curve
+from biomech_xr.synthetic.gait import Bout, own_curve, own_offset
 from biomech_xr.synthetic.person import Person, make_person, one_human
 
 from .conftest import GRID, component_curves, emg_level
-from .rows import row_of
+from .rows import ESTIMATED, row_of
 
 HUMAN, SEED = "ada", 11
-ANGLE, MOMENT, ENVELOPE, SAMPLE = 0.5, 0.02, 0.98, 0.005
+ANGLE, MOMENT, ENVELOPE = 0.5, 0.02, 0.98
 """Largest difference of a median angle (degrees), of a median moment (share of its range; the median leaves the planted
-plate artefacts out), least correlation of mean EMG,
-and the longest sample (s) of any source's events."""
+plate artefacts out), least correlation of mean EMG."""
+
+MARK = 0.003
+"""How well the factor by which a stride differs from the human's mean agrees between its angles and its moments; the
+factors of strides differ by 0.006 (SD)."""
 
 
 @pytest.fixture(scope="module")
@@ -47,47 +49,87 @@ def trials(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return name, [trial for patient in people for trial in read_patient(name, raw, patient, row.options)]
 
 
-def expected(human: Person, component: str, quantity: Quantity, shift: float = 0.0) -> np.ndarray:
+def own(human: Person, side: str, component: str, quantity: Quantity, shift: float = 0.0) -> np.ndarray:
     """Return the human's own mean curve, shape (100,), seen ``shift`` of a stride later."""
     joint, motion = component.split()
-    own = own_curve(human, Bout(activity="walk", duration=1), quantity, GRID + shift)
-    return np.asarray(own[:, words.JOINTS.index(joint), words.MOTIONS.index(motion)])
+    curve = own_curve(human, Bout(activity="walk", duration=1), quantity, GRID + shift, side)
+    return np.asarray(curve[:, words.JOINTS.index(joint), words.MOTIONS.index(motion)])
 
 
-def difference(
-    human: Person, component: str, quantity: Quantity, rows: list[pd.Series], curves: np.ndarray, clock: float
-) -> float:
-    """Return the largest difference of the median curve from the human's own.
+def late(name: str, read: list[Trial], human: Person, side: str) -> float:
+    """Return by how much of a stride the contacts of an estimated clock are late; 0 where the source has events.
 
-    Contacts are known to ``clock`` s only: where that is more than a sample, the human's curve may lie earlier or later
-    by as much; for sources with events that is none.
+    One number a leg, of the knee, and at most the row's `clock`.
     """
-    median = np.median(curves, axis=0)
-    most = clock / np.nanmedian([row["duration"] for row in rows]) if clock > SAMPLE else 0.0
-    shifts = np.linspace(-most, most, 41) if most else [0.0]
-    return min(float(np.abs(median - expected(human, component, quantity, shift)).max()) for shift in shifts)
+    row = row_of(name)
+    if name not in ESTIMATED:
+        return 0.0
+    rows, curves = component_curves(read, "kinematics", side, "knee flexion")
+    if not len(curves):
+        return 0.0
+    most = row.clock / np.median([labels["duration"] for labels in rows])
+    shifts = np.linspace(-most, most, 41)
+    errors = [np.abs(np.median(curves, axis=0) - own(human, side, "knee flexion", "angle", s)).max() for s in shifts]
+    return float(shifts[np.argmin(errors)])
 
 
 def test_angles_are_those_of_the_human(trials: tuple[str, list[Trial]], human: Person) -> None:
     name, read = trials
     row = row_of(name)
     for side, components in row.angles.items():
+        shift = late(name, read, human, side)
         for component in components:
-            rows, curves = component_curves(read, "kinematics", side, component)
-            curves = curves - row.offsets.get(component, 0.0)
-            off = difference(human, component, "angle", rows, curves, row.clock)
-            assert off < ANGLE, (side, component, off, len(rows))
+            _, curves = component_curves(read, "kinematics", side, component)
+            mean = own(human, side, component, "angle", shift) + row.offsets.get(component, 0.0)
+            off = np.abs(np.median(curves, axis=0) - mean).max()
+            assert off < ANGLE, (side, component, off, len(curves))
 
 
 def test_moments_are_those_of_the_human(trials: tuple[str, list[Trial]], human: Person) -> None:
     name, read = trials
-    row = row_of(name)
-    for side, components in row.moments.items():
+    for side, components in row_of(name).moments.items():
+        shift = late(name, read, human, side)
         for component in components:
-            rows, curves = component_curves(read, "kinetics", side, component)
-            off = difference(human, component, "moment", rows, curves, row.clock)
-            off /= np.ptp(expected(human, component, "moment"))
-            assert off < MOMENT, (side, component, off, len(rows))
+            _, curves = component_curves(read, "kinetics", side, component)
+            mean = own(human, side, component, "moment", shift)
+            off = np.abs(np.median(curves, axis=0) - mean).max() / np.ptp(mean)
+            assert off < MOMENT, (side, component, off, len(curves))
+
+
+def factors(
+    read: list[Trial], human: Person, side: str, component: str, quantity: Quantity, offset: float, shift: float
+) -> dict[tuple[object, ...], float]:
+    """Return by which factor each stride differs from the human's mean, by (patient, trial, stride number)."""
+    joint, motion = component.split()
+    added = offset
+    if quantity == "angle":
+        added += own_offset(human, side)[words.JOINTS.index(joint), words.MOTIONS.index(motion)]
+    shape = own(human, side, component, quantity, shift) - (added - offset)
+    found = {}
+    for trial in read:
+        group = "kinematics" if quantity == "angle" else "kinetics"
+        rows, curves = component_curves([trial], group, side, component)
+        for labels, curve in zip(rows, curves - added, strict=True):
+            key = (trial.patient.patient, trial.trial, labels["stride_number"])
+            found[key] = float(curve @ shape / (shape @ shape))
+    return found
+
+
+def test_angles_and_moments_of_a_stride_are_of_one_stride(trials: tuple[str, list[Trial]], human: Person) -> None:
+    """Each stride is marked by one factor in its angles and its moments: paired with a neighbor, they would differ."""
+    name, read = trials
+    row = row_of(name)
+    for side, moments in row.moments.items():
+        for component in {"knee flexion", "ankle flexion"} & set(moments) & set(row.angles.get(side, ())):
+            shift = late(name, read, human, side)
+            offset = row.offsets.get(component, 0.0)
+            angle = factors(read, human, side, component, "angle", offset, shift)
+            moment = factors(read, human, side, component, "moment", 0.0, shift)
+            both = sorted(set(angle) & set(moment))
+            apart = np.array([abs(angle[key] - moment[key]) for key in both])
+            assert len(both) >= 3, (side, component)
+            assert np.median(apart) < MARK, (side, component, apart)
+            assert (apart < 2 * MARK).mean() > 0.7, (side, component, apart)
 
 
 def test_emg_rises_and_falls_as_that_of_the_human(trials: tuple[str, list[Trial]], human: Person) -> None:

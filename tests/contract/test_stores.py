@@ -73,28 +73,39 @@ def test_the_whole_store_reads_back(store: Store) -> None:
     assert [problem for unit in check_store(store.root) for problem in unit.problems] == []
 
 
-def muscles_expected(row: Row) -> set[str]:
-    """Return the channels of a product that the muscles of a source fill."""
-    given = {muscle for muscles in row.muscles.values() for muscle in muscles}
+def muscles_expected(row: Row, side: str) -> set[str]:
+    """Return the channels of a product that the muscles of one leg fill."""
+    given = set(row.muscles.get(side, ()))
     return {muscle for muscle in MUSCLES if muscle in given or SUBSTITUTES.get(muscle) in given}
 
 
 def test_strides_hold_what_the_source_has_and_nothing_else(store: Store) -> None:
     made = strides(store.root, ProcessConfig(dataset=store.name)).compute()
     assert made.sizes["stride"] > 2
-    mask = made["emg_mask"].values.any(axis=0)
-    assert {str(name) for name in made["channel"].values[mask]} == muscles_expected(store.row)
-    for group, given in (("kinematics", store.row.angles), ("kinetics", store.row.moments)):
-        finite = made[f"{group}_mask"].values.any(axis=0)
-        found = {f"{JOINTS[j]} {MOTIONS[m]}" for j, m in zip(*np.nonzero(finite), strict=True)}
-        assert found == {component for components in given.values() for component in components}, group
-    for group in ("emg", "kinematics", "kinetics"):
-        values, valid = made[group].values, made[f"{group}_mask"].values
-        assert not (values[valid] == 0).all(axis=-1).any() if valid.any() else True
     sides = made["side"].values
     for side in np.unique(sides):
-        own = made["emg_mask"].values[sides == side].any()
-        assert own == bool(store.row.muscles.get(str(side)) and muscles_expected(store.row)), side
+        own = made.isel(stride=sides == side)
+        mask = own["emg_mask"].values.any(axis=0)
+        assert {str(name) for name in own["channel"].values[mask]} == muscles_expected(store.row, str(side)), side
+        for group, given in (("kinematics", store.row.angles), ("kinetics", store.row.moments)):
+            finite = own[f"{group}_mask"].values.any(axis=0)
+            found = {f"{JOINTS[j]} {MOTIONS[m]}" for j, m in zip(*np.nonzero(finite), strict=True)}
+            assert found == set(given.get(str(side), ())), (group, side)
+
+
+def test_a_mask_is_true_where_every_sample_of_the_stride_is_measured(store: Store) -> None:
+    made = strides(store.root, ProcessConfig(dataset=store.name)).compute()
+    time, duration = made["time"].values, made["duration"].values
+    inside = (time >= 0) & (time < duration[:, None] - 1e-9)
+    whole = (np.isfinite(made["emg"].values) | ~inside[:, None]).all(axis=-1)
+    np.testing.assert_array_equal(made["emg_mask"].values, whole)
+    for group in ("kinematics", "kinetics"):
+        mask, coverage = made[f"{group}_mask"].values, made[f"{group}_coverage"].values
+        values = made[group].values
+        assert np.isfinite(values[mask]).all(), group
+        assert not (values[mask] == 0).all(axis=-1).any(), group
+        np.testing.assert_array_equal(mask, coverage == 1, group)
+        assert (coverage[~np.isfinite(values).any(axis=-1)] == 0).all(), group
 
 
 def test_only_sources_with_signed_emg_serve_the_bandpassed_chain(store: Store) -> None:

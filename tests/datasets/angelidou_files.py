@@ -21,18 +21,18 @@ Content = dict[str, Any]
 CONDITIONS = [(speed, stiffness) for speed, _ in writer.SPEEDS for stiffness in writer.STIFFNESS]
 
 
-def made() -> Content:
-    """Return a person's struct, cut at right contacts, with flexion in column 1; a copy of its own."""
-    return copy.deepcopy(_made(), {id(FIELDLESS): FIELDLESS})
+def made(person: int = 0) -> Content:
+    """Return a person's struct, by default cut at right contacts, with flexion in column 1; a copy of its own."""
+    return copy.deepcopy(_made(person), {id(FIELDLESS): FIELDLESS})
 
 
 @functools.cache
-def _made() -> Content:
+def _made(person: int) -> Content:
     found: Content = {}
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as unused:
         patch.setattr(writer, "save_struct", lambda _path, variables, **_: found.update(variables))
-        writer.write_angelidou(Path(unused), patients=1, seed=5, minutes=0.1)
-    return dict(found["SUB01"])
+        writer.write_angelidou(Path(unused), patients=person + 1, seed=5, minutes=0.1)
+    return dict(found[writer.IDS[person]])
 
 
 def read(root: Path, content: Content, **options: Any) -> list[Trial]:

@@ -24,7 +24,7 @@ def tree(make_folder: Callable[[], Path]) -> tuple[Path, Truth]:
     """Return the files of two people, written at the first call."""
     if "tree" not in _MADE:
         root = make_folder()
-        _MADE["tree"] = root, write_bacek(root, patients=2, seed=4, minutes=0.2)
+        _MADE["tree"] = root, write_bacek(root, patients=2, seed=4, minutes=0.1)
     return _MADE["tree"]
 
 

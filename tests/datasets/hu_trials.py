@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from biomech_xr.datasets.hu import SPEC, recordings
 from biomech_xr.schema import Trial
+from biomech_xr.synthetic.tables import write_csv
 
 ROWS = 12_000
 RIGHT = (2000, 3100, 4200, 5300, 6400, 10_600, 11_600)
@@ -45,7 +45,7 @@ def write(
     folder = root / patient / patient / "Processed" if double else root / patient / "Processed"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{patient}_Circuit_{number:03d}_post.csv"
-    pd.DataFrame(table).round(4).to_csv(path, index=False, na_rep="NaN")
+    write_csv(path, table, dict.fromkeys(table, 4))
     return path
 
 
@@ -53,6 +53,12 @@ def bend(phase: np.ndarray) -> np.ndarray:
     """Return a knee that flexes in swing, degrees: 60 at 72 % of the cycle, a little in early stance."""
     late, early = (phase - 0.22) % 1 - 0.5, phase % 1 - 0.14
     return np.asarray(5 + 55 * np.exp(-((late / 0.09) ** 2)) + 12 * np.exp(-((early / 0.06) ** 2)))
+
+
+def ankle(phase: np.ndarray) -> np.ndarray:
+    """Return an ankle that dorsiflexes to 12 degrees in late stance and plantarflexes by 15 at push-off."""
+    late, push = phase % 1 - 0.42, phase % 1 - 0.64
+    return np.asarray(12 * np.exp(-((late / 0.13) ** 2)) - 20 * np.exp(-((push / 0.06) ** 2)))
 
 
 def read(root: Path, patient: str = "AB156", **options: str) -> list[Trial]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import types
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from biomech_xr.synthetic.activation import activation
 from biomech_xr.synthetic.curves import curve, vertical_force
 from biomech_xr.synthetic.emg import band_limited
 from biomech_xr.synthetic.matfile import cell, save_struct
+from biomech_xr.synthetic.moreira import write_moreira
+from biomech_xr.synthetic.truth import Truth
 
 POINTS, MASS = 1001, 70.0
 MUSCLES = {
@@ -23,6 +27,9 @@ MUSCLES = {
 }
 JOINTS = ("Hip", "Knee", "Ankle")
 Tables = dict[str, pd.DataFrame]
+
+_TEXTS: dict[tuple[tuple[str, ...], str | bytes], str] = {}
+_TREES: list[tuple[Path, Truth]] = []
 
 
 def tables(*, second: bool = True) -> Tables:
@@ -59,8 +66,25 @@ def write_text(root: Path, content: Mapping[str, Mapping[str, Tables]], *, perso
             for signal, table in signals.items():
                 path = folder / "Processed_Data" / leg / signal / f"{walk}.txt"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                table.round(6).to_csv(path, sep="\t", index=False, lineterminator="\n", na_rep="NaN")
+                path.write_text(_text(table), encoding="ascii")
     return folder
+
+
+def _text(table: pd.DataFrame) -> str:
+    """Return a table as the text release has it; what was rendered before is not rendered again."""
+    values = table.to_numpy()
+    key = (tuple(map(str, table)), str(table.values.tolist()) if values.dtype == object else values.tobytes())
+    if key not in _TEXTS:
+        _TEXTS[key] = table.round(6).to_csv(sep="\t", index=False, lineterminator="\n", na_rep="NaN")
+    return _TEXTS[key]
+
+
+def written_tree(factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
+    """Return the synthetic tree of two people, written once for all tests of a process."""
+    if not _TREES:
+        root = factory.mktemp("moreira")
+        _TREES.append((root, write_moreira(root, patients=2, seed=3, minutes=0.3)))
+    return _TREES[0]
 
 
 def write_mat(
@@ -69,17 +93,21 @@ def write_mat(
     times: Mapping[str, pd.DataFrame],
     *,
     version: Any = "v5",
+    empty: Mapping[str, Sequence[str]] = types.MappingProxyType({}),
     person: str = "Participant1",
 ) -> Path:
-    """Write the same as the MATLAB release does, with the `Stride_Time` of each leg; return the file."""
+    """Write the same as the MATLAB release does, with the `Stride_Time` of each leg; return the file.
+
+    ``empty`` names the signals of a leg that are ``[]``.
+    """
     struct: dict[str, dict[str, dict[str, Any]]] = {}
     for leg, walks in content.items():
         speed, letter = leg.split("/")
         signals = sorted({signal for tables in walks.values() for signal in tables})
-        node = {
+        node: dict[str, Any] = {
             signal.replace(" ", "_"): cell([[walk, walks[walk].get(signal, np.empty((0, 0)))] for walk in walks])
             for signal in signals
-        }
+        } | {signal: np.empty((0, 0)) for signal in empty.get(leg, ())}
         if leg in times:
             node["Stride_Time"] = times[leg]
         struct.setdefault(speed, {})[letter] = node

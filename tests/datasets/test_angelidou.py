@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import yaml
 
 from biomech_xr.errors import ConfigError, DataFormatError
 from biomech_xr.parse import find_patients, read_patient
@@ -20,7 +21,7 @@ from tests.datasets.angelidou_files import Content, change, curves, leaves, made
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
     root = tmp_path_factory.mktemp("angelidou")
-    return root, writer.write_angelidou(root, patients=2, seed=5, minutes=0.3)
+    return root, writer.write_angelidou(root, patients=2, seed=5, minutes=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -150,19 +151,61 @@ def test_a_reversed_knee_and_reversed_moments_come_back_canonical(content: Conte
     assert curves(found, "kinetics", "ankle", "flexion").mean(axis=0).min() < -1.2
 
 
-def test_signs_can_be_stated(content: Content, tmp_path: Path) -> None:
-    found = read(tmp_path, content, angle_signs="+-+", moment_signs="---")
+def test_signs_can_be_stated_in_letters_that_a_command_line_keeps(content: Content, tmp_path: Path) -> None:
+    found = read(tmp_path, content, angle_signs="pnp", moment_signs="nnn")
     assert curves(found, "kinematics", "knee", "flexion").mean(axis=0).min() < -50
     with pytest.raises(ConfigError, match="angle_signs='plus'"):
         read(tmp_path, content, angle_signs="plus")
+    assert yaml.safe_load("nnn") == "nnn"
 
 
-def test_the_leg_that_cuts_is_refused_until_stated_where_both_look_alike(content: Content, tmp_path: Path) -> None:
+def test_the_leg_that_cuts_is_refused_until_stated_where_neither_bends_as_after_its_own_contact(
+    content: Content, tmp_path: Path
+) -> None:
     for leaf in leaves(content):
-        leaf["jointAngles"]["LKnee"] = leaf["jointAngles"]["RKnee"]
+        leaf["jointAngles"]["RKnee"] = leaf["jointAngles"]["LKnee"]
     with pytest.raises(DataFormatError, match=r"source option cut_by="):
         read(tmp_path, content)
-    assert set(read(tmp_path, content, cut_by="right")[0].strides["side"]) == {"right"}
+    stated = {"cut_by": "right", "columns": "adduction,flexion,rotation", "angle_signs": "ppp"}
+    assert set(read(tmp_path, content, **stated)[0].strides["side"]) == {"right"}
+
+
+def test_each_leg_that_is_cut_by_its_own_contacts_is_kept(tmp_path: Path) -> None:
+    content = made(2)
+    found = read(tmp_path, content)
+    for trial in found:
+        assert set(trial.strides["side"]) == {"left", "right"}
+        assert trial.rejected.empty
+        assert trial.notes["evidence.cut_by"].startswith("each (")
+        np.testing.assert_allclose(np.array(trial.signals["emg"].lengths) / 2000, trial.strides["duration"])
+    assert 55 < curves(found, "kinematics", "knee", "flexion").mean(axis=0).max() < 70
+    only = read(tmp_path, content, cut_by="left")
+    assert set(only[0].rejected["side"]) == {"right"}
+    change(content, "jointAngles", "LKnee", lambda values: values * [1, -1, 1])
+    with pytest.raises(DataFormatError, match=r"contradiction.*source option angle_signs="):
+        read(tmp_path, content)
+
+
+def test_fields_of_a_leg_that_is_not_there_are_not_demanded(content: Content, tmp_path: Path) -> None:
+    for leaf in leaves(content):
+        for branch in ("EMG", "jointAngles", "jointMoments"):
+            leaf[branch] = {name: cells for name, cells in leaf[branch].items() if name.startswith("R")}
+    found = read(tmp_path, content)
+    assert set(found[0].strides["side"]) == {"right"}
+    assert found[0].rejected.empty
+
+
+def test_a_frontal_hip_moment_of_the_other_sign_is_refused(content: Content, tmp_path: Path) -> None:
+    change(content, "jointMoments", "RHip", lambda values: values * [-1, 1, 1])
+    with pytest.raises(DataFormatError, match=r"contradiction.*source option moment_signs="):
+        read(tmp_path, content)
+    assert read(tmp_path, content, moment_signs="nnn")
+
+
+def test_gait_events_are_noted(content: Content, tmp_path: Path) -> None:
+    content["gaitEvents"] = {"RHS": np.arange(5.0), "LHS": np.arange(5.0)}
+    note = read(tmp_path, content)[0].notes["gaitEvents"]
+    assert "ABCDE.gaitEvents: RHS, LHS" in note
 
 
 def test_moments_in_n_m_use_the_body_mass(content: Content, tmp_path: Path) -> None:
@@ -181,14 +224,25 @@ def test_a_unit_that_the_data_contradict_is_refused_until_stated(content: Conten
     assert -1.8 < curves(found, "kinetics", "ankle", "flexion").mean(axis=0).min() < -1.2
 
 
-def test_a_rate_that_does_not_fit_is_refused_until_stated(content: Content, tmp_path: Path) -> None:
+def test_rates_follow_from_the_mains_hum_whatever_their_ratio(
+    trials: dict[str, list[Trial]], content: Content, tmp_path: Path
+) -> None:
+    rates = [(t.signals["emg"].sampling_frequency, t.signals["kinetics"].sampling_frequency) for t in trials["SUB02"]]
+    assert set(rates) == {(2400, 120)}
     change(content, "EMG", "", lambda values: values[::2])
-    with pytest.raises(DataFormatError, match=r"source option emg_rate="):
-        read(tmp_path, content)
-    found = read(tmp_path, content, emg_rate=1000)
+    found = read(tmp_path, content)
     assert found[0].signals["emg"].sampling_frequency == 1000
     assert found[0].signals["kinematics"].sampling_frequency == 100
-    assert 0.9 < found[0].strides["duration"].median() < 1.8
+
+
+def test_a_rate_without_mains_hum_is_refused_until_stated(content: Content, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    change(content, "EMG", "", lambda values: rng.standard_normal(values.shape) + 1)
+    with pytest.raises(DataFormatError, match=r"no mains hum.*source option emg_rate="):
+        read(tmp_path, content)
+    found = read(tmp_path, content, emg_rate=1500)
+    assert found[0].signals["kinematics"].sampling_frequency == 75
+    assert 1.2 < found[0].strides["duration"].median() < 2.2
 
 
 def test_joints_of_a_fixed_number_of_points_are_a_grid(content: Content, tmp_path: Path) -> None:
@@ -198,12 +252,10 @@ def test_joints_of_a_fixed_number_of_points_are_a_grid(content: Content, tmp_pat
 
     for branch in ("jointAngles", "jointMoments"):
         change(content, branch, "", grid)
-    with pytest.raises(DataFormatError, match=r"source option emg_rate="):
-        read(tmp_path, content)
     for branch in ("jointAngles", "jointMoments"):
         for cells in leaves(content)[0][branch].values():
             cells[1, 0] = cells[1, 0][:-1]
-    found = read(tmp_path, content, emg_rate=2000)
+    found = read(tmp_path, content)
     assert found[0].rejected.query("side == 'right'")["reason"].tolist() == ["unpaired"]
     joints = found[0].signals["kinematics"]
     assert (joints.kind, joints.points) == ("segmented", 101)
@@ -215,7 +267,7 @@ def test_an_envelope_is_recognized_and_sees_ahead(content: Content, tmp_path: Pa
         return np.convolve(np.abs(np.nan_to_num(values[:, 0])), window, mode="same")[:, None]
 
     change(content, "EMG", "", smooth)
-    trial = read(tmp_path, content)[0]
+    trial = read(tmp_path, content, emg_rate=2000)[0]
     assert (trial.emg_state, trial.emg_lookahead) == ("envelope", 0.57)
 
 

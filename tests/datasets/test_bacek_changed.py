@@ -14,6 +14,7 @@ from scipy.io import loadmat
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.bacek import SPEC, patients
+from biomech_xr.datasets.bacek.files import find_person
 from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
 from biomech_xr.schema import validate_trial
 from biomech_xr.synthetic import Truth
@@ -108,9 +109,71 @@ def test_an_open_start_is_refused_until_the_option_settles_it(small: Any) -> Non
     root = small(flatten)
     with pytest.raises(DataFormatError, match=r"segMechanics.*Angles\.Knee_Right.*source option right_rows="):
         read(root, "Sub1")
-    own, left = read(root, "Sub1", right_rows="own"), read(root, "Sub1", right_rows="left")
+    signs = {f"{joint}_sign": "flexion" for joint in words.JOINTS}
+    own, left = read(root, "Sub1", right_rows="own"), read(root, "Sub1", right_rows="left", **signs)
     assert len(own["T1"].strides) == len(left["T1"].strides) + 1
     assert "option" in own["T1"].notes["evidence.right_rows"]
+
+
+def test_the_option_of_the_rows_leaves_a_clear_force_its_own_start(small: Any, cut: Walk) -> None:
+    trial = read(small(lambda *_: None), "Sub1", right_rows="own")["T1"]
+    assert trial.notes["evidence.right_forces"].startswith("other")
+    for group in ("kinematics", "grf"):
+        np.testing.assert_array_equal(trial.signals[group].values, cut["T1"].signals[group].values)
+
+
+def test_a_sign_in_doubt_is_refused_until_the_option_settles_it(small: Any) -> None:
+    rng = np.random.default_rng(0)
+
+    def blur(tests: dict[str, Any], _: dict[str, Any]) -> None:
+        for test in tests.values():
+            for side in ("Left", "Right"):
+                test["Angles"][f"Ankle_{side}"] = rng.normal(size=test["Angles"][f"Ankle_{side}"].shape)
+
+    root = small(blur)
+    with pytest.raises(DataFormatError, match=r"segMechanics.*Angles\.Ankle_Left.*source option ankle_sign="):
+        read(root, "Sub1")
+    up, down = read(root, "Sub1", ankle_sign="flexion")["T1"], read(root, "Sub1", ankle_sign="extension")["T1"]
+    found, turned = (rows_of(trial, "kinematics", "left", "ankle", "flexion") for trial in (up, down))
+    np.testing.assert_array_equal(found, -turned)
+    assert down.notes["evidence.ankle_sign"] == "-1 (option ankle_sign=extension)"
+
+
+def test_signs_are_read_from_the_first_test_that_shows_them(small: Any) -> None:
+    def lose(tests: dict[str, Any], _: dict[str, Any]) -> None:
+        for name in tests["T1"]["Angles"]:
+            tests["T1"]["Angles"][name] = np.full_like(tests["T1"]["Angles"][name], np.nan)
+            tests["T10"]["Angles"][name] = -tests["T10"]["Angles"][name]
+
+    trial = read(small(lose), "Sub1", right_rows="own")["T10"]
+    assert trial.notes["evidence.knee_sign"].startswith("-1 ")
+    assert rows_of(trial, "kinematics", "left", "knee", "flexion").max() > 45
+
+
+def test_one_muscle_a_row_short_costs_that_muscle_alone(small: Any) -> None:
+    def shorten(tests: dict[str, Any], energetics: dict[str, Any]) -> None:
+        activity = energetics["T1"]["EMG"]["Activity"]
+        activity["Left_TibAnt"] = activity["Left_TibAnt"][:-1]
+        tests["T10"]["Angles"]["Knee_Left"] = tests["T10"]["Angles"]["Knee_Left"][:-1]
+        for name in (*tests["T10"]["Angles"], *(raw.removeprefix("EMG.") for raw in SPEC.emg)):
+            if "Right" in name:
+                group = (
+                    tests["T10"]["Angles"] if name in tests["T10"]["Angles"] else energetics["T10"]["EMG"]["Activity"]
+                )
+                group[name] = group[name][:-1]
+
+    walk = read(small(shorten), "Sub1", right_rows="own")
+    assert walk["T1"].notes["dropped.left"].endswith("rows of EMG of tibialis_anterior")
+    assert np.isnan(rows_of(walk["T1"], "emg", "left", "tibialis_anterior")).all()
+    assert np.isfinite(rows_of(walk["T1"], "emg", "left", "rectus_femoris")).all()
+    assert np.isfinite(rows_of(walk["T1"], "kinematics", "left", "knee", "flexion")).all()
+    assert walk["T10"].notes["dropped.left"].endswith("rows of knee angle")
+    assert np.isfinite(rows_of(walk["T10"], "kinematics", "left", "hip", "flexion")).all()
+    right = walk["T10"].rejected.query("side == 'right'")
+    assert set(right["reason"]) == {"unpaired"}
+    assert right["detail"].str.contains(r"\d+ heel strikes make \d+ cycles, the file holds \d+ rows of hip angle").all()
+    for group in ("emg", "kinematics"):
+        assert np.isnan(walk["T10"].signals[group].values.sel(side="right")).all()
 
 
 def test_upside_down_angles_are_turned_by_the_evidence_and_recorded(small: Any, cut: Walk) -> None:
@@ -213,4 +276,21 @@ def test_sessions_and_people_come_from_the_info_file(written: tuple[Path, Truth]
     assert cut["T1"].sources[-1][0] == "Root Data/Subjects_Info.mat"
     walk = read(small(lambda *_: None), "Sub1")
     assert walk["T1"].session == "unknown"
+    assert "no Subjects_Info.mat; amplitude references pool" in walk["T1"].notes["session"]
     assert walk["T1"].patient.body_mass == 74
+
+
+def test_an_order_of_tests_that_makes_no_sense_is_ignored_and_noted(small: Any) -> None:
+    root = small(lambda *_: None)
+    orders = {"Session2": [1, 2.5, np.inf, np.nan, 0, 31, 4], "Session3": [10, 4, -1]}
+    info = {name: {"TestOrder": np.array([order], dtype=float)} for name, order in orders.items()}
+    save_struct(root / "Subjects_Info.mat", {"SubjectInfo": {"Sub1": info}})
+    found = find_person(root, "Sub1")
+    assert found.sessions == {"T1": "2", "T10": "3"}
+    for text in ("2.5 in Session2", "inf in Session2", "31 in Session2", "-1 in Session3", "T4 is in two orders"):
+        assert text in found.ignored
+    del info["Session3"]
+    save_struct(root / "Subjects_Info.mat", {"SubjectInfo": {"Sub1": info}})
+    walk = read(root, "Sub1")
+    assert (walk["T1"].session, walk["T10"].session) == ("2", "unknown")
+    assert "2.5 in Session2.TestOrder is no test" in walk["T10"].notes["session"]

@@ -12,6 +12,7 @@ from biomech_xr import synthetic
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import get_dataset
 from biomech_xr.datasets.camargo import SPEC, recordings
+from biomech_xr.errors import DataFormatError
 from biomech_xr.schema import Trial, validate_trial
 from tests.datasets.camargo_trials import LEFT_STRIKES, MASS, ORIGIN, STRIKES, imu, of, read, tables, write
 
@@ -67,13 +68,19 @@ def test_knee_sign_is_seen_in_the_strides_of_both_legs_and_noted(trial: Trial) -
     assert "knee_sign" not in trial.notes
 
 
-def test_a_knee_that_is_flexion_positive_in_the_file_is_noted_as_doubtful(tmp_path: Path) -> None:
+def test_a_knee_that_is_flexion_positive_in_the_file_is_refused_unless_the_user_states_it(tmp_path: Path) -> None:
     made = tables()
     made["ik"]["data"]["knee_angle_l"] *= -1
     write(tmp_path, made)
-    (found,) = read(tmp_path)
-    assert found.notes["evidence.knee_sign.left"].startswith("-1 (confidence ")
-    assert found.notes["knee_sign"].startswith("doubtful: left")
+    with pytest.raises(DataFormatError, match=r"ik/.*: knee_angle_l; .*left: -1 .*source option knee_sign="):
+        read(tmp_path)
+    (found,) = read(tmp_path, knee_sign="left_positive")
+    assert found.notes["evidence.knee_sign"] == "left_positive (option knee_sign=left_positive)"
+    knee = {g: found.signals[g].values.sel(joint="knee", motion="flexion") for g in ("kinematics", "kinetics")}
+    assert (knee["kinematics"].max("sample") > 59).all()
+    for side, sign in (("left", 1), ("right", -1)):
+        stored = made["id"]["data"][f"knee_angle_{side[0]}_moment"]
+        np.testing.assert_allclose(knee["kinetics"].sel(side=side), sign * stored / MASS, atol=1e-6)
 
 
 def test_moments_are_per_mass_and_missing_ones_stay_nan(trial: Trial) -> None:
@@ -140,13 +147,14 @@ def test_inertial_units_that_do_not_feel_gravity_are_left_out(tmp_path: Path) ->
 
 def test_agrees_with_the_synthetic_people(tmp_path: Path) -> None:
     """The writer knows its strides independently of the reader: same trials, legs, activities, times and durations."""
-    truth = synthetic.write("camargo", tmp_path, patients=2, seed=3, minutes=0.2).strides
-    found = []
-    for patient in ("AB06", "AB07"):
-        for trial in recordings(tmp_path, patient, {}):
-            validate_trial(trial)
-            assert "knee_sign" not in trial.notes
-            found.append(trial.strides.assign(source_patient=patient))
+    truth = synthetic.write("camargo", tmp_path, patients=1, seed=3, minutes=0.1).strides
+    found, reasons = [], set()
+    for trial in recordings(tmp_path, "AB06", {}):
+        validate_trial(trial)
+        assert not any(name.startswith("clock") for name in trial.notes)
+        found.append(trial.strides.assign(source_patient="AB06"))
+        reasons |= {(trial.task, reason) for reason in trial.rejected["reason"]}
+    assert ("stair", "activity_change") in reasons
     columns = list(truth.columns)
     keys = ["source_patient", "trial", "side", "trial_time"]
     result = pd.concat(found)[columns].sort_values(keys, ignore_index=True)

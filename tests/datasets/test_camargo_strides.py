@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from biomech_xr.datasets.camargo import SPEC
+from biomech_xr.datasets.camargo.conditions import make_judge
 from biomech_xr.datasets.camargo.sawtooth import is_linear, read_sawtooth
-from biomech_xr.errors import DataFormatError
 from biomech_xr.schema import validate_trial
 from tests.datasets.camargo_trials import (
     ORIGIN,
@@ -20,6 +21,7 @@ from tests.datasets.camargo_trials import (
     one,
     ramp,
     read,
+    save,
     sawtooth,
     tables,
     write,
@@ -99,7 +101,7 @@ def test_stairs_have_the_height_of_the_file_in_metres_and_signed_words(tmp_path:
     }
 
 
-@pytest.mark.parametrize(("stair", "inches"), [("1", 4), ("2", 5), ("3", 6), ("4", 7)])
+@pytest.mark.parametrize(("stair", "inches"), [("1", 4), ("4", 7)])
 def test_stair_height_from_the_name_where_the_file_has_none(tmp_path: Path, stair: str, inches: int) -> None:
     found = one(tmp_path, {"labels": labels((0, "stairdescent"))}, mode="stair", name=f"Stair_{stair}_R_01_02")
     assert set(found.strides["activity"]) == {"stair_descent"}
@@ -148,19 +150,61 @@ def test_unknown_labels_are_other_and_noted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "name", "variable", "value", "unit"),
+    ("mode", "variable", "value", "note"),
     [
-        ("stair", "stair_1_l_01_01", "stairHeight", 101.6, "inches from 2 to 12"),
-        ("stair", "stair_1_l_01_01", "stairHeight", 0.1016, "inches from 2 to 12"),
-        ("ramp", "ramp_1_l_01_01", "rampIncline", 90.0, "degrees from 0.1 to 45"),
-        ("ramp", "ramp_1_l_01_01", "rampIncline", "steep", "degrees from 0.1 to 45"),
+        ("stair", "stairHeight", 101.6, "'101.6', not inches from 2 to 12: 4 by the file name"),
+        ("stair", "stairHeight", "", "'', not inches from 2 to 12: 4 by the file name"),
+        ("ramp", "rampIncline", 90.0, "'90.0', not degrees from 0.1 to 45: 5.2 by the file name"),
+        ("ramp", "rampIncline", "steep", "'steep', not degrees from 0.1 to 45: 5.2 by the file name"),
+        ("ramp", "rampIncline", np.nan, "'nan', not degrees from 0.1 to 45: 5.2 by the file name"),
+        ("ramp", "rampIncline", np.empty((0, 0)), "'[]', not degrees from 0.1 to 45: 5.2 by the file name"),
     ],
 )
-def test_terrain_in_another_unit_is_refused(
-    tmp_path: Path, mode: str, name: str, variable: str, value: Any, unit: str
+def test_an_unreadable_terrain_is_that_of_the_file_name(
+    tmp_path: Path, mode: str, variable: str, value: Any, note: str
 ) -> None:
-    with pytest.raises(DataFormatError, match=rf"camargo: .*conditions.*{name}\.mat: {variable}; found .*{unit}"):
-        one(tmp_path, {"labels": labels((0, "walk")), variable: value}, mode=mode, name=name)
+    path, notes = tmp_path / "conditions.mat", dict[str, str]()
+    save(path, {"labels": labels((0, f"{mode}ascent")), variable: value})
+    judged = make_judge(mode, path, name=f"{mode}_1_l_01_01", notes=notes)(ORIGIN + 1, ORIGIN + 2).labels
+    assert notes[variable] == note
+    expected = {"stair": ("stair_height", 4 * 0.0254), "ramp": ("incline", 5.2)}[mode]
+    assert judged[expected[0]] == pytest.approx(expected[1])
+
+
+def test_what_each_label_means(tmp_path: Path) -> None:
+    """Every label of the source's list for two seconds: activity, whether it is a transition, or not walked at all."""
+    meaning = {
+        "idle": ("stand", False), "stand": ("stand", False), "stand-walk": ("walk", True), "walk": ("walk", False),
+        "turn1": ("turn", False), "turn2": ("turn", False), "walk-stand": ("walk", True),
+        "walk-rampascent": ("ramp_ascent", True), "rampascent": ("ramp_ascent", False),
+        "rampascent-walk": ("walk", True), "walk-rampdescent": ("ramp_descent", True),
+        "rampdescent": ("ramp_descent", False), "rampdescent-walk": ("walk", True),
+        "walk-stairascent": ("stair_ascent", True), "stairascent": ("stair_ascent", False),
+        "stairascent-walk": ("walk", True), "walk-stairdescent": ("stair_descent", True),
+        "stairdescent": ("stair_descent", False), "stairdescent-walk": ("walk", True),
+    }  # fmt: skip
+    times = np.arange(len(meaning) * 20) / 10
+    table = pd.DataFrame({"Header": times, "Label": np.repeat(list(meaning), 20)})
+    save(tmp_path / "all.mat", {"labels": table})
+    judge = make_judge("ramp", tmp_path / "all.mat", name="ramp_3_l_01_01", notes={})
+    for index, (label, (activity, transition)) in enumerate(meaning.items()):
+        verdict = judge(2 * index + 0.4, 2 * index + 1.6)
+        assert (verdict.labels["activity"], verdict.labels["transition"]) == (activity, transition), label
+        assert verdict.labels["source_activity"] == label
+        assert verdict.reason == ("posture" if activity == "stand" else ""), label
+    assert judge(25.4, 26.4).reason == "", "walk-stairascent for 0.6 s, stairascent for 0.4 s: one activity"
+    halves = judge(11.0, 13.0)
+    assert (halves.reason, halves.detail) == ("activity_change", "turn2, walk-stand")
+    assert judge(10.9, 12.8).labels["activity"] == "turn"
+
+
+def test_labels_whose_clock_does_not_rise_cost_the_trial(tmp_path: Path) -> None:
+    table = labels((0, "walk"))
+    table.loc[300, "Header"] = np.nan
+    save(tmp_path / "one.mat", {"labels": table})
+    notes = dict[str, str]()
+    verdict = make_judge("ramp", tmp_path / "one.mat", name="ramp_3_l_01_01", notes=notes)(ORIGIN, ORIGIN + 1)
+    assert (verdict.reason, verdict.detail) == ("unpaired", notes["conditions"])
 
 
 def test_posture_and_change_of_activity_are_rejected(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
 
 @pytest.fixture(scope="module")
 def trials(written: tuple[Path, Truth]) -> dict[str, list[Trial]]:
-    return {patient: list(recordings(written[0], patient)) for patient in patients(written[0])}
+    return {patient: list(recordings(written[0], patient, {})) for patient in patients(written[0])}
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_paretic_legs_are_placed_by_the_side_of_the_lesion(
 ) -> None:
     lesion = np.array([[lesion_left]])
     root = edited(STROKES, lambda file: overwrite(file["Sub/sub_char"], "LesionLeft", lesion))
-    walks = {trial.trial: trial for trial in recordings(root, "TVC03")}
+    walks = {trial.trial: trial for trial in recordings(root, "TVC03", {})}
     trial = walks["trial_4"]
     assert (trial.patient.population, trial.patient.affected_side) == ("stroke", affected)
     assert set(trial.strides["side"]) == {"left", "right"}
@@ -137,7 +137,7 @@ def test_kinetics_count_only_where_the_landing_was_good(edited: Any) -> None:
     with h5py.File(root / ABLE) as file:
         good = np.ravel(file["Sub/events/R_GoodForcePlateLanding"])
     assert 0 < good.sum() < good.size
-    for trial in recordings(root, "SUBJ1"):
+    for trial in recordings(root, "SUBJ1", {}):
         order = in_trial(root, "SUBJ1", "right", int(trial.trial[6:]))
         for group, place in (
             ("kinetics", ("ankle", "flexion")),
@@ -183,21 +183,113 @@ def test_people_are_described_by_the_file(trials: dict[str, list[Trial]]) -> Non
         assert person.sex in ("female", "male")
 
 
-def test_a_leg_with_unequal_counts_is_unpaired_and_the_other_kept(edited: Any) -> None:
-    """As in Sub(13) of the stroke file: nothing says which strides the arrays hold."""
+@pytest.mark.parametrize("joints", [("Hip",), ("Hip", "Knee", "Ankle")])
+def test_only_a_variable_with_another_count_is_left_out(
+    trials: dict[str, list[Trial]], edited: Any, joints: tuple[str, ...]
+) -> None:
+    """As in Sub(13) of the stroke file; where no angle has the count of the events, nothing says which is which."""
 
     def shorten(file: Any) -> None:
-        group = file["Sub/NsideSegm_NsideData/HipAngles"]
-        for axis in "xyz":
-            overwrite(group, axis, group[axis][:-1])
+        for joint in joints:
+            group = file[f"Sub/NsideSegm_NsideData/{joint}Angles"]
+            for axis in "xyz":
+                overwrite(group, axis, group[axis][:-1])
 
-    for trial in recordings(edited(STROKES, shorten), "TVC03"):
+    for trial, usual in zip(recordings(edited(STROKES, shorten), "TVC03", {}), trials["TVC03"], strict=True):
         validate_trial(trial)
-        assert set(trial.strides["side"]) == {"left"}
         right = trial.rejected.query("side == 'right'")
+        angles = trial.signals["kinematics"].values.sel(side="right", motion="flexion")
+        if len(joints) == 1:
+            pd.testing.assert_frame_equal(trial.strides, usual.strides)
+            assert np.isnan(angles.sel(joint="hip")).all()
+            assert np.isfinite(angles.sel(joint="knee")).any()
+            assert "HipAngles.x: " in trial.notes["missing.right"]
+            continue
+        assert set(trial.strides["side"]) == {"left"}
         assert set(right["reason"]) == {"unpaired"}
         assert "HipAngles.x" in right["detail"].iloc[0]
-        assert np.isnan(trial.signals["kinematics"].values.sel(side="right")).all()
+        assert np.isnan(angles).all()
+
+
+def _turn(*paths: str, factor: float = -1.0) -> Callable[[Any], None]:
+    def change(file: Any) -> None:
+        for side in "LR":
+            for path in paths:
+                data = file[f"Sub/{side}sideSegm_{side}sideData/{path}"]
+                data[...] = data[()] * factor
+
+    return change
+
+
+_MOMENTS = [f"{joint}Moment/{axis}" for joint in ("Hip", "Knee", "Ankle") for axis in "xyz"]
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (_turn("HipMoment/y", "KneeMoment/y", "AnkleMoment/y"), ("frontal_moment_sign", "1 (")),
+        (_turn("HipMoment/x"), ("hip_moment_sign", "1 (")),
+        (_turn(*_MOMENTS, factor=1000.0), ("moment_unit", "N mm/kg")),
+        (_turn("KneeAngles/x"), ("knee_sign", "-1 (")),
+    ],
+    ids=["frontal", "sagittal", "unit", "angle"],
+)
+def test_signs_and_unit_are_decided_on_the_strides(
+    trials: dict[str, list[Trial]], edited: Any, change: Callable[[Any], None], note: tuple[str, str]
+) -> None:
+    trial, usual = next(iter(recordings(edited(ABLE, change), "SUBJ1", {}))), trials["SUBJ1"][0]
+    for group in ("kinematics", "kinetics"):
+        np.testing.assert_allclose(trial.signals[group].values, usual.signals[group].values, rtol=1e-6, atol=1e-6)
+    assert trial.notes[f"evidence.{note[0]}"].startswith(note[1])
+
+
+def test_power_agrees_and_is_noted_and_options_come_first(written: tuple[Path, Truth], trials: Any) -> None:
+    for text in (trials["SUBJ1"][0].notes["evidence.power"], trials["TVC03"][0].notes["evidence.power"]):
+        assert "ankle left r +1.00, slope +1" in text or "ankle left r +1.00, slope +0.99" in text
+    given = {"ankle_moment_sign": "flexor", "moment_unit": "N mm/kg", "published_power": "ignore"}
+    trial = next(iter(recordings(written[0], "SUBJ1", given)))
+    ratio = stored(trial, "kinetics", "left", "ankle", "flexion") / stored(
+        trials["SUBJ1"][0], "kinetics", "left", "ankle", "flexion"
+    )
+    np.testing.assert_allclose(ratio[np.isfinite(ratio)], -1e-3, rtol=1e-5)
+    assert "evidence.power" not in trial.notes
+
+
+def test_a_sign_in_doubt_is_assumed_with_its_source(trials: dict[str, list[Trial]], edited: Any) -> None:
+    """Noise at the ankle, as a paretic leg may have it, leaves no answer."""
+
+    def blur(file: Any) -> None:
+        group = file["Sub/PsideSegm_PsideData"]
+        noise = np.random.default_rng(1).standard_normal(group["AnkleMoment/x"].shape)
+        group["AnkleMoment/x"][...] = np.where(np.isnan(group["AnkleMoment/x"][()]), np.nan, noise)
+
+    trial = next(iter(recordings(edited(STROKES, blur), "TVC03", {})))
+    for what, assumed in (("ankle_moment_sign", "-1"), ("moment_unit", "N m/kg")):
+        assert f"not sure, assumed {assumed} (the authors' workbook" in trial.notes[f"evidence.{what}"]
+    assert "assumed" not in trial.notes["evidence.knee_moment_sign"]
+
+
+def test_nan_of_another_shape_is_absent_and_trials_are_whole_numbers(trials: Any, edited: Any) -> None:
+    def spoil(file: Any) -> None:
+        group = file["Sub/LsideSegm_LsideData"]
+        overwrite(group["VL"], "n", np.array([[np.nan]]))
+        for axis in "xyz":
+            overwrite(group["HipMoment"], axis, np.full((1, 1), np.nan))
+        overwrite(group["BF"], "n", np.array([0, 0], dtype=np.uint64))
+        group["BF/n"].attrs["MATLAB_empty"] = np.uint8(1)
+        numbers = file["Sub/events/L_Trial"]
+        flat = np.ravel(numbers[()])
+        flat[:4] = [4.5, 1e30, -2.0, np.nan]
+        numbers[...] = flat.reshape(numbers.shape)
+
+    read = {trial.trial: trial for trial in recordings(edited(ABLE, spoil), "SUBJ1", {})}
+    missing = read["trial_3"].notes["missing.left"]
+    for name in ("VL", "HipMoment", "BF"):
+        assert f"{name}: only NaN" in missing
+    lost = read["trial_unknown"].rejected
+    assert set(lost["reason"]) == {"unpaired"}
+    assert sorted(text.rpartition(" ")[2] for text in lost["detail"]) == ["-2", "1e+30", "4.5", "nan"]
+    assert len(read["trial_4"].strides) == len(trials["SUBJ1"][2].strides) - 4
 
 
 def test_other_spellings_and_an_outer_struct_are_read(
@@ -213,7 +305,7 @@ def test_other_spellings_and_an_outer_struct_are_read(
     root = edited(ABLE, rename)
     shutil.copy(written[0] / STROKES, root / "MAT_normalizedData_PostStrokeAduls_v27-02-23.mat")
     assert patients(root) == ["SUBJ1", "TVC03"]
-    for found, expected in zip(recordings(root, "SUBJ1"), trials["SUBJ1"], strict=True):
+    for found, expected in zip(recordings(root, "SUBJ1", {}), trials["SUBJ1"], strict=True):
         pd.testing.assert_frame_equal(found.strides, expected.strides)
 
 
@@ -236,18 +328,19 @@ def test_all_fifty_stroke_survivors_are_read_on_both_sides(tmp_path: Path) -> No
 
     save_struct(
         tmp_path / STROKES,
-        {"Sub": Structs([person(number) if number in (1, 13, 50) else empty for number in range(1, 51)])},
+        {"Sub": Structs([person(number) if number in (1, 13, 41, 50) else empty for number in range(1, 51)])},
         version="v7.3",
     )
     assert patients(tmp_path) == list(STROKE)
-    for patient, number in (("TVC03", 1), ("TVC16", 13), ("TVC60", 50)):
-        (trial,) = recordings(tmp_path, patient)
+    for patient, number in (("TVC03", 1), ("TVC16", 13), ("TVC48", 41), ("TVC60", 50)):
+        (trial,) = recordings(tmp_path, patient, {})
         assert trial.strides["side"].value_counts().to_dict() == {"left": 2, "right": 2}
         knee = trial.signals["kinematics"].values.sel(joint="knee", motion="flexion").values
         assert np.nanmin(knee) == pytest.approx(number, abs=1.2)
         assert trial.strides["trial_time"].tolist() == [0.0, 1.3, 0.0, 1.3]
+        assert ("hand_support" in trial.notes) == (patient == "TVC48")
     with pytest.raises(MissingInputError, match=r"no file \*AbleBodied\*.mat, which holds SUBJ1"):
-        list(recordings(tmp_path, "SUBJ1"))
+        list(recordings(tmp_path, "SUBJ1", {}))
 
 
 def test_lookahead_follows_from_the_stated_filters() -> None:

@@ -30,10 +30,21 @@ def edited(written: tuple[Path, Truth], tmp_path: Path) -> Callable[[str, Callab
 def _spoil(kind: str) -> Callable[[Any], None]:
     leg = "Sub/LsideSegm_LsideData"
 
-    def upside_down(file: Any) -> None:
+    def other(joint: str, *, moment: float) -> Callable[[Any], None]:
+        """Return a change of one joint's moments in the left leg."""
+
+        def change(file: Any) -> None:
+            for axis in "xyz":
+                data = file[f"{leg}/{joint}Moment/{axis}"]
+                data[...] = data[()] * moment
+
+        return change
+
+    def exchange(file: Any) -> None:
         for side in "LR":
-            data = file[f"Sub/{side}sideSegm_{side}sideData/AnkleMoment/x"]
-            data[...] = -data[()]
+            group = file[f"Sub/{side}sideSegm_{side}sideData"]
+            for old, new in (("HipMoment", "Moment"), ("AnkleMoment", "HipMoment"), ("Moment", "AnkleMoment")):
+                group.move(old, new)
 
     changes: dict[str, Callable[[Any], None]] = {
         "no Sub": lambda file: file.move("Sub", "Subjects"),
@@ -48,7 +59,9 @@ def _spoil(kind: str) -> Callable[[Any], None]:
         "mass in g": lambda file: overwrite(file["Sub/sub_char"], "Weight", np.array([[70000.0]])),
         "no rate": lambda file: file.move("Sub/meas_char/VideoFrameRate", "Sub/meas_char/Rate"),
         "zero rate": lambda file: overwrite(file["Sub/meas_char"], "VideoFrameRate", np.array([[0.0]])),
-        "upside down": upside_down,
+        "one leg upside down": other("Ankle", moment=-1.0),
+        "one leg in another unit": other("Ankle", moment=1000.0),
+        "exchanged joints": exchange,
     }
     return changes[kind]
 
@@ -68,13 +81,15 @@ def _spoil(kind: str) -> Callable[[Any], None]:
         ("mass in g", r"Weight; found 70000; expected a body mass from 20 to 250 kg"),
         ("no rate", r"meas_char; found no field VideoFrameRate"),
         ("zero rate", r"VideoFrameRate; found 0; expected a rate in Hz"),
-        ("upside down", r"found AnkleMoment\.x upside down"),
+        ("one leg upside down", r"AnkleMoment\.x; found .*contradiction: .*source option ankle_moment_sign="),
+        ("one leg in another unit", r"AnkleMoment\.x; found .*contradiction: .*source option moment_unit="),
+        ("exchanged joints", r"found power of the \w+ goes with .*; .*source option published_power=ignore"),
     ],
 )
 def test_bad_file_is_one_clear_error(edited: Any, kind: str, expected: str) -> None:
     root = edited(ABLE, _spoil(kind))
     with pytest.raises(DataFormatError, match=expected) as error:
-        list(recordings(root, "SUBJ1"))
+        list(recordings(root, "SUBJ1", {}))
     assert str(error.value).startswith("criekinge: ")
     assert ABLE in str(error.value)
 
@@ -82,7 +97,7 @@ def test_bad_file_is_one_clear_error(edited: Any, kind: str, expected: str) -> N
 def test_lesion_of_neither_side_is_refused(edited: Any) -> None:
     root = edited(STROKES, lambda file: overwrite(file["Sub/sub_char"], "LesionLeft", np.array([[np.nan]])))
     with pytest.raises(DataFormatError, match=r"LesionLeft; found nan; expected 1 .*left.* or 0"):
-        list(recordings(root, "TVC03"))
+        list(recordings(root, "TVC03", {}))
 
 
 def test_folders_and_names(written: tuple[Path, Truth], tmp_path: Path) -> None:
@@ -91,9 +106,9 @@ def test_folders_and_names(written: tuple[Path, Truth], tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"criekinge: .*no file \*AbleBodied\*\.mat or \*PostStroke\*\.mat"):
         patients(tmp_path)
     with pytest.raises(MissingInputError, match="nobody is called TVC07"):
-        list(recordings(written[0], "TVC07"))
+        list(recordings(written[0], "TVC07", {}))
     with pytest.raises(MissingInputError, match="holds 1 people, SUBJ9 would be number 9"):
-        list(recordings(written[0], "SUBJ9"))
+        list(recordings(written[0], "SUBJ9", {}))
     for version in ("v1", "v2"):
         (tmp_path / f"MAT_normalizedData_AbleBodiedAdults_{version}.mat").write_bytes(b"")
     with pytest.raises(DataFormatError, match="found 2 files"):
@@ -105,5 +120,5 @@ def test_a_cut_file_is_one_clear_error(written: tuple[Path, Truth], tmp_path: Pa
     whole = (written[0] / ABLE).read_bytes()
     (tmp_path / ABLE).write_bytes(whole[:size])
     with pytest.raises(DataFormatError, match=ABLE) as error:
-        list(recordings(tmp_path, "SUBJ1"))
+        list(recordings(tmp_path, "SUBJ1", {}))
     assert str(error.value).startswith("criekinge: ")

@@ -52,7 +52,7 @@ def test_agrees_with_the_synthetic_people(whole: tuple[Path, Truth], people: dic
     ]
     result = pd.concat(found).sort_values([*columns[:3], "trial_time"], ignore_index=True)
     pd.testing.assert_frame_equal(result, whole[1].strides, check_dtype=False, rtol=0, atol=1e-6)
-    assert len(people["AB01"]) == 27
+    assert (len(people["AB01"]), len(people["AB02"])) == (11, 6)
 
 
 def test_x_is_sagittal(whole: tuple[Path, Truth], people: dict[str, Trials]) -> None:
@@ -130,29 +130,44 @@ def test_padding_is_no_stride_and_zero_runs_are_missing(whole: tuple[Path, Truth
             assert not (signal.values.values == 0).all(axis=0).any()
 
 
-def test_three_zeros_are_values_and_a_nan_stride_stays_nan(small: Path, tmp_path: Path) -> None:
+def test_three_zeros_are_values_and_a_nan_stride_stays_nan(
+    small: Path, tmp_path: Path, people: dict[str, Trials]
+) -> None:
     with edited(small, tmp_path) as person:
         values = person["s1i0/emgdata/emg/right/BF"][()].T
         values[10:13, 0] = 0
         put(person["s1i0"], "emgdata/emg/right/BF", values)
-    trials = read(tmp_path)
-    found = curves(trials["s1i0"], "emg", "right", "biceps_femoris")[0]
+    found = curves(read(tmp_path)["s1i0"], "emg", "right", "biceps_femoris")[0]
     assert (found[10:13] == 0).all()
-    hip = curves(trials["s1d5"], "kinematics", "left", "hip", "flexion")
+    hip = curves(people["AB01"]["s1d5"], "kinematics", "left", "hip", "flexion")
     assert np.isnan(hip[1]).all()
     assert np.isfinite(hip[0]).all()
-    assert 1 in trials["s1d5"].strides.query("side == 'left'")["stride_number"].tolist()
+    assert 1 in people["AB01"]["s1d5"].strides.query("side == 'left'")["stride_number"].tolist()
 
 
-def test_unequal_counts_are_unpaired_and_never_cut_to_the_least(people: dict[str, Trials]) -> None:
+def test_only_the_muscles_whose_counts_differ_are_left_out(people: dict[str, Trials]) -> None:
+    """Right RF has a column less than the clock, right TA as many columns of which the last is padding."""
     trial = people["AB02"]["s1x2d7x5"]
-    assert set(trial.strides["side"]) == {"left"}
-    rejected = trial.rejected
-    assert set(rejected["reason"]) == {"unpaired"}
-    assert set(rejected["side"]) == {"right"}
-    assert "emgdata.emg.right.RF has 5 strides, the clock 6" in rejected["detail"].iloc[0]
-    assert np.isnan(curves(trial, "emg", "right", "rectus_femoris")).all()
+    assert trial.rejected.empty
+    assert trial.notes["unpaired"] == (
+        "emgdata.emg.right.RF has 5 strides, the clock 6; emgdata.emg.right.TA has 5 strides, the clock 6"
+    )
+    for muscle, unpaired in (("rectus_femoris", True), ("tibialis_anterior", True), ("biceps_femoris", False)):
+        assert np.isnan(curves(trial, "emg", "right", muscle)).all() == unpaired
+        assert np.isfinite(curves(trial, "emg", "left", muscle)).all()
     assert np.isfinite(curves(trial, "kinematics", "right", "knee", "flexion")).all()
+
+
+def test_a_last_stride_of_nan_is_a_stride(small: Path, tmp_path: Path) -> None:
+    with edited(small, tmp_path) as person:
+        values = person["s1i0/emgdata/emg/right/BF"][()].T
+        values[:, -1] = np.nan
+        put(person["s1i0"], "emgdata/emg/right/BF", values)
+    trial = read(tmp_path)["s1i0"]
+    found = curves(trial, "emg", "right", "biceps_femoris")
+    assert np.isnan(found[-1]).all()
+    assert np.isfinite(found[:-1]).all()
+    assert "unpaired" not in trial.notes
 
 
 def test_padding_of_another_width_is_paired_by_its_strides(
@@ -175,28 +190,63 @@ def test_speed_and_signed_incline_are_labels(people: dict[str, Trials]) -> None:
         "s1d10": (1.0, -10.0, "ramp_descent", "d10"),
     }
     for name, (speed, incline, activity, task) in expected.items():
-        trial = people["AB01"][name]
+        trial = (people["AB01"] | people["AB02"])[name]
         assert trial.task == task
         labels = trial.strides[["speed", "incline", "activity", "surface", "condition"]].drop_duplicates()
         assert labels.values.tolist() == [[speed, incline, activity, "treadmill", "none"]]
 
 
-def test_contact_times_are_heel_strike_frames(people: dict[str, Trials], small: Path, tmp_path: Path) -> None:
-    """AB01 has one clock, the stride times of AB02 start at 0; both give the times of the record."""
+def test_contact_times_are_heel_strike_frames(people: dict[str, Trials]) -> None:
+    """AB01 has one clock; the stride times of AB02 start at 0, and its contacts lie between frames."""
     for patient in ("AB01", "AB02"):
         trial = people[patient]["s1x2i0"]
         right = trial.strides.query("side == 'right'")
         assert right["trial_time"].iloc[0] == pytest.approx(1.5)
-        np.testing.assert_allclose(np.diff(right["trial_time"]), right["duration"][:-1], atol=1e-6)
+        np.testing.assert_allclose(np.diff(right["trial_time"]), right["duration"][:-1], atol=1e-9)
         assert trial.signals["kinematics"].contiguity == "consecutive"
+
+
+def spoil_clock(small: Path, tmp_path: Path, late: float, apart: list[int], jitter: float) -> pd.DataFrame:
+    """Return the right strides of s1i0 whose times start at 0 and stop ``late`` s early, with frames so far apart."""
     with edited(small, tmp_path) as person:
         time = person["s1i0/cycles/right/time"][()].T
-        put(person["s1i0"], "cycles/right/time", time - time[0])
+        whole = np.round((time[-1] - time[0]) * 100) / 100
+        frames = np.cumsum([151, *np.round(whole[:-1] * 100 + apart)])
+        ends = whole - late + jitter * (-1.0) ** np.arange(whole.size)
+        put(person["s1i0"], "cycles/right/time", np.linspace(0 * ends, ends, 150))
+        put(person["s1i0"], "cycles/right/frame", frames[None])
+        del person.file["Continuous/AB01/s1i0/time"]
+    strides = read(tmp_path)["s1i0"].strides
+    return strides[strides["side"] == "right"].set_index("stride_number")
+
+
+@pytest.mark.parametrize(("late", "jitter"), [(0.0, 0.0), (0.01, 0.0), (0.0, 0.004), (0.01, 0.004)])
+def test_a_stride_lasts_to_the_next_frame_and_gaps_stay(
+    small: Path, tmp_path: Path, late: float, jitter: float
+) -> None:
+    """The strides after number 2 begin 10 s later; the second is an outlier."""
+    strides = spoil_clock(small, tmp_path, late, [0, 0, 1000, 0, 0], jitter)
+    ends = strides["trial_time"] + strides["duration"]
+    assert ends[3] == pytest.approx(strides["trial_time"][4], abs=1e-9)
+    assert strides["trial_time"][3] - ends[2] == pytest.approx(10, abs=0.02)
+
+
+@pytest.mark.parametrize("apart", [[-1, 3, 0, 0, 0], [7, -7, 0, 0, 0], [-90, 0, 0, 0, 0], [500, 500, 500, 0, 0]])
+def test_frames_that_do_not_fit_the_durations_are_no_clock(small: Path, tmp_path: Path, apart: list[int]) -> None:
+    strides = spoil_clock(small, tmp_path, 0.0, apart, 0.0)
+    assert len(strides) > 3
+    assert strides["trial_time"].isna().all()
+    trial = read(tmp_path)["s1i0"]
+    assert trial.signals["kinematics"].contiguity == "isolated"
+    assert "6 heel-strike frames of the right leg do not fit its 6 durations" in trial.notes["clock"]
+
+
+def test_too_few_frames_are_no_clock_and_without_frames_own_times_are(small: Path, tmp_path: Path) -> None:
+    with edited(small, tmp_path) as person:
         put(person["s1i0"], "cycles/right/frame", [[1.0, 2.0]])
         del person["s1i5/cycles/right/frame"]
     trials = read(tmp_path)
     assert trials["s1i0"].strides.query("side == 'right'")["trial_time"].isna().all()
-    assert trials["s1i0"].signals["kinematics"].contiguity == "isolated"
     assert trials["s1i5"].strides.query("side == 'right'")["trial_time"].iloc[0] == pytest.approx(1.5)
 
 

@@ -50,6 +50,41 @@ def test_an_undecidable_unit_is_refused_and_the_option_settles_it(small: Path, t
     assert mean(found, "kinetics", "ankle").min() == pytest.approx(-1.5 * 0.0048, rel=0.2)
 
 
+def test_signs_that_the_data_do_not_show_are_asked_for_unless_stated(small: Path, tmp_path: Path) -> None:
+    """Hip and ankle are asked for; the knee and the moments are those that users of the file state."""
+    with edited(small, tmp_path) as person:
+        for trial in KEPT:
+            scale(person[trial]["kinematics/jointangles"], 0.02)
+    with pytest.raises(DataFormatError, match=r"jointangles\.hip; .*source option hip_sign="):
+        read(tmp_path)
+    with pytest.raises(DataFormatError, match=r"jointangles\.ankle; .*source option ankle_sign="):
+        read(tmp_path, hip_sign="extension")
+    notes = read(tmp_path, hip_sign="flexion", ankle_sign="dorsiflexion")["s1i0"].notes
+    assert "assumed 1 (a user of the file)" in notes["evidence.knee_sign"]
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0])
+def test_an_unsure_moment_is_the_stated_one_unless_another_contradicts(
+    small: Path, tmp_path: Path, factor: float
+) -> None:
+    with edited(small, tmp_path) as person:
+        for trial in KEPT:
+            scale(person[trial]["kinetics/jointmoment"], factor)
+            for side in ("left", "right"):
+                hip = person[f"{trial}/kinetics/jointmoment/{side}/hip"]
+                put(hip, "x", np.random.default_rng(1).standard_normal(hip["x"].shape).T)
+    if factor < 0:
+        with pytest.raises(DataFormatError, match=r"jointmoment\.hip; .*source option hip_moment_sign="):
+            read(tmp_path)
+        after = read(tmp_path, hip_moment_sign="flexor")
+    else:
+        after = read(tmp_path)
+        assert "assumed -1 (Plug-in Gait)" in after["s1i0"].notes["evidence.hip_moment_sign"]
+    for joint, motion in (("hip", "adduction"), ("knee", "flexion")):
+        before = mean(read(small)["s1i0"], "kinetics", joint, motion)
+        np.testing.assert_allclose(mean(after["s1i0"], "kinetics", joint, motion), before, atol=1e-6)
+
+
 def test_a_list_of_outliers_that_does_not_fit_unpairs_the_leg(small: Path, tmp_path: Path) -> None:
     with edited(small, tmp_path) as person:
         put(person["s1i0"], "stepsout/right", [[99.0]])

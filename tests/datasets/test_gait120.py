@@ -16,103 +16,34 @@ from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
 from biomech_xr.parse import read_patient
 from biomech_xr.schema import Trial
 from biomech_xr.synthetic.curves import curve
-from biomech_xr.synthetic.gait120 import SPACED, write_gait120
-from biomech_xr.synthetic.matfile import save_struct
+from biomech_xr.synthetic.gait120 import SPACED
 from biomech_xr.synthetic.tables import write_workbook
-
-RATE, FRAMES = 2000, 100
-Content = dict[str, Any]
+from tests.datasets.gait120_files import (
+    FRAMES,
+    RATE,
+    STEPS,
+    TOTAL,
+    Content,
+    content,
+    emg_table,
+    mat_bytes,
+    pair,
+    processed,
+    processed_bytes,
+    write,
+    write_mot,
+    written_tree,
+)
 
 
 def read(root: Path, patient: str = "S001", **options: Any) -> dict[str, Trial]:
     return {trial.trial: trial for trial in read_patient("gait120", root, patient, options)}
 
 
-def emg_table(rows: int, *, seed: int = 0) -> pd.DataFrame:
-    values = 1e-4 * np.random.default_rng(seed).standard_normal((rows, len(SPEC.emg)))
-    return pd.DataFrame(values, columns=list(SPEC.emg))
-
-
-def pair(first: int, last: int) -> np.ndarray:
-    return np.array([[first, last]], dtype=float)
-
-
-def raw_trial(total: tuple[int, int], *steps: tuple[int, int]) -> Content:
-    """Return a trial of `RawData.mat` with the frames given."""
-    return {
-        "EMGs_raw": emg_table((total[1] - total[0] + 1) * 20),
-        "TotalFrame": pair(*total),
-        "nSteps": float(len(steps)),
-    } | {f"Step{k:02d}": {"TargetFrame": pair(*step)} for k, step in enumerate(steps, start=1)}
-
-
-def write_mot(
-    folder: Path, place: str, frames: tuple[int, int], *, shift: float = -1.0, phase: float = 0.0, knee: float = -1.0
-) -> Path:
-    """Write the angles of one step in the frames given; frame f is at (f + shift) / 100 s."""
-    time = (np.arange(frames[0], frames[1] + 1) + shift) / FRAMES
-    angle = curve("walk", "angle")((np.linspace(0, 1, time.size) + phase) % 1)
-    columns = {
-        "pelvis_tilt": np.zeros(time.size),
-        "hip_flexion_r": angle[:, 0, 2],
-        "hip_adduction_r": angle[:, 0, 0],
-        "hip_rotation_r": angle[:, 0, 1],
-        "knee_angle_r": knee * angle[:, 1, 2],
-        "ankle_angle_r": angle[:, 2, 2],
-        "knee_angle_l": np.full(time.size, -50.0),
-    }
-    lines = [
-        "Coordinates",
-        "version=1",
-        f"nRows={time.size}",
-        f"nColumns={len(columns) + 1}",
-        "inDegrees=yes",
-        "endheader",
-    ]
-    lines.append("\t".join(["time", *columns]))
-    lines += ["\t".join(f"{value:.6f}" for value in row) for row in zip(time, *columns.values(), strict=True)]
-    path = folder / "JointAngle" / place
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-STEPS = ((41, 151), (151, 256))
-TOTAL = (21, 280)
-
-
-def person(root: Path) -> Path:
-    return root / "Gait120_001_to_010" / "S001"
-
-
-def content() -> Content:
-    """Return `RawData.mat` with two trials of level walking of two steps each."""
-    trials = {f"Trial{n:02d}": raw_trial(TOTAL, *STEPS) for n in (1, 2)}
-    walking = {"AvailableTrialIdx": np.array([[1.0, 2.0]]), "nTrials": 2.0, **trials}
-    return {"EMGs_info": {"fs": 2000.0}, "Markers_info": {"fs": 100.0}, "LevelWalking": walking}
-
-
-def write(root: Path, raw: Content | None = None, **how: Any) -> Path:
-    """Write one person with `RawData.mat` and the angles of two trials; return the folder."""
-    folder = person(root)
-    save_struct(folder / "EMG" / "RawData.mat", raw or content())
-    for trial in (1, 2):
-        for k, step in enumerate(STEPS, start=1):
-            write_mot(folder, f"LevelWalking/Trial{trial:02d}/step{k:02d}.mot", step, **how)
-    return folder
-
-
-def processed(*lengths: int) -> Content:
-    """Return `ProcessedData.mat` with two trials of level walking; ``lengths`` are the EMG rows of the steps."""
-    steps = {f"Step{k:02d}": {"EMGs_filt": emg_table(rows, seed=k)} for k, rows in enumerate(lengths, start=1)}
-    trial = {"nSteps": float(len(lengths)), "MVCs": np.ones((1, 12)), **steps}
-    return {"LevelWalking": {"AvailableTrialIdx": np.array([[1.0, 2.0]]), "Trial01": trial, "Trial02": trial}}
-
-
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
-    root = tmp_path_factory.mktemp("gait120")
-    return root, write_gait120(root, patients=2, seed=4, minutes=0.3).strides
+    root, truth = written_tree(tmp_path_factory)
+    return root, truth.strides
 
 
 @pytest.fixture(scope="module")
@@ -132,13 +63,28 @@ def test_strides_are_those_written(written: tuple[Path, pd.DataFrame], people: d
 def test_filtered_steps_give_the_same_strides(
     written: tuple[Path, pd.DataFrame], people: dict[str, dict[str, Trial]]
 ) -> None:
-    for name in people:
-        for trial in read(written[0], name, emg="filtered").values():
-            other = people[name][trial.trial]
-            columns = ["stride_number", "activity", "trial_time", "duration"]
-            pd.testing.assert_frame_equal(trial.strides[columns], other.strides[columns], atol=1e-6)
-            assert (trial.emg_state, trial.emg_lookahead) == ("bandpassed", 0.085)
-            assert trial.sources[0][0].endswith("EMG/ProcessedData.mat")
+    for trial in read(written[0], "S061", emg="filtered").values():
+        other = people["S061"][trial.trial]
+        columns = ["stride_number", "activity", "trial_time", "duration"]
+        pd.testing.assert_frame_equal(trial.strides[columns], other.strides[columns], atol=1e-6)
+        assert (trial.emg_state, trial.emg_lookahead) == ("bandpassed", 0.085)
+        assert trial.sources[0][0].endswith("EMG/ProcessedData.mat")
+        assert trial.signals["emg"].values.attrs["units"] == "V"
+        assert trial.notes["evidence.emg_unit"].startswith("EMGs_filt / band-passed EMGs_raw from 1 to 1 in 12")
+
+
+def test_filtered_emg_that_is_not_the_raw_one_has_no_known_unit(tmp_path: Path) -> None:
+    folder, raw = write(tmp_path), content()["LevelWalking"]["Trial01"]["EMGs_raw"]
+    other = processed(2220, 2120)
+    for k, step in enumerate(STEPS, start=1):
+        rows = slice((step[0] - TOTAL[0]) * 20, (step[1] + 1 - TOTAL[0]) * 20)
+        other["LevelWalking"]["Trial01"][f"Step{k:02d}"]["EMGs_filt"] = raw[rows] / 0.002
+    (folder / "EMG" / "ProcessedData.mat").write_bytes(mat_bytes(other))
+    for note in (r"EMGs_filt / band-passed EMGs_raw from \d+ to \d+ in 12 channels", "not known: no RawData.mat"):
+        trial = read(tmp_path, emg="filtered")["LevelWalking_Trial01"]
+        assert trial.signals["emg"].values.attrs["units"] == "a.u."
+        assert re.match(note, trial.notes["evidence.emg_unit"])
+        (folder / "EMG" / "RawData.mat").unlink(missing_ok=True)
 
 
 def test_sit_to_stand_and_back_are_postures_and_no_strides(people: dict[str, dict[str, Trial]]) -> None:
@@ -175,11 +121,15 @@ def test_both_age_groups_have_their_body_sizes(people: dict[str, dict[str, Trial
         assert patient.sex == "male"
         assert 1.5 < patient.height < 2.0
         assert 40 < patient.body_mass < 120
+    notes = {name: trials["LevelWalking_Trial01"].notes["age_group"] for name, trials in people.items()}
+    assert notes == {"S001": "young: 20 to 25 years", "S061": "older: 40 to 59 years"}
 
 
 def test_a_dead_channel_is_nan_and_the_two_soleus_channels_stay_apart(people: dict[str, dict[str, Trial]]) -> None:
     emg = people["S001"]["SlopeAscent_Trial01"].signals["emg"].values.sel(side="right")
     assert np.isnan(emg.sel(channel="peroneus_brevis")).all()
+    assert people["S001"]["SlopeAscent_Trial01"].notes["not_measured"] == "PeroneusBrevis"
+    assert "not_measured" not in people["S001"]["LevelWalking_Trial01"].notes
     assert np.isfinite(emg.sel(channel=["soleus_medial", "soleus_lateral"])).all()
     assert not np.array_equal(emg.sel(channel="soleus_medial"), emg.sel(channel="soleus_lateral"))
 
@@ -270,7 +220,7 @@ def test_columns_are_found_whatever_their_blanks_and_case(tmp_path: Path) -> Non
 
 def test_file_names_in_any_case_and_doubled_folders(tmp_path: Path) -> None:
     folder = write(tmp_path / "in")
-    outer = tmp_path / "out" / "data" / "Gait120_001_to_010" / "s001"
+    outer = tmp_path / "out" / "data" / "Gait120_001_to_010" / "Gait120_001_to_010" / "s001"
     outer.mkdir(parents=True)
     for path in (folder / "JointAngle").rglob("*.mot"):
         path.rename(path.with_name(path.name.title().replace(".Mot", ".MOT")))
@@ -282,7 +232,7 @@ def test_file_names_in_any_case_and_doubled_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["raw", "filtered"])
 def test_a_missing_motion_file_shifts_nothing(tmp_path: Path, kind: str) -> None:
     folder = write(tmp_path)
-    save_struct(folder / "EMG" / "ProcessedData.mat", processed(2220, 2120))
+    (folder / "EMG" / "ProcessedData.mat").write_bytes(processed_bytes(2220, 2120))
     whole = read(tmp_path, emg=kind)
     (folder / "JointAngle/LevelWalking/Trial01/step01.mot").unlink()
     rest = read(tmp_path, emg=kind)
@@ -291,11 +241,10 @@ def test_a_missing_motion_file_shifts_nothing(tmp_path: Path, kind: str) -> None
     pd.testing.assert_frame_equal(same, whole["LevelWalking_Trial02"].strides[columns])
     trial = rest["LevelWalking_Trial01"]
     assert trial.notes["angles"] == "none for step 1"
-    if kind == "raw":
-        pd.testing.assert_frame_equal(trial.strides[columns], whole["LevelWalking_Trial01"].strides[columns])
-    else:
-        assert trial.strides["stride_number"].tolist() == [1]
-        assert trial.rejected[["stride_number", "reason"]].values.tolist() == [[0, "unpaired"]]
+    pd.testing.assert_frame_equal(trial.strides[columns], whole["LevelWalking_Trial01"].strides[columns])
+    emg, other = (found["LevelWalking_Trial01"].signals["emg"] for found in (rest, whole))
+    assert emg.t0 == pytest.approx(other.t0)
+    np.testing.assert_array_equal(emg.values, other.values)
     angles = trial.signals["kinematics"]
     second = (STEPS[1][0] - 1) / FRAMES
     assert angles.t0 == pytest.approx(second)
@@ -308,7 +257,7 @@ def test_angles_of_another_length_than_the_emg_are_not_paired(tmp_path: Path) ->
     assert trial.strides["stride_number"].tolist() == [1]
     assert trial.rejected["reason"].tolist() == ["unpaired"]
     assert trial.rejected["detail"].iloc[0].startswith("110 rows of angles for 111 frames of EMG")
-    save_struct(folder / "EMG" / "ProcessedData.mat", processed(2220, 2120))
+    (folder / "EMG" / "ProcessedData.mat").write_bytes(processed_bytes(2220, 2120))
     trial = read(tmp_path, emg="filtered")["LevelWalking_Trial01"]
     assert trial.rejected[["stride_number", "reason"]].values.tolist() == [[0, "unpaired"]]
 
@@ -323,7 +272,7 @@ def test_angles_at_another_time_than_the_frames_say_are_not_paired(tmp_path: Pat
 
 def test_filtered_steps_share_the_frame_between_them(tmp_path: Path) -> None:
     folder = write(tmp_path)
-    save_struct(folder / "EMG" / "ProcessedData.mat", processed(2220, 2120))
+    (folder / "EMG" / "ProcessedData.mat").write_bytes(processed_bytes(2220, 2120))
     trial = read(tmp_path, emg="filtered")["LevelWalking_Trial01"]
     assert trial.strides["trial_time"].tolist() == pytest.approx([0.4, 1.5])
     emg = trial.signals["emg"].values.sel(side="right", channel="rectus_femoris").values
@@ -359,6 +308,55 @@ def test_missing_steps_are_noted(tmp_path: Path) -> None:
     assert read(tmp_path)["LevelWalking_Trial01"].notes["steps"] == "2 of 3 announced"
 
 
+@pytest.mark.parametrize("kind", ["raw", "filtered"])
+def test_a_trial_with_nothing_to_read_is_skipped_and_noted(tmp_path: Path, kind: str) -> None:
+    contents = {"raw": content(), "filtered": processed(2220, 2120)}
+    walking = contents[kind]["LevelWalking"]
+    walking["Trial03"] = {"nSteps": 0.0} | (
+        {"TotalFrame": pair(*TOTAL), "EMGs_raw": emg_table(5200)} if kind == "raw" else {}
+    )
+    walking["Trial04"] = {"nSteps": 2.0, "EMGs_raw": emg_table(100), "Step01": {"EMGs_filt": emg_table(2221)}}
+    walking["Trial05"] = {"nSteps": 1.0, "TotalFrame": np.empty((0, 0))}
+    folder = write(tmp_path, contents["raw"])
+    (folder / "EMG" / "ProcessedData.mat").write_bytes(mat_bytes(contents["filtered"]))
+    write_mot(folder, "LevelWalking/Trial05/step01.mot", STEPS[0])
+    found = read(tmp_path, emg=kind)
+    assert list(found) == [f"LevelWalking_Trial{n:02d}" for n in (1, 2, 5)]
+    reasons = (
+        ("no step", "no TotalFrame")
+        if kind == "raw"
+        else ("no step with EMGs_filt", "2221 EMG samples, not 20 a frame")
+    )
+    expected = "; ".join(f"LevelWalking_Trial{n:02d}: {why}" for n, why in zip((3, 4), reasons, strict=True))
+    assert {trial.notes["skipped_trials"] for trial in found.values()} == {expected}
+    assert set(found["LevelWalking_Trial05"].signals) == {"kinematics"}
+    assert found["LevelWalking_Trial05"].notes["emg"].startswith("none for this trial: no ")
+
+
+def test_dead_channels_of_all_trials_are_nan_and_noted(tmp_path: Path) -> None:
+    raw = content()
+    for name in ("Trial01", "Trial02"):
+        raw["LevelWalking"][name]["EMGs_raw"]["RectusFemoris"] = np.nan
+        raw["LevelWalking"][name]["EMGs_raw"]["SoleusMedialis"] = 0.0
+    write(tmp_path, raw)
+    for trial in read(tmp_path).values():
+        assert trial.notes["not_measured"] == "RectusFemoris, SoleusMedialis"
+        emg = trial.signals["emg"].values.sel(side="right")
+        assert np.isnan(emg.sel(channel=["rectus_femoris", "soleus_medial"])).all()
+        assert len(trial.strides) == 2
+
+
+def test_emg_of_other_steps_than_the_angles_is_not_placed(tmp_path: Path) -> None:
+    raw = content()
+    del raw["LevelWalking"]["Trial01"]["Step02"]
+    folder = write(tmp_path, raw)
+    (folder / "JointAngle/LevelWalking/Trial01/step01.mot").unlink()
+    trial = read(tmp_path)["LevelWalking_Trial01"]
+    assert set(trial.signals) == {"kinematics"}
+    assert trial.rejected[["stride_number", "reason"]].values.tolist() == [[0, "unpaired"]]
+    assert trial.strides["trial_time"].tolist() == pytest.approx([1.5])
+
+
 def wrong_rate(raw: Content) -> None:
     raw["EMGs_info"]["fs"] = 1000.0
 
@@ -372,8 +370,8 @@ def renamed_channel(raw: Content) -> None:
     trial["EMGs_raw"] = trial["EMGs_raw"].rename(columns={"BicepsFemoris": "BicepsFem"})
 
 
-def no_frames(raw: Content) -> None:
-    del raw["LevelWalking"]["Trial01"]["TotalFrame"]
+def half_frames(raw: Content) -> None:
+    raw["LevelWalking"]["Trial01"]["TotalFrame"] = np.array([[20.5, 280.0]])
 
 
 def reversed_frames(raw: Content) -> None:
@@ -397,7 +395,7 @@ def plain_numbers(raw: Content) -> None:
             r"LevelWalking\.Trial01\.EMGs_raw; found 5000 rows; expected 5200: 20 for each of the frames 21",
         ),
         (renamed_channel, r"Trial02\.EMGs_raw; found no column BicepsFemoris; the nearest is 'BicepsFem'"),
-        (no_frames, r"LevelWalking\.Trial01; found no field TotalFrame"),
+        (half_frames, r"Trial01\.TotalFrame; found \[20\.5, 280\.0\]; expected .* whole numbers"),
         (reversed_frames, r"Step02\.TargetFrame; found \[256\.0, 151\.0\]; expected a first and a later last frame"),
         (no_task, r"found EMGs_info, Markers_info, levelwalking; expected LevelWalking"),
         (plain_numbers, r"Trial01\.EMGs_raw; found numeric of 5200 x 12; expected a table"),

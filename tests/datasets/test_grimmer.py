@@ -13,10 +13,12 @@ import pytest
 from biomech_xr.datasets.grimmer import SPEC, patients, recordings
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.schema import Trial, validate_trial
+from biomech_xr.synthetic import grimmer as writer
 from biomech_xr.synthetic.curves import Quantity, curve
-from biomech_xr.synthetic.grimmer import Form, write_grimmer
 from biomech_xr.synthetic.matfile import save_struct
+from biomech_xr.synthetic.person import make_person
 from biomech_xr.synthetic.truth import COLUMNS, Truth, stride_truth
+from tests.datasets.grimmer_files import MINUTES, SEED, tree
 
 EMG_RATE = 10_000 / 9
 STRIDE = 240
@@ -26,6 +28,11 @@ UP = ("walk", "stair_ascent", "stair_ascent", "stair_ascent", "walk", "walk")
 DOWN = ("walk", "stair_descent", "stair_descent", "stair_descent", "walk", "walk")
 FIRST = {"r": 20, "l": 140}
 """Row of the first contact of each leg."""
+
+EMG, TD, ANGLE, MOMENT, FORCES = (
+    "Preprocessed/EMG/EMG7", "Processed/Touchdowns/Touchdowns7", "Processed/Joint_Kinematics/X_7",
+    "Processed/Joint_Kinetics/Y_7", "Preprocessed/Forces/Forces7",
+)  # fmt: skip
 
 COMPONENTS = (("hip", "flexion"), ("hip", "adduction"), ("hip", "rotation"), ("knee", "flexion"), ("ankle", "flexion"))
 Content = dict[str, dict[str, Any]]
@@ -94,8 +101,8 @@ def _read(root: Path, patient: str = "subject7", **options: str) -> dict[str, Tr
     return {trial.trial: trial for trial in found}
 
 
-def _changed(root: Path, change: Change, **options: str) -> dict[str, Trial]:
-    content = _content()
+def _changed(root: Path, change: Change, filled: int = 3, **options: str) -> dict[str, Trial]:
+    content = _content(filled=filled)
     change(content)
     _write(root, content)
     return _read(root, **options)
@@ -114,8 +121,7 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trial]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth, dict[str, dict[str, Trial]]]:
-    root = tmp_path_factory.mktemp("people")
-    truth = write_grimmer(root, patients=2, seed=3, minutes=0.1)
+    root, truth = tree(lambda: tmp_path_factory.mktemp("people"))
     return root, truth, {patient: _read(root, patient) for patient in patients(root)}
 
 
@@ -229,17 +235,128 @@ def test_foot_off_is_the_end_of_the_force_record(usual: dict[str, Trial]) -> Non
     assert usual["config1_trial1"].strides["foot_off"].tolist() == pytest.approx([0.75] * 24)
 
 
-def test_forces_are_optional(tmp_path: Path) -> None:
-    trials = _changed(tmp_path, lambda content: content.pop("Preprocessed/Forces/Forces7"))
-    assert trials["config1_trial1"].strides["foot_off"].isna().all()
+def test_foot_offs_are_those_of_the_people(written: tuple[Path, Truth, dict[str, dict[str, Trial]]]) -> None:
+    """Within half a frame; on top, where there is no plate, there is none."""
+    person = make_person("grimmer-subject1", seed=SEED)
+    for config, number, gait in writer._recordings(person, 1, seed=SEED, minutes=MINUTES):
+        strides = written[2]["subject1"][f"config{config + 1}_trial{number + 1}"].strides
+        known = strides[strides["foot_off"].notna()]
+        for side, contact, off in zip(known["side"], known["trial_time"], known["foot_off"], strict=True):
+            true = gait.foot_offs[str(side)][gait.foot_offs[str(side)] > contact][0]
+            assert contact + off == pytest.approx(true, abs=0.0026)
+        assert (len(known) == len(strides)) == (config < 3)
+        assert len(known) >= 8
 
 
-@pytest.mark.parametrize("knee", [1, -1])
-@pytest.mark.parametrize(("scale", "unit"), [(1.0, "N m/kg"), (75.0, "N m"), (1000.0, "N mm/kg")])
+def test_a_force_that_is_no_stance_gives_no_foot_off(tmp_path: Path) -> None:
+    """A stance of 150 frames of 240: late, early, broken, short, long, all there, none, and as it should be."""
+
+    def spoil(content: Content) -> None:
+        force = content["Preprocessed/Forces/Forces7"]["Forces"][0][0]["All_r"]
+        start = FIRST["r"] + STRIDE * np.arange(8)
+        force[start[0] : start[0] + 10] = np.nan
+        force[start[1] + 80 : start[2]] = np.nan
+        force[start[2] + 60 : start[2] + 63] = np.nan
+        force[start[3] + 205 : start[3] + 215] = 1.0
+        force[start[4] : start[4] + 200] = 1.0
+        force[start[5] : start[6]] = 1.0
+        force[start[6] : start[7]] = np.nan
+        force[start[7]] = np.nan
+
+    strides = _changed(tmp_path, spoil, filled=1)["config1_trial1"].strides
+    found = strides.loc[strides["side"] == "right", "foot_off"].to_numpy()
+    assert np.isnan(found[:7]).all()
+    assert found[7:] == pytest.approx([0.75] * 5)
+
+
+def _no_forces(content: Content) -> None:
+    del content["Preprocessed/Forces/Forces7"]
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (_no_forces, ""),
+        (lambda c: c[FORCES].update(Forces=c[FORCES]["Forces"][:3]), "Forces7.mat: Forces; found cell of 3 x 1"),
+        (lambda c: c[FORCES].pop("Forces"), "Forces7.mat; found no field Forces"),
+        (lambda c: c[FORCES].update(Forces_fs=1.0), "Forces_fs; found 1 Hz"),
+        (lambda c: c[FORCES]["Forces"][0][0].update(All_l=np.ones((9, 5))), "All_l; found numeric of 9 x 5"),
+    ],
+)
+def test_forces_are_optional(tmp_path: Path, change: Change, note: str) -> None:
+    trial = _changed(tmp_path, change, filled=1)["config1_trial1"]
+    assert len(trial.strides) == 24
+    assert trial.strides["foot_off"].isna().all()
+    assert note in trial.notes.get("forces", "")
+    assert str(tmp_path) not in trial.notes.get("forces", "")
+
+
+def test_emg_and_moments_of_other_configurations_are_noted(tmp_path: Path) -> None:
+    def cut(content: Content) -> None:
+        content[EMG]["Emg"] = content[EMG]["Emg"][:5]
+        content[MOMENT]["Joint_Kinetics"] = content[MOMENT]["Joint_Kinetics"][:5]
+        (tmp_path / "Preprocessed" / "Forces").mkdir(parents=True)
+
+    trial = _changed(tmp_path, cut, filled=1)["config1_trial1"]
+    assert set(trial.signals) == {"kinematics"}
+    assert len(trial.strides) == 24
+    assert "cell of 5 x 1" in trial.notes["emg"]
+    assert "cell of 5 x 1" in trial.notes["kinetics"]
+    (tmp_path / f"{FORCES}.mat").write_bytes(b"MATLAB")
+    assert "not used: " in _read(tmp_path)["config1_trial1"].notes["forces"]
+
+
+def test_touchdowns_without_any_signal_are_rejected_and_not_dropped(tmp_path: Path) -> None:
+    def empty(content: Content) -> None:
+        for name, variable in ((EMG, "Emg"), (ANGLE, "Joint_Kinematics"), (MOMENT, "Joint_Kinetics")):
+            content[name][variable][1] = []
+
+    trial = _changed(tmp_path, empty, filled=2)["config2_trial1"]
+    assert len(trial.strides) == 0
+    assert len(trial.rejected) == 24
+    assert set(trial.rejected["reason"]) == {"no_signal"}
+    assert np.isnan(trial.signals["kinematics"].values).all()
+
+
+def test_strides_of_both_lists_are_not_doubled(tmp_path: Path) -> None:
+    """Level strides in both lists are kept once; of those on stairs it is open which list is right."""
+
+    def copy(content: Content) -> None:
+        lists = content[TD]
+        lists["TD_descent"][0][0] = dict(lists["TD_ascent"][0][0])
+
+    trial = _changed(tmp_path, copy, filled=2)["config1_trial1"]
+    right = trial.strides.query("side == 'right'")
+    assert right["activity"].tolist() == ["walk", "walk"]
+    assert right["stride_number"].tolist() == [4, 5]
+    rejected = trial.rejected.query("side == 'right'")
+    assert set(rejected["reason"]) == {"excluded"}
+    assert sorted(rejected["stride_number"]) == [0, 1, 2, 3, 6, 7, 8, 9, 10, 11]
+    assert rejected["detail"].str.contains("overlaps a stride of the (?:as|des)cent").all()
+
+
+@pytest.mark.parametrize("unit", ["furlong", {"name": "V"}, ["mV", "V"], None])
+def test_an_emg_unit_that_is_not_known_is_asked_for(tmp_path: Path, usual: dict[str, Trial], unit: Any) -> None:
+    def change(content: Content) -> None:
+        content[EMG].update(Emg_unit=unit)
+        if unit is None:
+            del content[EMG]["Emg_unit"]
+
+    with pytest.raises(DataFormatError, match=r"grimmer: .*EMG7\.mat.*V, mV or uV.*source option emg_unit="):
+        _changed(tmp_path, change, filled=1)
+    trial = _read(tmp_path, emg_unit="V")["config1_trial1"]
+    same = usual["config1_trial1"].signals["emg"].values
+    np.testing.assert_allclose(trial.signals["emg"].values, same * 1e3, rtol=1e-6)
+    assert trial.notes["evidence.emg_unit"] == "V (option emg_unit=V)"
+
+
+@pytest.mark.parametrize(
+    ("knee", "scale", "unit"), [(-1, 1.0, "N m/kg"), (1, 75.0, "N m"), (-1, 75.0, "N m"), (1, 1000.0, "N mm/kg")]
+)
 def test_signs_and_units_are_decided(
     tmp_path: Path, usual: dict[str, Trial], knee: int, scale: float, unit: str
 ) -> None:
-    _write(tmp_path, _content(angle={"knee": knee}, moment={"knee": knee, "all": scale}))
+    _write(tmp_path, _content(angle={"knee": knee}, moment={"knee": knee, "all": scale}, filled=1))
     trial, same = _read(tmp_path)["config1_trial1"], usual["config1_trial1"]
     for joint in ("hip", "knee", "ankle"):
         for group in ("kinematics", "kinetics"):
@@ -249,8 +366,8 @@ def test_signs_and_units_are_decided(
 
 
 def test_external_moments_and_radians_are_decided(tmp_path: Path, usual: dict[str, Trial]) -> None:
-    _write(tmp_path, _content(angle={"all": np.pi / 180}, moment={"all": -1}))
-    trial, same = _read(tmp_path)["config2_trial1"], usual["config2_trial1"]
+    _write(tmp_path, _content(angle={"all": np.pi / 180}, moment={"all": -1}, filled=1))
+    trial, same = _read(tmp_path)["config1_trial1"], usual["config1_trial1"]
     for group in ("kinematics", "kinetics"):
         np.testing.assert_allclose(trial.signals[group].values, same.signals[group].values, atol=1e-4)
     assert trial.notes["evidence.angle_unit"].startswith("radian")
@@ -304,9 +421,9 @@ def test_body_mass_is_that_of_the_number_of_the_file(tmp_path: Path) -> None:
     assert any(name.endswith("Data_fully_processed.mat") for name, _ in trial.sources)
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("V", 1e3), ("mV", 1.0), ("uV", 1e-3)])
+@pytest.mark.parametrize(("unit", "factor"), [("V", 1e3), ("Microvolt", 1e-3)])
 def test_emg_is_in_millivolts(tmp_path: Path, usual: dict[str, Trial], unit: str, factor: float) -> None:
-    trial = _changed(tmp_path, lambda c: c["Preprocessed/EMG/EMG7"].update(Emg_unit=unit))["config1_trial1"]
+    trial = _changed(tmp_path, lambda c: c["Preprocessed/EMG/EMG7"].update(Emg_unit=unit), filled=1)["config1_trial1"]
     same = usual["config1_trial1"].signals["emg"].values
     np.testing.assert_allclose(trial.signals["emg"].values, same * factor, rtol=1e-6)
     assert trial.signals["emg"].values.attrs["units"] == "mV"
@@ -349,7 +466,7 @@ def test_streams_of_other_lengths_are_unpaired(tmp_path: Path) -> None:
 
 def test_trials_are_paired_by_number_whatever_the_prefix_and_place(tmp_path: Path) -> None:
     """Sorted by name, 10 comes before 7; flat folders and copies of resource forks occur."""
-    content = _content()
+    content = _content(filled=1)
     _write(tmp_path, content)
     names = [name for name in content if not name.startswith("Fully")]
     for name in names:
@@ -360,6 +477,9 @@ def test_trials_are_paired_by_number_whatever_the_prefix_and_place(tmp_path: Pat
     assert patients(tmp_path) == ["subject7", "subject10"]
     sources = [name for name, _ in _read(tmp_path, "subject10")["config1_trial1"].sources]
     assert all("10.mat" in name or "fully" in name for name in sources)
+    emg = tmp_path / f"{EMG}.mat"
+    emg.rename(emg.with_suffix(".MAT"))
+    assert f"{EMG}.MAT" in [name for name, _ in _read(tmp_path)["config1_trial1"].sources]
     (tmp_path / "flat").mkdir()
     for name in ("Preprocessed/EMG/EMG10", "Processed/Touchdowns/Touchdowns10"):
         (tmp_path / f"{name}.mat").rename(tmp_path / "flat" / f"{Path(name).name}.mat")
@@ -369,7 +489,7 @@ def test_trials_are_paired_by_number_whatever_the_prefix_and_place(tmp_path: Pat
 def test_both_containers_hold_the_same(tmp_path: Path) -> None:
     read = {}
     for version in ("v5", "v7.3"):
-        content = _content()
+        content = _content(filled=1)
         for name, variables in content.items():
             save_struct(tmp_path / version / f"{name}.mat", variables, version=version)
         read[version] = _read(tmp_path / version)
@@ -379,19 +499,13 @@ def test_both_containers_hold_the_same(tmp_path: Path) -> None:
             np.testing.assert_array_equal(signal.values, read["v7.3"][name].signals[group].values)
 
 
-def test_a_synthetic_person_of_another_form_is_the_same_person(tmp_path: Path) -> None:
-    trials = []
-    for number, form in enumerate((Form(), Form(knee=1, radians=True, newton_meters=True, external=True))):
-        write_grimmer(tmp_path / str(number), patients=1, seed=4, minutes=0.1, form=form)
-        trials.append(_read(tmp_path / str(number), "subject1")["config2_trial1"])
+def test_a_synthetic_person_of_another_form_is_the_same_person(
+    written: tuple[Path, Truth, dict[str, dict[str, Trial]]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root, _ = tree(lambda: tmp_path_factory.mktemp("other"), other=True)
+    trials = [_read(root, "subject1")["config2_trial1"], written[2]["subject1"]["config2_trial1"]]
     for group in ("kinematics", "kinetics"):
         np.testing.assert_allclose(trials[0].signals[group].values, trials[1].signals[group].values, atol=1e-4)
-
-
-EMG, TD, ANGLE, MOMENT = (
-    "Preprocessed/EMG/EMG7", "Processed/Touchdowns/Touchdowns7", "Processed/Joint_Kinematics/X_7",
-    "Processed/Joint_Kinetics/Y_7",
-)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -400,7 +514,6 @@ EMG, TD, ANGLE, MOMENT = (
         (lambda c: c[EMG].pop("Emg"), r"EMG7\.mat; found no field Emg; the nearest is"),
         (lambda c: c[EMG].pop("Emg_fs"), r"EMG7\.mat; found no field Emg_fs"),
         (lambda c: c[EMG].update(Emg_fs=200.0), r"Emg_fs; found 200 Hz; expected 500 to 5000 Hz"),
-        (lambda c: c[EMG].update(Emg_unit="furlong"), r"Emg_unit; found 'furlong'; expected V, mV or uV"),
         (lambda c: c[EMG]["Emg"][2][0].pop("gas_r"), r"Emg\(3\)\(1\); found no field gas_r; the nearest is"),
         (lambda c: c[EMG]["Emg"][2][0].update(gas_r=np.ones((9, 3))), r"gas_r; found numeric of 9 x 3"),
         (lambda c: c[EMG]["Emg"][2][0].update(gas_r=np.ones(50)), r"gas_r; found 50 samples; expected \d+ as in"),
@@ -426,7 +539,7 @@ def test_bad_file_is_one_clear_error(tmp_path: Path, change: Change, expected: s
 
 
 def test_a_cut_file_is_one_clear_error(tmp_path: Path) -> None:
-    _write(tmp_path, _content())
+    _write(tmp_path, _content(filled=1))
     for name in (EMG, TD, ANGLE, MOMENT):
         path = tmp_path / f"{name}.mat"
         whole = path.read_bytes()

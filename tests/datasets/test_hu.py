@@ -12,8 +12,9 @@ from biomech_xr import synthetic
 from biomech_xr.datasets import get_dataset
 from biomech_xr.datasets.hu import SPEC, patients
 from biomech_xr.errors import DataFormatError
+from biomech_xr.parse import read_patient
 from biomech_xr.schema import Trial, validate_trial
-from tests.datasets.hu_trials import LEFT, RIGHT, ROWS, circuit, read, write
+from tests.datasets.hu_trials import LEFT, RIGHT, ROWS, ankle, bend, circuit, read, write
 
 
 @pytest.fixture(scope="module")
@@ -157,14 +158,41 @@ def test_circuit_without_events_is_no_error(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_reversed_knee_is_noted(tmp_path: Path) -> None:
+def test_a_reversed_knee_is_refused_unless_the_user_states_its_sign(tmp_path: Path) -> None:
     table = circuit()
     table["Right_Knee"] = -table["Right_Knee"]
     write(tmp_path, table, patient="AB192")
-    (trial,) = read(tmp_path, "AB192")
-    assert "Right_Knee" in trial.notes["knee_sign"]
-    assert "Left_Knee" not in trial.notes["knee_sign"]
+    with pytest.raises(DataFormatError, match=r"_post\.csv: Right_Knee; .*right: -1 .*source option knee_sign="):
+        read(tmp_path, "AB192")
+    (trial,) = read(tmp_path, "AB192", knee_sign="right_positive")
+    knees = trial.signals["kinematics"].values.sel(joint="knee", motion="flexion")
+    assert (knees[:1500].median("sample") > 90).all()
+    assert trial.notes["evidence.knee_sign"] == "right_positive (option knee_sign=right_positive)"
+    assert "knee_sign" not in trial.notes
     assert "goniometers" in trial.notes
+
+
+def test_the_ankle_is_judged_on_walking_refused_when_denied_and_else_assumed(trial: Trial, tmp_path: Path) -> None:
+    assert "not sure, assumed 1 (the authors negate" in trial.notes["evidence.ankle_sign"]
+    table = circuit() | {"Mode": np.ones(ROWS)}
+    for side, first in (("Right", 0.999), ("Left", 0.999)):
+        contacts = np.full(ROWS, np.nan)
+        contacts[:6] = 1000 + 1100 * np.arange(6)
+        phase = (np.arange(ROWS) / 1000 - first) / 1.1
+        table |= {f"{side}_Heel_Contact": contacts, f"{side}_Toe_Off": contacts + 700, f"{side}_Knee": -bend(phase),
+                  f"{side}_Heel_Contact_Trigger": np.where(np.isnan(contacts), np.nan, 1311.0),
+                  f"{side}_Ankle": -ankle(phase)}  # fmt: skip
+    write(tmp_path, table)
+    (found,) = read(tmp_path)
+    for side in ("left", "right"):
+        assert found.notes[f"evidence.ankle_sign.{side}"].startswith("1 (confidence 0.9")
+    assert found.notes["evidence.ankle_sign"].startswith("1 (confidence 0.9")
+    write(tmp_path, table | {"Left_Ankle": -table["Left_Ankle"]})
+    with pytest.raises(DataFormatError, match=r"_post\.csv: Left_Ankle; .*left: -1 .*source option ankle_sign="):
+        read(tmp_path)
+    (stated,) = read(tmp_path, ankle_sign="left_positive")
+    ankles = [t.signals["kinematics"].values.sel(joint="ankle", motion="flexion") for t in (stated, found)]
+    np.testing.assert_array_equal(ankles[0], ankles[1])
 
 
 def test_a_stride_in_which_nothing_was_measured_is_rejected(tmp_path: Path) -> None:
@@ -185,20 +213,53 @@ def test_a_stride_in_which_nothing_was_measured_is_rejected(tmp_path: Path) -> N
     assert trial.strides.query("side == 'right'")["stride_number"].tolist() == [0, 1, 3]
 
 
-def test_agrees_with_the_synthetic_people(tmp_path: Path) -> None:
+def test_a_slow_stride_of_three_seconds_is_kept_and_a_long_half_is_none(tmp_path: Path) -> None:
+    table = circuit()
+    table["Right_Heel_Contact"][:7] = [2000, 4850, 5000, 5300, 6400, 10_600, 11_600]
+    table["Right_Toe_Off"][:6] = [3450, 4900, 5100, 6000, 7000, 11_000]
+    write(tmp_path, table)
+    (trial,) = read(tmp_path)
+    assert trial.strides.query("side == 'right'")["duration"].tolist() == pytest.approx([2.85, 1.1])
+    table["Right_Toe_Off"][0] = 3600
+    write(tmp_path, table)
+    (trial,) = read(tmp_path)
+    half = trial.rejected.query("side == 'right' and stride_number == 0")
+    assert half[["reason", "detail"]].values.tolist() == [
+        ["not_a_stride", "foot off 1.60 s after the contact: a half longer than 1.5 s"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, synthetic.Truth]:
+    root = tmp_path_factory.mktemp("people")
+    return root, synthetic.write("hu", root, patients=1, seed=3, minutes=0.1)
+
+
+def test_agrees_with_the_synthetic_people(tree: tuple[Path, synthetic.Truth]) -> None:
     """The writer knows its strides independently of the reader: same sides, activities, times and durations."""
-    truth = synthetic.write("hu", tmp_path, patients=1, seed=3, minutes=0.2)
+    root, truth = tree
     columns = ["source_patient", "trial", "side", "activity", "trial_time", "duration"]
     found = []
-    for patient in patients(tmp_path):
-        for trial in read(tmp_path, patient):
+    for patient in patients(root):
+        for trial in read(root, patient):
             validate_trial(trial)
             assert 40 < trial.patient.body_mass < 120
             assert 1.4 < trial.patient.height < 2.1
+            assert trial.patient.sex in ("male", "female")
             assert "knee_sign" not in trial.notes
+            assert trial.notes["evidence.ankle_sign"].startswith("1 (confidence 0.9")
             found.append(trial.strides.assign(source_patient=patient)[columns])
     result = pd.concat(found).sort_values([*columns[:3], "trial_time"], ignore_index=True)
     pd.testing.assert_frame_equal(result, truth.strides, check_dtype=False, rtol=0, atol=1e-6)
+
+
+def test_raw_emg_of_the_synthetic_people_keeps_the_mains(tree: tuple[Path, synthetic.Truth]) -> None:
+    power = {}
+    for option in ("processed", "raw"):
+        trial = next(read_patient("hu", tree[0], "AB156", {"emg": option}))
+        rest = trial.signals["emg"].values.sel(side="left", channel="soleus").values[:1000]
+        power[option] = np.abs(np.fft.rfft(rest))[60]
+    assert power["raw"] > 2 * power["processed"]
 
 
 def test_registered() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from biomech_xr.datasets.hu import patients
 from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
+from biomech_xr.schema import validate_trial
+from biomech_xr.synthetic.tables import write_workbook
 from tests.datasets.hu_trials import ROWS, circuit, read, write
 
 
@@ -38,9 +41,6 @@ def _spoil(table: dict[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
     ("kind", "expected"),
     [
         ("missing column", r"hu: .*_post\.csv: Right_Knee; found no such column; the nearest is 'Right_Knee_\w+'"),
-        ("trigger count", r"Right_Heel_Contact_Trigger; found 6 triggers; expected 7"),
-        ("trigger mode", r"found trigger 9311"),
-        ("gap in list", r"Left_Heel_Contact; found a list with gaps"),
         ("unscaled mode", r"Mode; found the value 0\.5"),
         (
             "event after the end",
@@ -56,6 +56,31 @@ def test_bad_file_is_one_clear_error(tmp_path: Path, kind: str, expected: str) -
     with pytest.raises(DataFormatError, match=expected) as error:
         read(tmp_path)
     assert str(error.value).startswith("hu: ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "leg", "lost", "detail"),
+    [
+        ("trigger count", "right", [0, 1, 2, 3, 5], "Right_Heel_Contact_Trigger has 6 triggers for 7 contacts"),
+        ("trigger mode", "right", [0], "triggers 9311 and 1311: not mode 0-6, phase, mode 0-6, phase"),
+        ("gap in list", "left", [0], "Left_Heel_Contact is a list with gaps or fractions"),
+    ],
+)
+def test_a_broken_list_costs_its_leg_of_the_circuit_and_nothing_else(
+    tmp_path: Path, kind: str, leg: str, lost: list[int], detail: str
+) -> None:
+    write(tmp_path, _spoil(circuit(), kind))
+    write(tmp_path, circuit(), number=2)
+    first, second = read(tmp_path)
+    validate_trial(first)
+    unpaired = first.rejected.query("reason == 'unpaired'")
+    assert set(unpaired["side"]) == {leg}
+    assert set(unpaired["detail"]) == {detail}
+    assert unpaired["stride_number"].tolist() == lost
+    kept = second.strides[(second.strides["side"] != leg) | ~second.strides["stride_number"].isin(lost)]
+    pd.testing.assert_frame_equal(
+        first.strides.drop(columns="trial"), kept.drop(columns="trial").reset_index(drop=True)
+    )
 
 
 def test_a_file_cut_anywhere_is_one_clear_error(tmp_path: Path) -> None:
@@ -103,3 +128,19 @@ def test_broken_workbook_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "Subject Trigger Channel Feature Information.xlsx").write_bytes(b"nothing")
     with pytest.raises(BiomechXRError, match="no readable workbook"):
         read(tmp_path)
+
+
+def test_what_the_workbook_says_of_a_person_is_read_by_words_in_its_header(tmp_path: Path) -> None:
+    write(tmp_path, circuit())
+    path = tmp_path / "Subject Trigger Channel Feature Information.xlsx"
+    header: list[str | float] = ["Subject", "Gender", "Age (years)", "Height (cm)", "Body weight (kg)"]
+    write_workbook(path, "Subject Information", [header, ["AB156", "F", 25.0, 174.0, 70.0]])
+    person = read(tmp_path)[0].patient
+    assert (person.sex, person.age, person.height, person.body_mass) == ("female", 25, 1.74, 70)
+    header[1] = "Sex"
+    write_workbook(path, "Subject Information", [header, ["AB156", "male", "unknown", 1.74, 70.0]])
+    (trial,) = read(tmp_path)
+    assert (trial.patient.sex, trial.patient.body_mass) == ("male", 70)
+    assert np.isnan([trial.patient.age, trial.patient.height]).all()
+    assert trial.notes["age"] == "left out: unknown in the column Age (years) is not 5 to 110"
+    assert trial.notes["height"] == "left out: 1.74 in the column Height (cm) is not 120 to 230"

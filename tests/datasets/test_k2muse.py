@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biomech_xr.datasets.k2muse.cut import pair_by_duration
-from biomech_xr.errors import DataFormatError
 from biomech_xr.parse import find_patients, read_patient
 from biomech_xr.schema import Trial
 from biomech_xr.synthetic import k2muse as writer
 from biomech_xr.synthetic.truth import Truth
-from tests.datasets.k2muse_files import FATIGUE, LEVEL, Content, curves, leaf, made, read
+from tests.datasets.k2muse_files import LEVEL, Content, curves, leaf, made, read
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +23,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
 @pytest.fixture(scope="module")
 def trials(tree: tuple[Path, Truth]) -> dict[str, dict[str, Trial]]:
     return {name: {t.trial: t for t in read_patient("k2muse", tree[0], name)} for name in ("P01", "P02")}
+
+
+@pytest.fixture(scope="module")
+def cut(tree: tuple[Path, Truth]) -> dict[str, Trial]:
+    return {trial.trial: trial for trial in read_patient("k2muse", tree[0], "P02", {"level": "normalized"})}
 
 
 @pytest.fixture
@@ -124,17 +127,6 @@ def test_positive_power_at_push_off(trials: dict[str, dict[str, Trial]]) -> None
     assert power[45:65].max() > 0.8
 
 
-def test_canonical_moments_are_recognized_as_such(content: Content, tmp_path: Path) -> None:
-    for trial in (leaf(content), _fatigue(content)):
-        for output in trial["Moments"].values():
-            output["rsGaitData"] *= -1
-    for output in leaf(content, "OriginalData")["Moments"].values():
-        output *= -1
-    found = read(tmp_path, content)[LEVEL]
-    assert "factor +1" in found.notes["moments"]
-    assert curves(found, "kinetics", "right", "ankle", "flexion").mean(axis=0).min() < -1.2
-
-
 def test_continuous_is_read_where_it_is_and_cut_where_not(trials: dict[str, dict[str, Trial]]) -> None:
     for name, found in trials.items():
         for trial in found.values():
@@ -144,34 +136,27 @@ def test_continuous_is_read_where_it_is_and_cut_where_not(trials: dict[str, dict
             assert trial.signals["kinematics"].kind == ("segmented" if cut else "continuous")
 
 
-def test_both_forms_give_the_same_curves(tree: tuple[Path, Truth], trials: dict[str, dict[str, Trial]]) -> None:
-    for trial in read_patient("k2muse", tree[0], "P02", {"level": "normalized"}):
-        if len(trial.strides) == 0:
-            continue
-        other = trials["P02"][trial.trial]
+def test_both_forms_give_the_same_curves(cut: dict[str, Trial], trials: dict[str, dict[str, Trial]]) -> None:
+    for name in ("Ideal_LG_0_S_1x0_Trial_1", "Ideal_AS_10_S_1x0_Trial_2", "Ideal_DS_10_S_1x0_Trial_5"):
         for side in ("left", "right"):
             for joint in ("hip", "knee", "ankle"):
                 for motion in ("flexion", "adduction", "rotation"):
-                    pair = [curves(t, "kinematics", side, joint, motion) for t in (trial, other)]
+                    pair = [curves(t[name], "kinematics", side, joint, motion) for t in (cut, trials["P02"])]
                     np.testing.assert_allclose(pair[0], pair[1], atol=0.5)
 
 
 def test_continuous_emg_lies_on_the_clock_of_the_events(
-    tree: tuple[Path, Truth], trials: dict[str, dict[str, Trial]]
+    cut: dict[str, Trial], trials: dict[str, dict[str, Trial]]
 ) -> None:
-    for trial in read_patient("k2muse", tree[0], "P02", {"level": "normalized"}):
-        if trial.trial == "Ideal_LG_0_S_1x0_Trial_1":
-            cut = trial.signals["emg"]
-            continuous = trials["P02"][trial.trial].signals["emg"]
-            bounds = np.cumsum([0, *cut.lengths])
-            for row in trial.strides.itertuples():
-                piece = cut.values.sel(side=row.side).values[bounds[row.segment] : bounds[row.segment + 1]]
-                start = round((row.trial_time - continuous.t0) * 2000)
-                own = continuous.values.sel(side=row.side).values[start : start + len(piece)]
-                np.testing.assert_array_equal(own, piece)
-            assert "row 0 is frame 62" in trials["P02"][trial.trial].notes["evidence.clock"]
-            return
-    pytest.fail("no such trial")
+    name = "Ideal_LG_0_S_1x0_Trial_1"
+    cells, continuous = cut[name].signals["emg"], trials["P02"][name].signals["emg"]
+    bounds = np.cumsum([0, *cells.lengths])
+    for row in cut[name].strides.itertuples():
+        piece = cells.values.sel(side=row.side).values[bounds[row.segment] : bounds[row.segment + 1]]
+        start = round((row.trial_time - continuous.t0) * 2000)
+        own = continuous.values.sel(side=row.side).values[start : start + len(piece)]
+        np.testing.assert_array_equal(own, piece)
+    assert "row 0 is frame 62" in trials["P02"][name].notes["evidence.clock"]
 
 
 def test_emg_that_starts_later_is_found(content: Content, tmp_path: Path) -> None:
@@ -182,48 +167,23 @@ def test_emg_that_starts_later_is_found(content: Content, tmp_path: Path) -> Non
     assert trial.signals["emg"].t0 - trial.signals["kinematics"].t0 == pytest.approx(7 / 2000)
 
 
-def test_a_continuous_form_of_another_trial_is_not_used(content: Content, tmp_path: Path) -> None:
-    original = leaf(content, "OriginalData")
-    for name, values in original["Angles"].items():
-        original["Angles"][name] = np.roll(values, 37, axis=0) * 1.1
-    trial = read(tmp_path, content)[LEVEL]
-    assert trial.notes["level"].startswith("normalized: the cut knee angles do not come back")
-    with pytest.raises(DataFormatError, match=rf"k2muse: .*{LEVEL}.*level=normalized"):
-        read(tmp_path, content, level="original")
-
-
-def test_a_trial_that_was_never_cut_is_passed_over(content: Content, tmp_path: Path) -> None:
-    trials = content["OriginalData"]["Ideal"]["LG_0"]["S_1"]
-    trials["Trial_2"] = trials["Trial_1"]
-    assert "Ideal_LG_0_S_1_Trial_2" not in read(tmp_path, content)
-    with pytest.raises(DataFormatError, match=r"Trial_2.*it is not in NormalizedData"):
-        read(tmp_path, {**content, "NormalizedData": _without_fatigue(content)}, level="original")
-
-
-def _without_fatigue(content: Content) -> Content:
-    return {name: tree for name, tree in content["NormalizedData"].items() if name != "Fatigue"}
+def test_a_trial_that_was_never_cut_is_stored_without_strides(
+    trials: dict[str, dict[str, Trial]], content: Content, tmp_path: Path
+) -> None:
+    trial = trials["P02"]["Ideal_LG_0_S_1x0_Trial_4"]
+    assert set(trial.signals) == {"emg", "kinematics", "kinetics"}
+    assert (len(trial.strides), len(trial.rejected)) == (0, 0)
+    assert "not in NormalizedData: no events and no strides" in trial.notes["level"]
+    del leaf(content, "OriginalData")["EMGData"]
+    cut = {"Fatigue": content["NormalizedData"]["Fatigue"]}
+    found = read(tmp_path, {**content, "NormalizedData": cut})[LEVEL]
+    assert set(found.signals) == {"kinematics", "kinetics"}
+    assert "not read: k2muse" in found.notes["level"]
 
 
 def test_emg_that_is_not_in_the_continuous_form_is_not_used(content: Content, tmp_path: Path) -> None:
     leaf(content, "OriginalData")["EMGData"] *= 1.5
     assert "EMG cell 1 of the right leg is not in it" in read(tmp_path, content)[LEVEL].notes["level"]
-
-
-@pytest.mark.parametrize(
-    ("events", "cells", "expected"),
-    [
-        ([1.10, 1.12, 1.15], [1.10, 1.12, 1.15], [0, 1, 2]),
-        ([1.10, 1.12, 1.15], [1.10, 1.15], [0, None, 1]),
-        ([1.10, 1.10, 1.15], [1.10, 1.15], [-1, -1, 1]),
-        ([1.10, 1.15], [1.10, 1.12, 1.15], [0, 2]),
-        ([1.10, 1.15], [1.10, 1.10, 1.15], [-1, 2]),
-        ([1.10, 1.15], [1.20, 1.15], None),
-        ([1.10, 1.15], [1.1005, 1.1505], [0, 1]),
-        ([], [], []),
-    ],
-)
-def test_cells_pair_by_duration_alone(events: list[float], cells: list[float], expected: object) -> None:
-    assert pair_by_duration(events, cells) == expected
 
 
 def test_a_missing_cell_leaves_its_stride_without_emg(trials: dict[str, dict[str, Trial]]) -> None:
@@ -245,28 +205,13 @@ def test_without_events_nothing_is_paired_by_position(trials: dict[str, dict[str
     assert set(trial.rejected["side"]) == {"left", "right"}
 
 
-def test_curves_that_are_fewer_than_events_are_unpaired_moments_left_out(content: Content, tmp_path: Path) -> None:
-    cut = leaf(content)
-    for name, output in cut["Angles"].items():
-        if name.startswith("L"):
-            output["rsGaitData"] = output["rsGaitData"][:, :, 1:]
-    knee = cut["Moments"]["RKneeMoment"]
-    knee["rsGaitData"] = knee["rsGaitData"][:, :, 1:]
-    trial = read(tmp_path, content, level="normalized")[LEVEL]
-    assert set(trial.strides["side"]) == {"right"}
-    assert set(trial.rejected["reason"]) == {"unpaired"}
-    assert np.isnan(trial.signals["kinetics"].values.sel(joint="knee")).all()
-    assert np.isfinite(curves(trial, "kinetics", "right", "ankle", "flexion")).all()
-    assert "right knee moment" in trial.notes["pairing"]
-
-
-def test_a_single_stride_is_restored(tree: tuple[Path, Truth]) -> None:
-    (trial,) = (
-        t for t in read_patient("k2muse", tree[0], "P01", {"level": "normalized"}) if t.trial.startswith("ShiftRight")
-    )
-    left = trial.strides[trial.strides["side"] == "left"]
-    assert len(left) == 1
-    assert 50 < curves(trial, "kinematics", "left", "knee", "flexion").max() < 75
+def test_emg_that_fits_no_event_is_left_out_and_the_joints_are_kept(trials: dict[str, dict[str, Trial]]) -> None:
+    trial = trials["P01"]["Ideal_DS_10_S_1_Trial_5"]
+    assert set(trial.strides["side"]) == {"left", "right"}
+    assert trial.rejected.empty
+    assert "emg" not in trial.signals
+    assert np.isfinite(curves(trial, "kinematics", "left", "knee", "flexion")).all()
+    assert "left: EMG of" in trial.notes["pairing"]
 
 
 def test_zero_is_not_measured(trials: dict[str, dict[str, Trial]]) -> None:
@@ -277,24 +222,6 @@ def test_zero_is_not_measured(trials: dict[str, dict[str, Trial]]) -> None:
     assert np.isfinite(moments[5:]).all()
 
 
-def test_swapped_emg_columns_are_noted_as_doubtful(content: Content, tmp_path: Path) -> None:
-    columns = [3, 1, 2, 0, *range(4, 13)]
-    original = leaf(content, "OriginalData")
-    original["EMGData"] = original["EMGData"][:, columns]
-    for entry in leaf(content)["EMGData"]["Right"]:
-        entry[0] = entry[0][:, columns[:9]]
-    note = read(tmp_path, content)[LEVEL].notes["evidence.emg_order"]
-    assert note.startswith("doubtful")
-    assert "tibialis_anterior" in note
-    assert "soleus" in note
-
-
 def test_stray_files_are_passed_over(tree: tuple[Path, Truth]) -> None:
     assert find_patients("k2muse", tree[0]) == ["P01", "P02"]
     assert find_patients("k2muse", tree[0] / "ProcessedData") == ["P01", "P02"]
-
-
-def _fatigue(content: Content) -> Content:
-    for key in FATIGUE:
-        content = content[key]
-    return content

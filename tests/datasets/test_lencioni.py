@@ -15,9 +15,10 @@ from biomech_xr.datasets.lencioni import OPTIONS, SPEC, patients, recordings
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.schema import Trial, validate_trial
 from biomech_xr.synthetic.curves import curve
-from biomech_xr.synthetic.lencioni import MUSCLES, write_lencioni
+from biomech_xr.synthetic.lencioni import MUSCLES
 from biomech_xr.synthetic.matfile import Structs, save_struct
 from biomech_xr.synthetic.truth import COLUMNS, Truth, stride_truth
+from tests.datasets.lencioni_files import tree
 
 ANGLES = [f"{joint}{motion}" for joint in ("Pelvis", "Hip", "Knee", "Ankle") for motion in ("Flx", "Add", "Rot")]
 MOMENTS = [f"{row}Mom" for row in ANGLES[3:]]
@@ -39,6 +40,7 @@ def _element(task: str = "Walking", foot: str = "RX", *, samples: int = 1101, se
         "Mom": -np.array([moment[:, j, m] for j in range(3) for m in (2, 0, 1)]),
         "Grf": np.ones((9, round(0.61 * samples * 0.8))),
         "Marker": np.ones((87, (samples - 1) // 5 + 1)),
+        "Pwr": np.array([moment[:, j, 2] * np.gradient(np.deg2rad(angle[:, j, 2]), 0.011) for j in range(3)]),
         "TimeStampKin": 3.59,
         "TimeStampGrf": 3.59,
         "TimeStampEmg": 3.59,
@@ -59,7 +61,8 @@ def _struct(elements: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "name": "S", "Age": 30.0, "Gender": "F", "BH": 171.0, "BM": 64.0, "KinFreq": 200.0, "GrfFreq": 800.0,
         "EMGFreq": 1000.0, "EMGSide": "RX", "EmgVarName": padded(list(MUSCLES)), "AngVarName": padded(ANGLES),
-        "MomVarName": padded(MOMENTS), "StandingData": {"Marker": np.ones((87, 1))}, "Data": Structs(elements),
+        "MomVarName": padded(MOMENTS), "PwrVarName": padded(["HipPwr", "KneePwr", "AnklePwr"]),
+        "StandingData": {"Marker": np.ones((87, 1))}, "Data": Structs(elements),
     }  # fmt: skip
 
 
@@ -93,8 +96,7 @@ def _piece(trial: Trial, group: str, segment: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth, dict[str, dict[str, Trial]]]:
-    root = tmp_path_factory.mktemp("lencioni")
-    truth = write_lencioni(root, patients=3, seed=3, minutes=0.1)
+    root, truth = tree(lambda: tmp_path_factory.mktemp("lencioni"))
     return root, truth, {patient: _read(root, patient) for patient in patients(root)}
 
 
@@ -170,7 +172,7 @@ def test_strides_are_isolated_and_their_onsets_noted(tmp_path: Path) -> None:
 
 
 def test_stairs_heels_and_toes_are_activities_of_their_own(tmp_path: Path) -> None:
-    tasks = ("Walking", "StepUp", "StepDown", "HeelWalking", "ToeWalking", "Toe Walking", "Hopping")
+    tasks = ("Walking", "StepUp", "StepDown", "HeelWalking", "ToeWalking", "toe WALKING", "Hopping")
     _write(tmp_path, [_element(task, seed=k) for k, task in enumerate(tasks * 3)], more=0)
     trials = _read(tmp_path)
     assert list(trials) == ["Walking", "StepUp", "StepDown", "HeelWalking", "ToeWalking", "Hopping"]
@@ -184,6 +186,10 @@ def test_stairs_heels_and_toes_are_activities_of_their_own(tmp_path: Path) -> No
         "Hopping": ({"other"}, {"unknown"}),
     }
     assert len(trials["ToeWalking"].strides) == 6
+    assert trials["HeelWalking"].strides["incline"].eq(0).all()
+    assert trials["StepUp"].strides["incline"].isna().all()
+    assert "Hopping is none of Walking" in trials["Hopping"].notes["task"]
+    assert "task" not in trials["Walking"].notes
     assert trials["StepUp"].strides["stair_height"].isna().all()
 
 
@@ -244,7 +250,7 @@ def test_a_sign_that_the_descriptor_leaves_open_is_decided(
 def test_an_option_overrules_the_evidence(tmp_path: Path) -> None:
     _write(tmp_path)
     knee = _piece(_read(tmp_path)["Walking"], "kinematics", 0)[:, 0, 1, 2]
-    trial = _read(tmp_path, knee_sign="extension")["Walking"]
+    trial = _read(tmp_path, knee_sign="extension", published_power="ignore")["Walking"]
     np.testing.assert_allclose(_piece(trial, "kinematics", 0)[:, 0, 1, 2], -knee)
     assert trial.notes["evidence.knee_sign"] == "-1 (option knee_sign=extension)"
 
@@ -325,6 +331,86 @@ def test_emg_and_markers_of_other_lengths_are_unpaired(tmp_path: Path) -> None:
     assert "EMG lasts 1.100 s, the markers 0.945 s" in rejected["detail"].iloc[0]
 
 
+def _everywhere(**members: Any) -> Change:
+    return lambda s: [element.update(members) for element in s["Data"].elements]
+
+
+def test_one_odd_element_costs_itself_alone(tmp_path: Path) -> None:
+    elements = [_element(seed=k) for k in range(7)]
+    elements[0] = {name: np.zeros((0, 0)) for name in elements[0]}
+    elements[2]["Mom"] = np.array([[np.nan]])
+    elements[3]["Mom"] = np.ones((9, 100))
+    elements[4] |= {"Ang": np.ones((12, 100)), "speed": np.ones((2, 2))}
+    elements[5] |= {"EMG": "none", "Ang": "none", "Mom": "none"}
+    _write(tmp_path, elements)
+    trial = _read(tmp_path)["Walking"]
+    assert trial.strides["stride_number"].tolist() == [0, 1, 2, 3, 5]
+    assert trial.rejected["reason"].tolist() == ["no_signal"]
+    moments, angles = (
+        [bool(np.isfinite(_piece(trial, group, k)).any()) for k in range(6)] for group in ("kinetics", "kinematics")
+    )
+    assert moments == [True, False, False, True, False, True]
+    assert angles == [True, True, True, False, False, True]
+    assert "element 1: Foot is ''" in trial.notes["excluded"]
+    assert "element 4: Mom is numeric of 9 x 100; element 5: Ang is" in trial.notes["left_out"]
+    assert math.isnan(trial.strides["speed"].iloc[3])
+
+
+def test_a_person_without_moments_is_asked_no_question_about_them(tmp_path: Path) -> None:
+    _write(tmp_path, change=_everywhere(Mom=np.array([[np.nan]])))
+    trial = _read(tmp_path)["Walking"]
+    assert "kinetics" not in trial.signals
+    assert len(trial.strides) == 4
+    assert not any("moment" in name or "power" in name for name in trial.notes)
+
+
+def test_emg_of_another_time_is_left_out(tmp_path: Path) -> None:
+    """Frames of 5 ms: 7 ms are within one and a half, 8 ms are not."""
+    elements = [_element(seed=k) for k in range(4)]
+    for element, late in zip(elements, (7.0, 0.007, -0.008, np.nan), strict=True):
+        element["TimeStampEmg"] = 3.59 + late
+    elements[0]["Marker"] = np.ones((87, 222))
+    _write(tmp_path, elements)
+    trial = _read(tmp_path)["Walking"]
+    assert trial.signals["emg"].lengths == (0, 1101, 0, 1101)
+    assert trial.strides["duration"].tolist() == pytest.approx([1.105, 1.1, 1.1, 1.1])
+    assert "element 1: EMG starts +7.000 s from the markers" in trial.notes["left_out"]
+
+
+@pytest.mark.parametrize(("scale", "unit"), [(1.0, "m"), (1000.0, "mm"), (3.0, "")])
+def test_speed_is_left_out_where_length_and_duration_deny_it(tmp_path: Path, scale: float, unit: str) -> None:
+    elements = [_element(seed=k) | {"strideLength": 1.32 * scale} for k in range(4)]
+    elements[2]["speed"] = 2.4
+    _write(tmp_path, elements)
+    trial = _read(tmp_path)["Walking"]
+    assert trial.strides["speed"].isna().tolist() == [False, False, bool(unit), False]
+    text = f"strideLength in {unit} / speed agrees with the duration, but for element 3" if unit else "not clear"
+    assert text in trial.notes["speed"]
+
+
+def test_power_helps_to_decide_and_refuses_what_contradicts(tmp_path: Path) -> None:
+    _write(tmp_path)
+    assert "ankle right r +1.00, slope +1" in _read(tmp_path)["Walking"].notes["evidence.power"]
+    elements = [_element(seed=k) for k in range(4)]
+    for element in elements:
+        element["Pwr"] = -element["Pwr"]
+    _write(tmp_path, elements)
+    with pytest.raises(DataFormatError, match=r"Pwr; found AnkleFlxMom is not plantarflexor-positive.*published_power"):
+        _read(tmp_path)
+    assert "evidence.power" not in _read(tmp_path, published_power="ignore")["Walking"].notes
+    for element in elements:
+        element["Pwr"] = -element["Pwr"][[1, 2, 0]]
+    _write(tmp_path, elements)
+    with pytest.raises(DataFormatError, match=r"Pwr; found power of the hip goes with the moment of the knee"):
+        _read(tmp_path)
+    for element in elements:
+        element["Pwr"] = element["Pwr"][[2, 0, 1]]
+        element["Pwr"][1] *= -1
+    _write(tmp_path, elements)
+    with pytest.raises(DataFormatError, match=r"KneeFlxMom; found .*contradiction: .*knee_moment_sign="):
+        _read(tmp_path)
+
+
 def test_people_have_height_in_meters_mass_and_sex(tmp_path: Path) -> None:
     _write(tmp_path)
     person = _read(tmp_path)["Walking"].patient
@@ -336,13 +422,15 @@ def test_people_have_height_in_meters_mass_and_sex(tmp_path: Path) -> None:
 
 def test_both_containers_hold_the_same(tmp_path: Path) -> None:
     for version in ("v5", "v7.3"):
-        write_lencioni(tmp_path / version, patients=1, seed=2, minutes=0.05, version=version)
-    old, new = (_read(tmp_path / version, "Subject1") for version in ("v5", "v7.3"))
-    assert list(old) == list(new)
-    for name, trial in old.items():
-        pd.testing.assert_frame_equal(trial.strides, new[name].strides)
-        for group, signal in trial.signals.items():
-            np.testing.assert_array_equal(signal.values, new[name].signals[group].values)
+        content = _struct([_element(foot=foot, seed=k) for k, foot in enumerate(("RX", "RX", "RX", "LX", "LX", "LX"))])
+        if version == "v7.3":
+            content |= {key: list(names) for key, names in content.items() if key.endswith("VarName")}
+        save_struct(tmp_path / version / "Subject5.mat", {"s": content}, version=version)
+    old, new = (_read(tmp_path / version)["Walking"] for version in ("v5", "v7.3"))
+    pd.testing.assert_frame_equal(old.strides, new.strides)
+    assert set(old.signals) == {"emg", "kinematics", "kinetics"}
+    for group, signal in old.signals.items():
+        np.testing.assert_array_equal(signal.values, new.signals[group].values)
 
 
 @pytest.mark.parametrize(
@@ -358,10 +446,10 @@ def test_both_containers_hold_the_same(tmp_path: Path) -> None:
             lambda s: s.update(AngVarName=np.array([n.replace("KneeFlx", "KneeFle") for n in s["AngVarName"]])),
             r"s\.AngVarName; found PelvisFlx.*expected the row 'KneeFlx'",
         ),
-        (lambda s: s["Data"].elements[1].update(Foot="XX"), r"Foot; found 'XX'; expected RX or LX"),
-        (lambda s: s["Data"].elements[1].update(Ang=np.ones((12, 100))), r"Ang; found .*12 x 100; expected 12 x 101"),
-        (lambda s: s["Data"].elements[1].update(EMG=np.ones((1101, 8))), r"EMG; found .*1101 x 8; expected 8 x samp"),
-        (lambda s: s["Data"].elements[1].update(Mom="none"), r"Mom; found text"),
+        (_everywhere(Foot="XX"), r"Foot; found 'XX'; expected RX or LX"),
+        (_everywhere(Ang=np.ones((12, 100))), r"Ang; found .*12 x 100; expected 12 x 101"),
+        (_everywhere(EMG=np.ones((1101, 8))), r"EMG; found .*1101 x 8; expected 8 x samp"),
+        (_everywhere(Mom="none"), r"Mom; found text"),
         (lambda s: [e.pop("EMG") for e in s["Data"].elements], r"found no field EMG"),
         (lambda s: s.update(Data="nothing"), r"s\.Data; found text"),
         (lambda s: s.update(Data=np.zeros((0, 0))), r"s\.Data; found empty"),

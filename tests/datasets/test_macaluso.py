@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from biomech_xr.datasets.macaluso import patients
+from biomech_xr.datasets.macaluso import SPEC, patients
 from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
+from biomech_xr.process.strides import ProcessConfig, strides
+from biomech_xr.store.recordings import write_patient
 from biomech_xr.synthetic.macaluso import write_macaluso
 from biomech_xr.synthetic.truth import Truth
 from tests.datasets.macaluso_files import PARTS, SIDES, Trials, edited, raw, read, reorder
@@ -87,7 +89,11 @@ def test_planes_that_the_data_do_not_show_are_refused_or_stated(whole: tuple[Pat
             scale(person[part]["kinematics/jointangles"], 0.05)
     with pytest.raises(DataFormatError, match=r"AB01\.mat: jointangles\.knee; .*source option axes="):
         read(tmp_path)
-    trial = read(tmp_path, axes="adduction-flexion-rotation")["level_part1"]
+    with pytest.raises(DataFormatError, match=r"jointangles\.hip; .*source option hip_sign="):
+        read(tmp_path, axes="adduction-flexion-rotation")
+    signs = {"hip_sign": "flexion", "knee_sign": "flexion", "ankle_sign": "dorsiflexion"}
+    signs |= {"hip_moment_sign": "extensor", "knee_moment_sign": "extensor", "ankle_moment_sign": "plantarflexor"}
+    trial = read(tmp_path, axes="adduction-flexion-rotation", moment_unit="N mm/kg", **signs)["level_part1"]
     written = raw(tmp_path, "level/part1/kinematics/jointangles/right/hip/x_norm")
     np.testing.assert_allclose(curves(trial, "kinematics", "right", "hip", "adduction"), written, atol=1e-4)
 
@@ -107,17 +113,41 @@ def test_the_unit_of_moments_is_decided_with_the_body_mass(
     assert after.notes["evidence.moment_unit"].startswith(f"{unit} (confidence")
 
 
-def test_amplitude_of_emg_is_each_persons_own(whole: tuple[Path, Truth], people: dict[str, Trials]) -> None:
-    """The second person's EMG was written in a unit a thousand times smaller: values stay as they are in the file."""
-    peaks = {
-        patient: np.nanmax(curves(trials["level_part1"], "emg", "right", "tibialis_anterior"))
-        for patient, trials in people.items()
-    }
-    written = raw(whole[0], "level/part1/emg/right/RTA_norm")
-    assert peaks["AB01"] == pytest.approx(written.max(), rel=1e-5)
-    assert peaks["AB02"] > 100 * peaks["AB01"]
-    alone = read(whole[0], "AB02")["level_part1"]
-    np.testing.assert_array_equal(alone.signals["emg"].values, people["AB02"]["level_part1"].signals["emg"].values)
+def test_amplitude_of_emg_is_each_persons_own(tmp_path: Path, people: dict[str, Trials]) -> None:
+    """AB02, whose EMG is a thousand times larger, has one `emg_scale` alone and after AB01."""
+    scales = []
+    for number, chosen in enumerate((["AB01", "AB02"], ["AB02"])):
+        store = str(tmp_path / str(number))
+        for patient in chosen:
+            write_patient(store, SPEC, [people[patient]["level_part1"]], config_hash="")
+        product = strides(store, ProcessConfig(dataset="macaluso"))
+        own = (product["source_patient"] == "AB02").values
+        scales.append(product["emg_scale"].values[own])
+    np.testing.assert_array_equal(scales[0], scales[1])
+    assert np.nanmax(scales[1]) > 100
+
+
+def test_a_knee_is_taken_from_the_leg_that_has_all_three_planes(whole: tuple[Path, Truth], tmp_path: Path) -> None:
+    """Left y and right y of the two level parts lack a stride where the other's do not; then all of them."""
+    knee = "kinematics/jointangles/{}/knee/y_norm"
+    with edited(whole[0], tmp_path) as person:
+        reorder(person, {"x": "y", "y": "x", "z": "z"})
+        for part, side in (("level/part1", "left"), ("level/part2", "right")):
+            values = person[f"{part}/{knee.format(side)}"][()].T
+            values[:, -2:] = 0
+            put(person[part], knee.format(side), values)
+    assert "'adduction', 'flexion', 'rotation'" in read(tmp_path)["level_part1"].notes["evidence.axes"]
+    with edited(whole[0], tmp_path) as person:
+        for part in PARTS:
+            for side in SIDES:
+                values = person[f"{part}/{knee.format(side)}"][()].T
+                values[:, -2:] = 0
+                put(person[part], knee.format(side), values)
+    with pytest.raises(DataFormatError, match=r"jointangles\.knee; .*source option axes="):
+        read(tmp_path)
+    trial = read(tmp_path, axes="flexion-adduction-rotation")["level_part1"]
+    assert np.isnan(curves(trial, "kinematics", "left", "knee", "adduction")).all()
+    assert np.nanmax(curves(trial, "kinematics", "left", "knee", "flexion")) > 50
 
 
 def test_emg_state_is_decided_from_the_samples(
@@ -169,13 +199,15 @@ def test_a_stride_without_times_leaves_the_others_their_clock(whole: tuple[Path,
     assert trial.signals["emg"].contiguity == "consecutive"
 
 
-def test_unequal_counts_are_unpaired_and_outliers_excluded(people: dict[str, Trials]) -> None:
+def test_muscles_of_another_count_are_left_out_and_outliers_excluded(people: dict[str, Trials]) -> None:
     for trials in people.values():
-        rejected = trials["uphill_part2"].rejected
-        assert set(rejected["reason"]) == {"unpaired"}
-        assert set(rejected["side"]) == {"left"}
-        assert "emg.left.LRF_norm has 4 strides, the clock 5" in rejected["detail"].iloc[0]
-        assert set(trials["uphill_part2"].strides["side"]) == {"right"}
+        trial = trials["uphill_part2"]
+        assert trial.rejected.empty
+        assert trial.notes["unpaired"] == (
+            "emg.left.LRF_norm has 4 strides, the clock 5; emg.left.LTA_norm has 4 strides, the clock 5"
+        )
+        assert np.isnan(curves(trial, "emg", "left", "tibialis_anterior")).all()
+        assert np.isfinite(curves(trial, "emg", "left", "biceps_femoris")).all()
         rejected = trials["level_part2"].rejected
         assert rejected[["side", "stride_number", "reason"]].values.tolist() == [["right", 1, "excluded"]]
 

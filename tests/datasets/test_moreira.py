@@ -12,15 +12,14 @@ import pandas as pd
 import pytest
 
 from biomech_xr.datasets.moreira import SPEC, patients
-from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
+from biomech_xr.errors import BiomechXRError, ConfigError, DataFormatError, MissingInputError
 from biomech_xr.parse import read_facts, read_patient
 from biomech_xr.process.chain import load_chain
 from biomech_xr.process.plan import make_plan
 from biomech_xr.schema import Trial
 from biomech_xr.store import write_patient
 from biomech_xr.synthetic.curves import curve
-from biomech_xr.synthetic.moreira import write_moreira
-from tests.datasets.moreira_tables import MASS, MUSCLES, POINTS, Tables, tables, write_mat, write_text
+from tests.datasets.moreira_tables import MASS, MUSCLES, POINTS, Tables, tables, write_mat, write_text, written_tree
 
 FILES = {
     "angles": "Angles",
@@ -148,8 +147,8 @@ def test_processing_rejects_strides_of_unknown_duration(real: Path, tmp_path: Pa
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
-    root = tmp_path_factory.mktemp("moreira")
-    return root, write_moreira(root, patients=2, seed=4, minutes=0.3).strides
+    root, truth = written_tree(tmp_path_factory)
+    return root, truth.strides
 
 
 @pytest.fixture(scope="module")
@@ -294,9 +293,13 @@ def test_stride_times_that_do_not_match_the_trials_are_not_paired(tmp_path: Path
 
 
 def test_a_published_time_goes_before_a_stated_one(tmp_path: Path) -> None:
-    times = pd.DataFrame({"St1_Time": [1.2], "St2_Time": [np.nan]})
-    write_mat(tmp_path, {"V2/R": {"T1": tables()}}, {"V2/R": times})
-    strides = read(tmp_path, stride_time=1.5)["V2_R_T1"].strides
+    walks = {"T1": tables(), "T2": tables(), "T3": tables()}
+    times = pd.DataFrame({"St1_Time": [1.2, 0.0, -1.0], "St2_Time": [np.nan, 1.3, np.inf]})
+    write_mat(tmp_path, {"V2/R": walks}, {"V2/R": times})
+    found = read(tmp_path, stride_time=1.5)
+    assert found["V2_R_T2"].strides["duration"].tolist() == [1.5, 1.3]
+    assert found["V2_R_T3"].strides["duration"].tolist() == [1.5, 1.5]
+    strides = found["V2_R_T1"].strides
     assert strides["duration"].tolist() == [1.2, 1.5]
     assert strides["duration_source"].tolist() == ["published", "assumed"]
 
@@ -308,6 +311,41 @@ def test_a_trial_without_moments_keeps_the_rest(tmp_path: Path) -> None:
     assert list(found) == ["V2_R_T1", "V2_R_T2", "V2_R_T10"]
     assert set(found["V2_R_T10"].signals) == {"kinematics", "emg", "grf"}
     assert found["V2_R_T10"].notes["absent"] == "kinetics"
+
+
+def test_an_empty_signal_of_one_leg_loses_that_signal_only(tmp_path: Path) -> None:
+    made, times = tables(), pd.DataFrame({"St1_Time": [1.2], "St2_Time": [1.25]})
+    legs = {
+        "V2/L": {"T1": {name: table for name, table in made.items() if name != "Torques_Norm"}},
+        "V4/R": {"T1": {name: table for name, table in made.items() if name != "Angles"}},
+        "V4/L": {"T1": made},
+    }
+    empty = {"V2/L": ["Torques_Norm"], "V4/R": ["Angles"]}
+    write_mat(tmp_path, legs, dict.fromkeys(legs, times), empty=empty)
+    found = read(tmp_path)
+    lacking = {name: trial.notes.get("absent") for name, trial in found.items()}
+    assert lacking == {"V2_L_T1": "kinetics", "V4_R_T1": "kinematics", "V4_L_T1": None}
+    assert [found[name].notes.get("not_read") for name in lacking] == ["Torques_Norm", "Angles", None]
+    for trial in found.values():
+        assert trial.strides["duration"].tolist() == [1.2, 1.25]
+        assert trial.patient.body_mass == MASS
+
+
+def test_dead_channels_are_nan_and_noted(tmp_path: Path) -> None:
+    made = tables()
+    for k in (1, 2):
+        made["EMG soft"][f"St{k}_TA"] = 0.0
+        made["EMG soft"][f"St{k}_BF"] = np.nan
+        made["Angles"][f"St{k}_Ankle_Z"] = 0.0
+    write_text(tmp_path, {"V2/R": {"T1": made}})
+    (trial,) = read(tmp_path, stride_time=1.2).values()
+    emg = trial.signals["emg"].values.sel(side="right")
+    assert np.isnan(emg.sel(channel=["tibialis_anterior", "biceps_femoris"])).all()
+    assert np.isfinite(emg.sel(channel=["vastus_lateralis", "gastrocnemius_lateralis"])).all()
+    assert trial.notes["not_measured"] == "emg biceps_femoris, emg tibialis_anterior, kinematics ankle rotation"
+    made["EMG soft"][:] = 0.0
+    write_text(tmp_path, {"V2/R": {"T1": made}})
+    assert read(tmp_path, stride_time=1.2)["V2_R_T1"].emg_state == "bandpassed"
 
 
 def test_filtered_emg_is_read_where_there_is_no_envelope(tmp_path: Path) -> None:
@@ -343,8 +381,8 @@ def add_text(made: Tables) -> None:
     made["Angles"].loc[3, "St1_Hip_X"] = "n/d"
 
 
-def forget_moments(made: Tables) -> None:
-    del made["Torques_Norm"]
+def forget_angles(made: Tables) -> None:
+    del made["Angles"]
 
 
 def not_normalised(made: Tables) -> None:
@@ -366,7 +404,7 @@ def two_envelopes(made: Tables) -> None:
         (drop_half_of_the_second, r"Torques_Norm.*St2_Ankle_Z; found a second stride without this column"),
         (shorten, r"Angles.*rows; found 1000 rows; expected 1001"),
         (add_text, r"Hip_X.*found 'n/d' in data row 4; expected a number"),
-        (forget_moments, r"Torques_Norm; found only .*Angles.*; expected the signal Torques_Norm"),
+        (forget_angles, r"V2/R/Angles; found only .*, and no angles in the other legs; expected the signal Angles in"),
         (not_normalised, r"Torques_Norm.*found Torques / Torques_Norm from 1 to 1 kg; expected one body mass"),
         (mix_units, r"found Torques / Torques_Norm from 0\.07 to 70 kg; expected one body mass in every column"),
         (
@@ -390,7 +428,7 @@ def test_a_bad_table_is_one_clear_error(tmp_path: Path, spoil: Callable[[Tables]
     [
         (rename, r"Subject1_pro\.V2\.R\.Angles\(2\): St1_Knee_X; found no such column; the nearest is 'St1_Knee_\w'"),
         (shorten, r"Subject1_pro\.V2\.R\.Angles\(2\): rows; found 1000 rows; expected 1001"),
-        (forget_moments, r"Subject1_pro\.V2\.R\.Torques_Norm; found only .*; expected the signal Torques_Norm"),
+        (forget_angles, r"Subject1_pro\.V2\.R\.Angles; found only .*; expected the signal Angles in one leg at least"),
     ],
 )
 def test_a_bad_matlab_table_is_one_clear_error(tmp_path: Path, spoil: Callable[[Tables], None], message: str) -> None:
@@ -460,6 +498,19 @@ def test_missing_folders_fields_and_people(tmp_path: Path) -> None:
             "participant,speed,leg,trial,stride,seconds\nParticipant1,V2,R,T1,1,1.2\nParticipant1,V2,R,T1,1,1.3\n",
             "the stride of line 3 twice",
         ),
+        ("participant,speed,leg,trial,stride,seconds\nP1,V2,R,T1,1,1\n", r"participant; found 'P1' in line 2"),
+        (
+            "participant,speed,leg,trial,stride,seconds\nParticipant17,V2,R,T1,1,1\n",
+            "expected Participant1 to Part.*16",
+        ),
+        ("participant,speed,leg,trial,stride,seconds\nParticipant2,2,R,T1,1,1\n", "speed; found '2' in line 2; .* V15"),
+        ("participant,speed,leg,trial,stride,seconds\nParticipant1,V2,r,T1,1,1\n", "leg; found 'r' in .* L or R"),
+        ("participant,speed,leg,trial,stride,seconds\nParticipant1,V2,R,2,1,1\n", "trial; found '2' in line 2"),
+        (
+            "participant,speed,leg,trial,stride,seconds\nParticipant1,V2,R,T1,1,1.2\nParticipant1,V2,R,T9,1,1.3\n"
+            "Participant1,V3,L,T1,2,1.3\nParticipant2,V3,L,T1,2,1.3\n",
+            "Participant1; found durations of strides that the files do not have: V2 R T9 1, V3 L T1 2; expected",
+        ),
     ],
 )
 def test_a_bad_file_of_durations_is_one_clear_error(tmp_path: Path, rows: str, message: str) -> None:
@@ -467,3 +518,10 @@ def test_a_bad_file_of_durations_is_one_clear_error(tmp_path: Path, rows: str, m
     (tmp_path / "times.csv").write_text(rows)
     with pytest.raises(BiomechXRError, match=message):
         read(tmp_path, stride_times=str(tmp_path / "times.csv"))
+
+
+@pytest.mark.parametrize("seconds", [0, -3])
+def test_a_stated_duration_is_positive(tmp_path: Path, seconds: float) -> None:
+    write_text(tmp_path, {"V2/R": {"T1": tables()}})
+    with pytest.raises(ConfigError, match=rf"moreira: option stride_time={seconds}: expected more than 0 s"):
+        read(tmp_path, stride_time=seconds)

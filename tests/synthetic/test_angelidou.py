@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
+from biomech_xr.synthetic import angelidou as writer
 from biomech_xr.synthetic.angelidou import write_angelidou
 from biomech_xr.synthetic.truth import Truth
 
@@ -20,7 +22,7 @@ JOINTS = {side + joint for side in "RL" for joint in ("Hip", "Knee", "Ankle")}
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
     root = tmp_path_factory.mktemp("angelidou")
-    return root, write_angelidou(root, patients=2, seed=3, minutes=0.3)
+    return root, write_angelidou(root, patients=3, seed=3, minutes=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +84,24 @@ def test_truth_holds_the_strides_of_the_cutting_leg_alone(tree: tuple[Path, Trut
     counts = tree[1].strides.groupby(["source_patient", "trial", "side"]).size()
     assert counts.min() >= 4
     sides = {(patient, side) for patient, _, side in counts.index}
-    assert sides == {("SUB01", "right"), ("SUB02", "left")}
+    assert sides == {("SUB01", "right"), ("SUB02", "left"), ("SUB03", "left"), ("SUB03", "right")}
     assert tree[1].strides["trial_time"].isna().all()
 
 
-def test_the_same_seed_gives_the_same_bytes(tree: tuple[Path, Truth], tmp_path: Path) -> None:
-    write_angelidou(tmp_path, patients=2, seed=3, minutes=0.3)
+def test_the_second_person_has_other_rates_of_the_same_ratio(tree: tuple[Path, Truth], first: Any) -> None:
+    with h5py.File(tree[0] / "SUB02Processed.mat") as file:
+        cells = file["data/SUB02/S_0x8/rigid/EMG/LTA"][()].ravel()
+        lengths = [file[cell].shape[1] for cell in cells]
+    truth = tree[1].strides.set_index(["source_patient", "trial", "side"])["duration"]
+    np.testing.assert_allclose(np.array(lengths) / 2400, truth["SUB02", "S_0x8_rigid", "left"])
+    own = [len(cell) for cell in first["S_0x8"]["rigid"]["EMG"]["RTA"]]
+    np.testing.assert_allclose(np.array(own) / 2000, truth["SUB01", "S_0x8_rigid", "right"])
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walks = writer._walks
+    monkeypatch.setattr(writer, "_walks", lambda *args, **given: islice(walks(*args, **given), 1))
+    for folder in ("one", "two"):
+        write_angelidou(tmp_path / folder, patients=2, seed=3, minutes=0.1)
     for name in ("SUB01.mat", "SUB02Processed.mat"):
-        assert (tmp_path / name).read_bytes() == (tree[0] / name).read_bytes()
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()

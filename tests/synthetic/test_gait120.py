@@ -12,6 +12,7 @@ import pytest
 
 from biomech_xr.synthetic import Truth
 from biomech_xr.synthetic.gait120 import GAIT, IDS, MUSCLES, POSTURES, SPACED, write_gait120
+from tests.datasets.gait120_files import written_tree
 
 Written = tuple[Path, Truth]
 YOUNG, OLDER = "Gait120_001_to_010/S001", "Gait120_061_to_070/S061"
@@ -19,8 +20,7 @@ YOUNG, OLDER = "Gait120_001_to_010/S001", "Gait120_061_to_070/S061"
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    root = tmp_path_factory.mktemp("gait120")
-    return root, write_gait120(root, patients=2, seed=3, minutes=0.3)
+    return written_tree(tmp_path_factory)
 
 
 def load(path: Path) -> Any:

@@ -139,7 +139,7 @@ def test_truth_follows_from_the_files(tree: Callable[[str], Tree], files: dict[t
             found |= {
                 (person, f"circuit_{number:03d}", side.lower(), words[mode[a]], a, b - a)
                 for a, b in pairwise(rows)
-                if mode[a] == mode[b] and b - a < 2000
+                if mode[a] == mode[b] and b - a <= 3000
             }
     strides = truth.strides
     times = (strides[["trial_time", "duration"]] * 1000).round().astype(int)

@@ -11,6 +11,7 @@ import pytest
 from scipy.io import loadmat
 
 from biomech_xr.readers.tables import read_sheet
+from biomech_xr.synthetic import k2muse as writer
 from biomech_xr.synthetic.k2muse import MODES, write_k2muse
 from biomech_xr.synthetic.truth import Truth
 
@@ -121,7 +122,21 @@ def test_truth_counts_four_strides_a_leg_and_the_workbook_names_the_people(tree:
     assert sheet["Height (cm)"].between(150, 200).all()
 
 
-def test_the_same_seed_gives_the_same_bytes(tree: tuple[Path, Truth], tmp_path: Path) -> None:
-    write_k2muse(tmp_path, patients=2, seed=3, minutes=0.3)
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_PLAN", writer._PLAN[1:2])
+    for folder in ("one", "two"):
+        write_k2muse(tmp_path / folder, patients=2, seed=3, minutes=0.1)
     for name in ("P01.mat", "P02.mat"):
-        assert (tmp_path / "ProcessedData" / name).read_bytes() == (tree[0] / "ProcessedData" / name).read_bytes()
+        pair = [(tmp_path / folder / "ProcessedData" / name).read_bytes() for folder in ("one", "two")]
+        assert pair[0] == pair[1]
+
+
+def test_a_trial_was_never_cut_and_cells_are_clipped(first: Any) -> None:
+    assert "Trial_4" in first["OriginalData"]["Ideal"]["LG_0"]["S_1"]
+    assert "Trial_4" not in first["NormalizedData"]["Ideal"]["LG_0"]["S_1"]
+    leaf = first["NormalizedData"]["Ideal"]["DS_10"]["S_1"]["Trial_5"]
+    for side, letter in (("Right", "R"), ("Left", "L")):
+        frames = leaf["Events"][f"{letter}EndFrame"] - leaf["Events"][f"{letter}StartFrame"]
+        sizes = [len(cell) for cell in leaf["EMGData"][side]]
+        assert sizes[1:] == (20 * frames[1:]).tolist()
+        assert sizes[0] not in 20 * frames

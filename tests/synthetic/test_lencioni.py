@@ -12,14 +12,14 @@ from scipy.io import loadmat
 
 from biomech_xr.synthetic.lencioni import MUSCLES, write_lencioni
 from biomech_xr.synthetic.truth import Truth
+from tests.datasets.lencioni_files import tree
 
 RATES = {"Subject1": (200, 800, 1000), "Subject3": (60, 960, 960), "Subject18": (200, 800, 1000)}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Truth]:
-    root = tmp_path_factory.mktemp("lencioni")
-    truth = write_lencioni(root, patients=3, seed=3, minutes=0.1)
+    root, truth = tree(lambda: tmp_path_factory.mktemp("lencioni"))
     files = sorted(root.glob("Subject*.mat"))
     return {f.stem: loadmat(f, struct_as_record=False, squeeze_me=True)["s"] for f in files}, truth
 

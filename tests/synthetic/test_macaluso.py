@@ -92,14 +92,16 @@ def test_height_and_mass_stand_in_rows_three_and_four(written: tuple[dict[str, A
 def test_traps(written: tuple[dict[str, Any], Truth]) -> None:
     level, uphill = written[0]["AB01"]["level"], written[0]["AB01"]["uphill"]
     strides = uphill["part2"]["cycles"]["left"]["time"].shape[1]
-    assert uphill["part2"]["emg"]["left"]["LRF_norm"].shape[1] == strides - 1
+    emg = uphill["part2"]["emg"]["left"]
+    assert [emg[f"L{raw}_norm"].shape[1] for raw in ("RF", "TA", "BF")] == [strides - 1, strides, strides]
+    assert [emg[f"L{raw}_norm"][:, -1].any() for raw in ("TA", "BF")] == [False, True]
     assert not level["part1"]["cycles"]["left"]["time"][:, -1].any()
     assert (level["part1"]["emg"]["left"]["LTA_norm"][600:605, 0] == 0).all()
     assert level["part2"]["stepsout"]["right"].tolist() == [[2.0]]
     assert level["part1"]["kinetics"]["jointmoment"]["right"]["ankle"]["x_norm"].max() > 15_000
 
 
-def test_truth_leaves_out_outliers_and_unpaired_legs(written: tuple[dict[str, Any], Truth]) -> None:
+def test_truth_leaves_out_outliers(written: tuple[dict[str, Any], Truth]) -> None:
     content, truth = written
     assert set(truth.strides["activity"]) == {"walk", "ramp_ascent", "ramp_descent"}
     for (person, trial, side), rows in truth.strides.groupby(["source_patient", "trial", "side"]):
@@ -109,7 +111,7 @@ def test_truth_leaves_out_outliers_and_unpaired_legs(written: tuple[dict[str, An
         kept = np.delete(own, 1, axis=1) if (trial, side) == ("level_part2", "right") else own
         np.testing.assert_allclose(rows["trial_time"], kept[0], atol=1e-9)
         np.testing.assert_allclose(rows["duration"], kept[-1] - kept[0], atol=1e-9)
-    assert set(truth.strides.query("trial == 'uphill_part2'")["side"]) == {"right"}
+    assert set(truth.strides.query("trial == 'uphill_part2'")["side"]) == {"left", "right"}
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

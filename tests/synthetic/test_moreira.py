@@ -12,6 +12,7 @@ import pytest
 
 from biomech_xr.synthetic import Truth
 from biomech_xr.synthetic.moreira import POINTS, write_moreira
+from tests.datasets.moreira_tables import written_tree
 
 Written = tuple[Path, Truth]
 PERSON = "MAT files/Participant1/Processed_Data.mat"
@@ -19,8 +20,7 @@ PERSON = "MAT files/Participant1/Processed_Data.mat"
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    root = tmp_path_factory.mktemp("moreira")
-    return root, write_moreira(root, patients=2, seed=3, minutes=0.3)
+    return written_tree(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Angelidou: treadmill walking at several speeds on surfaces of several stiffness, cut into strides by one leg.
+"""Angelidou: treadmill walking at several speeds on surfaces of several stiffness, cut into strides.
 
 No description of the data and no file was at hand; the tree, channels and sizes are those that one public reader uses
 (`evidence="notes"`). Columns, signs, units, rates, the state of the EMG and the leg that cuts the strides are decided
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles, segments
 from biomech_xr.datasets.angelidou import tree
-from biomech_xr.datasets.angelidou.decisions import EMG_RATE, ORDERS, SIDES, Decisions, decide
+from biomech_xr.datasets.angelidou.decisions import CUTTERS, ORDERS, Decisions, decide
+from biomech_xr.datasets.angelidou.rates import EMG_RATE, LINE_FREQUENCY
 from biomech_xr.datasets.angelidou.strides import Piece, joint_signals, read_pieces
 from biomech_xr.datasets.deciding import EMG_STATE, MOMENT_UNIT
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
@@ -49,7 +50,7 @@ SPEC: Final = DatasetSpec(
     host="not known",
     evidence="notes",
     population="able_bodied",
-    line_frequency=60.0,
+    line_frequency=LINE_FREQUENCY,
     emg_state="raw",
     emg_unit="source unit",
     emg_rate=EMG_RATE,
@@ -70,13 +71,17 @@ SPEC: Final = DatasetSpec(
         "Mains at 60 Hz: the group works in the United States.",
         "The leg that cuts the strides is the one whose knee bends as after contact of the own foot, while the other "
         "knee bends as after the other's; the other leg's cells are no strides of that leg, its EMG and joints are not "
-        "stored and its candidates are rejected.",
+        "stored and its candidates are rejected. Where both knees bend as after the own foot's contact, each leg is "
+        "cut by its own contacts and both are stored.",
         "The order of the three columns is decided once a person from knee, hip and ankle and holds for moments too.",
         "Signs are decided for flexion; adduction and rotation angles are taken as canonical, and moments of all "
-        "planes of a joint share the sign of its sagittal moment, as in Plug-in Gait.",
+        "planes of a joint share the sign of its sagittal moment, as in Plug-in Gait; a sure frontal hip moment must "
+        "agree with it.",
+        "The content of gaitEvents is not known: it is noted, not used.",
         "A field unit is believed unless the data contradict it.",
-        "EMG at 2000 Hz and frames at 100 Hz are used where the lengths of both fit each other and a stride's time; "
-        "otherwise the option emg_rate decides and the frames follow from the lengths.",
+        "The EMG rate is that device rate at which a line 15 times its surroundings, of the EMG at an even loudness, "
+        "lies at 60 Hz and strides last 0.7 to 2.2 s; without such a line the option emg_rate decides. The rate of the "
+        "joints follows from the lengths.",
         "GA names no head: stored as gastrocnemius_medialis, ambiguous.",
         "The unit of EMG is not known: values are stored as they are.",
         "emg_lookahead is 0 where EMG is raw; else how it was filtered is not known, and 0.57 s is that of a "
@@ -97,11 +102,17 @@ SPEC: Final = DatasetSpec(
 """Columns of angles and moments are those of Plug-in Gait; what a person's file has is in the notes of its trials."""
 
 OPTIONS: Final[Mapping[str, Option]] = {
-    "cut_by": Option(kind="choice", choices=SIDES, help="The leg from whose contact to contact the strides are cut."),
+    "cut_by": Option(
+        kind="choice",
+        choices=CUTTERS,
+        help="The leg from whose contact to contact the strides are cut; each: every leg from its own.",
+    ),
     "columns": Option(kind="choice", choices=tuple(ORDERS), help="Motions of the three columns of every joint."),
-    "angle_signs": Option(kind="text", help="+ where flexion of hip, knee, ankle is positive, - where not, as '+++'."),
+    "angle_signs": Option(
+        kind="text", help="p where flexion of hip, knee, ankle is positive, n where negative, as 'ppp'."
+    ),
     "moment_signs": Option(
-        kind="text", help="+ where the flexor moment of hip, knee, ankle is positive, - where not, as '---'."
+        kind="text", help="p where the flexor moment of hip, knee, ankle is positive, n where negative, as 'nnn'."
     ),
     "moment_unit": MOMENT_UNIT,
     "emg_rate": Option(kind="number", help="Sampling rate of the EMG in Hz; that of the joints follows from lengths."),
@@ -125,8 +136,9 @@ def patients(root: Path) -> list[str]:
 
 
 def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator[Trial]:
-    """Yield one trial a condition (speed and stiffness), in the order of the file, with strides of one leg.
+    """Yield one trial a condition (speed and stiffness), in the order of the file.
 
+    Its strides are those of the legs that are cut by their own contacts.
     EMG (sample, side, channel) is ragged at its native rate, kinematics in degrees and kinetics in N m/kg
     (sample, side, joint, motion) likewise. `Trial.notes` hold every decision with its evidence.
 
@@ -152,8 +164,9 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
         mass, height = tree.body_size(struct)
         person = Patient(dataset="angelidou", source_patient=patient, body_mass=mass, height=height)
         decisions = decide(struct, found, body_mass=mass, options=options)
+        events = tree.gait_events(struct, found)
         for condition in found:
-            yield watch.saw(_trial(condition, decisions, person, sources), {})
+            yield watch.saw(_trial(condition, decisions, person, sources, {"gaitEvents": events} if events else {}), {})
     watch.finish()
 
 
@@ -174,25 +187,18 @@ def _files(root: Path) -> dict[str, Path]:
 
 
 def _trial(
-    condition: tree.Condition, decisions: Decisions, person: Patient, sources: tuple[tuple[str, str], ...]
+    condition: tree.Condition,
+    decisions: Decisions,
+    person: Patient,
+    sources: tuple[tuple[str, str], ...],
+    notes: Mapping[str, str],
 ) -> Trial:
-    pieces = read_pieces(condition, decisions)
-    side = decisions.cut_by
-    other: words.Side = "left" if side == "right" else "right"
-    cuts = [_cut(piece, condition, side) for piece in pieces]
-    foreign = [
-        segments.Cut(
-            side=other,
-            duration=piece.duration,
-            labels=condition.labels,
-            reason="not_a_stride",
-            detail=f"cut from contact to contact of the {side} foot",
-        )
-        for piece in pieces
-    ]
+    legs = {side: read_pieces(condition, decisions, side) for side in decisions.legs}
+    pieces = [piece for own in legs.values() for piece in own]
+    sides = [side for side, own in legs.items() for _ in own]
+    cuts = [_cut(piece, condition, side) for side, piece in zip(sides, pieces, strict=True)]
     kept, rejected = segments.sort_cuts(SPEC, condition.name, cuts)
-    rejected += segments.sort_cuts(SPEC, condition.name, foreign)[1]
-    sides = [side] * len(pieces)
+    rejected += segments.sort_cuts(SPEC, condition.name, _foreign(condition, legs))[1]
     signals = joint_signals(sides, pieces, decisions)
     if any(piece.emg for piece in pieces):
         signals["emg"] = segments.ragged_emg(
@@ -201,7 +207,7 @@ def _trial(
             rate=decisions.emg_rate,
             units=SPEC.emg_unit,
             contiguity="consecutive",
-            ambiguous=(f"{side}:{tree.CHANNELS[tree.HEADLESS]}",),
+            ambiguous=[f"{side}:{tree.CHANNELS[tree.HEADLESS]}" for side in legs],
         )
     return Trial(
         patient=person,
@@ -213,8 +219,25 @@ def _trial(
         sources=sources,
         emg_state=decisions.emg_state,
         emg_lookahead=_LOOKAHEAD.get(decisions.emg_state, SPEC.emg_lookahead),
-        notes={**decisions.notes, "speed": condition.speed, "stiffness": condition.stiffness},
+        notes={**decisions.notes, **notes, "speed": condition.speed, "stiffness": condition.stiffness},
     )
+
+
+def _foreign(condition: tree.Condition, legs: Mapping[words.Side, Sequence[Piece]]) -> list[segments.Cut]:
+    """Return the candidates of a leg that is there but cut by the other's contacts."""
+    return [
+        segments.Cut(
+            side=side,
+            duration=piece.duration,
+            labels=condition.labels,
+            reason="not_a_stride",
+            detail=f"cut from contact to contact of the {own} foot",
+        )
+        for side in words.SIDES
+        if side not in legs and tree.has_leg([condition], side)
+        for own, pieces in legs.items()
+        for piece in pieces
+    ]
 
 
 def _cut(piece: Piece, condition: tree.Condition, side: words.Side) -> segments.Cut:

@@ -1,4 +1,4 @@
-"""The strides of one condition: cells of the leg that cuts them, paired by index and checked by duration."""
+"""The strides of one condition: cells of a leg that is cut by itself, paired by index and checked by duration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AGREE: Final = 1.5
 
 @dataclass(kw_only=True, slots=True)
 class Piece:
-    """One cell index of the cutting leg: muscle -> samples, (joint, motion) -> samples, s; a `problem` unpairs it."""
+    """One cell index of a leg: muscle -> samples, (joint, motion) -> samples, s; a `problem` unpairs it."""
 
     emg: dict[str, Array] = field(default_factory=dict)
     angles: Motions = field(default_factory=dict)
@@ -39,9 +39,9 @@ class Piece:
         return any(np.isfinite(samples).any() for samples in values)
 
 
-def read_pieces(condition: Condition, decisions: Decisions) -> list[Piece]:
-    """Return the cells of the cutting leg in order; all are unpaired when channels or joints differ in their number."""
-    letter = tree.LETTERS[decisions.cut_by]
+def read_pieces(condition: Condition, decisions: Decisions, side: words.Side) -> list[Piece]:
+    """Return the cells of a leg in order; all are unpaired when channels or joints differ in their number."""
+    letter = tree.LETTERS[side]
     emg = {muscle: tree.column(condition.leaf["EMG"], letter + raw) for raw, muscle in tree.CHANNELS.items()}
     angles, moments = (
         {joint: tree.column(condition.leaf[branch], letter + joint.title()) for joint in words.JOINTS}
@@ -127,12 +127,21 @@ def joint_signals(sides: Sequence[words.Side], pieces: Sequence[Piece], decision
                 sides, found, rate=decisions.frame_rate, units=units, contiguity="consecutive"
             )
         else:
-            signals[group] = segments.cut_joints(sides, _grid(found, decisions.cut_by, decisions.points), units=units)
+            signals[group] = segments.cut_joints(sides, _grid(found, sides, decisions.points), units=units)
     return signals
 
 
-def _grid(found: Sequence[Motions], side: words.Side, points: int) -> dict[tuple[words.Side, str, str], Array]:
-    """Return curves (stride, point); NaN in strides without them."""
+def _grid(
+    found: Sequence[Motions], sides: Sequence[words.Side], points: int
+) -> dict[tuple[words.Side, str, str], Array]:
+    """Return curves (stride, point) of each leg; NaN in strides without them."""
     empty = np.full(points, np.nan)
-    keys = [(joint, motion) for joint in words.JOINTS for motion in words.MOTIONS]
-    return {(side, *key): np.array([motions.get(key, empty) for motions in found]) for key in keys}
+    keys = [
+        (side, joint, motion) for side in dict.fromkeys(sides) for joint in words.JOINTS for motion in words.MOTIONS
+    ]
+    return {
+        (side, joint, motion): np.array(
+            [motions.get((joint, motion), empty) for own, motions in zip(sides, found, strict=True) if own == side]
+        )
+        for side, joint, motion in keys
+    }

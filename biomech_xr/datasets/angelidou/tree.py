@@ -143,6 +143,26 @@ def _texts(node: MatNode, name: str) -> Iterator[tuple[str, str]]:
         yield from ((name, entry) for entry in entries)
 
 
+def has_leg(found: Sequence[Condition], side: words.Side) -> bool:
+    """Return whether any condition has a channel or joint of a leg."""
+    names = {LETTERS[side] + name for name in (*CHANNELS, *(joint.title() for joint in words.JOINTS))}
+    return any(names & set(condition.leaf[branch].fields()) for condition in found for branch in _BRANCHES)
+
+
+def gait_events(person: MatNode, found: Sequence[Condition]) -> str:
+    """Return what stands in the fields `gaitEvents`, whose content is not described; empty where there is none."""
+    nodes = [person, *(person[name] for name in dict.fromkeys(c.speed for c in found)), *(c.leaf for c in found)]
+    events = [node["gaitEvents"] for node in nodes if "gaitEvents" in node.fields()]
+    said = [f"{event.path}: {', '.join(event.fields()) or event.says()}" for event in events]
+    return f"not used; {'; '.join(said)}" if said else ""
+
+
+def rows(cells: MatNode, index: int) -> int:
+    """Return the rows of one stride, 0 where the cell is empty."""
+    entry = cells.element(index)
+    return 0 if entry.kind == "empty" else entry.shape[0]
+
+
 def column(node: MatNode, name: str) -> MatNode:
     """Return one channel or joint of a branch: a cell of strides."""
     cells = node[name]

@@ -20,13 +20,14 @@ from biomech_xr.datasets.bacek import raw
 from biomech_xr.datasets.bacek.files import NAME, PEOPLE, Files, Test, find_people, find_person, tests_of
 from biomech_xr.datasets.bacek.rows import JOINTS, MUSCLES, LegRows, read_leg
 from biomech_xr.datasets.bacek.starts import OPTION, decide_signs, decide_starts
-from biomech_xr.datasets.deciding import Judge
+from biomech_xr.datasets.deciding import Judge, sign_option
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
 from biomech_xr.readers.mat import MatNode, open_mat
 from biomech_xr.schema import Signal, Trial, rejected_table, stride_table
 
 _SIDES: Final[tuple[tuple[str, words.Side], ...]] = (("Left", "left"), ("Right", "right"))
 _UPSTREAM_LOOKAHEAD: Final = 0.57
+_SEGMENTED_UNIT: Final = "1"
 
 OPTIONS: Final[Mapping[str, Option]] = {
     "level": Option(
@@ -37,8 +38,13 @@ OPTIONS: Final[Mapping[str, Option]] = {
     OPTION: Option(
         kind="choice",
         choices=("own", "left"),
-        help="heel strikes between which right rows of the segmented form are cut, where the data leave it open",
+        help="heel strikes between which right angles and EMG of the segmented form are cut, where the data leave it "
+        "open; forces too where they do not show it themselves",
     ),
+    **{
+        f"{joint.lower()}_sign": sign_option("flexion", "extension", f"motion of {joint}_Left and {joint}_Right")
+        for joint in JOINTS
+    },
 }
 
 SPEC: Final = DatasetSpec(
@@ -53,7 +59,7 @@ SPEC: Final = DatasetSpec(
     population="able_bodied",
     line_frequency=50.0,
     emg_state="envelope",
-    emg_unit="1",
+    emg_unit=raw.UNIT,
     emg_rate=1000.0,
     emg_lookahead=0.67,
     kinematics_lookahead=math.nan,
@@ -71,18 +77,28 @@ SPEC: Final = DatasetSpec(
         "segmented EMG may lead its heel strikes by 0.05 s.",
         "In the authors' code the vertical force loses the detection threshold (5 % of the weight) before it is cut, "
         "and angles are cut at heel strikes rounded to 0.01 s.",
+        "In the authors' code a heel strike that the force lacks (1.5 to 2.2 times the mean stride after the last one) "
+        "is put in a mean stride after the last one: segmented strides on either side of it have made-up durations.",
+        "Without Subjects_Info.mat the sessions of the tests are not known: all are session unknown, and amplitude "
+        "references pool two placements of the electrodes and two normalizations.",
         "Sub7 and Sub8 are not in the authors' table of people: no age and sex.",
     ),
     assumptions=(
         "Left rows run between left heel strikes. Right rows run between right or left ones as the knee angle, else "
         "the force, shows; EMG is taken to be cut as the angles are. Rows cut at the left foot are joined on their "
         "real durations and cut anew at right heel strikes by cubic interpolation.",
-        "Rows belong to heel strikes where there is one row less than strikes; else the leg's cycles are unpaired.",
-        "The signs of flexion follow from the data where they are clear, and are flexion positive otherwise.",
+        "Rows belong to heel strikes where there is one row less than strikes; a muscle, angle or force with another "
+        "number of rows is NaN, and where no muscle and no angle fits the leg's cycles are unpaired.",
+        "The signs of flexion follow from the data, or from the options.",
+        "Raw strides last 0.6 to 1.5 times the median of the test's strides and hold at most one contact of the other "
+        "foot: others are taken for steps on the wrong belt. The limits are those by which the authors' code finds "
+        "false and missing steps, there against a mean stride; the median and the second rule are ours.",
+        "Entries of TestOrder that are no test, and tests in two orders, are ignored: their session is unknown.",
         "emg_lookahead (0.67 s): 0.566 s of a filter of 1131 taps run in both directions (an estimate by Herrmann's "
         "formula for the stated edges and ripples), half an RMS window (0.05 s), and the possible lead of 0.05 s. Raw "
         "EMG that is band-passed is taken to have gone through the same filter (0.57 s).",
-        "The unit of raw EMG is not stated: the values are stored as they are.",
+        "The unit of raw EMG is not stated: the values are stored as they are, in arbitrary units; segmented EMG is a "
+        "share of the session's factor (unit 1).",
         "Raw forces are in N, upward positive; only the vertical one is read, the signs of the others are not stated. "
         "Segmented forces are per body mass.",
         "Sample 1 of a test is 0 s of its clock.",
@@ -126,7 +142,7 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     MissingInputError
         No such person, or one of the two files of the form is not there.
     DataFormatError
-        A file is damaged or lacks a field, or the data leave the start of right rows open.
+        A file is damaged or lacks a field, or the data leave the start of right rows or a sign open.
     """
     files = find_person(root, patient)
     level = options.get("level") or ("raw" if files.has("raw") else "segmented")
@@ -168,7 +184,7 @@ def _raw_trial(
         trial=test.name,
         task=test.task,
         session=files.sessions.get(test.name, "unknown"),
-        signals=raw.signals_of(columns, forces, rate, emg=SPEC.emg, unit=SPEC.emg_unit, body_mass=mass),
+        signals=raw.signals_of(columns, forces, rate, emg=SPEC.emg, body_mass=mass),
         strides=stride_table(kept),
         rejected=rejected_table(rejected),
         sources=sources,
@@ -189,8 +205,7 @@ def _segmented_trials(files: Files, options: Mapping[str, Any]) -> Iterator[Tria
         measured = _require_tests(mechanics)
         judge = Judge(dataset=NAME, file=mechanics.file, options=options)
         starts = decide_starts(mechanics, measured, judge)
-        example = next((name for name, test in measured.items() if not test.orthosis), next(iter(measured)))
-        factors = decide_signs([read_leg(mechanics[example], None, side, starts) for _, side in _SIDES], judge)
+        factors = decide_signs(mechanics, measured, starts, judge)
         tests = measured | tests_of(energetics)
         for name, test in sorted(tests.items(), key=lambda item: item[1].number):
             nodes = mechanics.get(name), energetics.get(name)
@@ -219,7 +234,10 @@ def _segmented_trial(
         sources=sources,
         emg_state=SPEC.emg_state,
         emg_lookahead=SPEC.emg_lookahead,
-        notes=_notes(files, test) | dict(notes) | ({} if legs[0].emg or legs[1].emg else {"missing": "EMG"}),
+        notes=_notes(files, test)
+        | dict(notes)
+        | {f"dropped.{leg.side}": leg.dropped for leg in legs if leg.dropped}
+        | ({} if legs[0].emg or legs[1].emg else {"missing": "EMG"}),
     )
 
 
@@ -236,7 +254,7 @@ def _signals(legs: list[LegRows], sides: list[words.Side], factors: Mapping[str,
         angles = {(leg.side, "knee", "flexion"): np.full((sides.count(leg.side), 101), np.nan) for leg in legs}
     signals: dict[str, Signal] = {}
     if emg:
-        signals["emg"] = segments.cut_emg(sides, emg, units=SPEC.emg_unit)
+        signals["emg"] = segments.cut_emg(sides, emg, units=_SEGMENTED_UNIT)
     if angles:
         signals["kinematics"] = segments.cut_joints(sides, angles, units=words.UNITS["kinematics"])
     if forces:
@@ -248,8 +266,9 @@ def _notes(files: Files, test: Test) -> dict[str, str]:
     notes = {"cadence": test.cadence}
     if test.orthosis:
         notes["orthosis"] = "locks the left knee; the legs are not interchangeable"
-    if files.info is None:
-        notes["session"] = "unknown: no Subjects_Info.mat"
+    if test.name not in files.sessions:
+        why = "no Subjects_Info.mat" if files.info is None else files.ignored or f"{files.info.name} does not list it"
+        notes["session"] = f"unknown: {why}; amplitude references pool all tests of unknown session"
     return notes
 
 

@@ -90,7 +90,10 @@ class Test:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Files:
-    """The files of one person below ``root``; `sessions` maps a test to its session where the info file tells."""
+    """The files of one person below ``root``.
+
+    `sessions` maps a test to its session where the info file tells; `ignored` says what of that file is no use.
+    """
 
     root: Path
     number: int
@@ -98,6 +101,7 @@ class Files:
     info: Path | None = None
     sessions: Mapping[str, str] = field(default_factory=dict)
     mass: float = math.nan
+    ignored: str = ""
 
     @property
     def person(self) -> Patient:
@@ -185,19 +189,26 @@ def find_person(root: Path, patient: str) -> Files:
         return Files(root=root, number=number, paths=people[number])
     with open_mat(info, dataset=NAME, variables=("SubjectInfo",)) as content:
         person = content["SubjectInfo"].get(patient)
-        sessions, mass = _sessions(person) if person is not None else ({}, math.nan)
-    return Files(root=root, number=number, paths=people[number], info=info, sessions=sessions, mass=mass)
+        sessions, mass, ignored = _sessions(person) if person is not None else ({}, math.nan, "")
+    return Files(
+        root=root, number=number, paths=people[number], info=info, sessions=sessions, mass=mass, ignored=ignored
+    )
 
 
-def _sessions(person: MatNode) -> tuple[dict[str, str], float]:
-    """Return the session of each test and the mean body mass of the sessions, kg."""
-    sessions: dict[str, str] = {}
+def _sessions(person: MatNode) -> tuple[dict[str, str], float, str]:
+    """Return the session of each test, the mean body mass of the sessions (kg), and what of the orders is ignored."""
+    found: dict[str, set[str]] = {}
+    ignored: list[str] = []
     masses = []
     for name in person.fields():
         session = person[name]
         order = session.get("TestOrder") if session.kind == "struct" else None
         if order is not None and order.kind == "numeric":
-            sessions |= {f"T{int(number)}": name.removeprefix("Session") for number in order.vector() if number > 0}
+            for number in order.vector().tolist():
+                if number in range(1, _TESTS + 1):
+                    found.setdefault(f"T{int(number)}", set()).add(name.removeprefix("Session"))
+                elif number != 0 and not math.isnan(number):
+                    ignored.append(f"{number:g} in {name}.TestOrder is no test")
         mass = session.get("Mass") if session.kind == "struct" else None
         if mass is not None and mass.kind == "numeric":
             if not 30 <= mass.number() <= 200:
@@ -207,7 +218,9 @@ def _sessions(person: MatNode) -> tuple[dict[str, str], float]:
                     action="Correct the info file or remove it",
                 )
             masses.append(mass.number())
-    return sessions, sum(masses) / len(masses) if masses else math.nan
+    ignored += [f"{test} is in two orders of tests" for test, names in found.items() if len(names) > 1]
+    sessions = {test: names.pop() for test, names in found.items() if len(names) == 1}
+    return sessions, sum(masses) / len(masses) if masses else math.nan, "; ".join(ignored)
 
 
 def tests_of(node: MatNode) -> dict[str, Test]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,6 +27,12 @@ _FORCE_RATES: Final = (1000.0, 2000.0)
 _SLACK: Final = 0.05
 _STATE_SECONDS: Final = 20
 _MOST: Final = 0.501
+_SHARES: Final = (0.6, 1.5)
+"""Shortest and longest stride over the median of the test; the authors' code has these limits of its mean stride."""
+
+UNIT: Final = "a.u."
+"""Unit of the raw EMG, which is not stated."""
+
 _SIDES: Final[tuple[tuple[str, words.Side], ...]] = (("Left", "left"), ("Right", "right"))
 
 
@@ -129,13 +136,12 @@ def signals_of(
     rate: float,
     *,
     emg: Mapping[str, EmgColumn],
-    unit: str,
     body_mass: float,
 ) -> dict[str, Signal]:
     """Return the continuous signals of one test; forces in N/kg, the vertical one alone."""
     signals: dict[str, Signal] = {}
     if columns:
-        signals["emg"] = cycles.emg_signal(columns, emg, rate=EMG_RATE, t0=0.0, units=unit)
+        signals["emg"] = cycles.emg_signal(columns, emg, rate=EMG_RATE, t0=0.0, units=UNIT)
     values = np.full((len(forces["left"]), 2, len(words.AXES)), np.nan, dtype=np.float32)
     for side, force in forces.items():
         values[:, words.SIDES.index(side), words.AXES.index("vertical")] = cycles.measured(force / body_mass)
@@ -152,16 +158,25 @@ def signals_of(
 def stride_rows(
     spec: DatasetSpec, test: Test, forces: Mapping[words.Side, Array], rate: float, *, body_mass: float, end: float
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows of `strides` and `rejected` of both legs; signals last until ``end``, s."""
+    """Return the rows of `strides` and `rejected` of both legs; signals last until ``end``, s.
+
+    A foot that lands on the other belt has no contact, and its neighbors would be one double stride.
+    """
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
-    for side, force in forces.items():
-        contacts, offs = contacts_from_force(force, rate, body_mass)
+    events = {side: contacts_from_force(force, rate, body_mass) for side, force in forces.items()}
+    durations = np.concatenate([np.diff(contacts) for contacts, _ in events.values()])
+    usual = float(np.median(durations)) if durations.size else math.nan
+    for side, (contacts, offs) in events.items():
+        others = events["right" if side == "left" else "left"][0]
 
-        def judge(index: int, contacts: Array = contacts, offs: Array = offs) -> cycles.Verdict:
-            off, count = cycles.foot_off(offs, contacts[index], contacts[index + 1])
+        def judge(index: int, contacts: Array = contacts, offs: Array = offs, others: Array = others) -> cycles.Verdict:
+            start, stop = contacts[index], contacts[index + 1]
+            off, count = cycles.foot_off(offs, start, stop)
             if count > 1:
                 return cycles.Verdict(labels=test.labels, reason="not_a_stride", detail=f"{count} foot offs")
+            if detail := _missed(start, stop, others, usual):
+                return cycles.Verdict(labels=test.labels, reason="not_a_stride", detail=detail)
             return cycles.Verdict(labels=test.labels | {"foot_off": off})
 
         rows = cycles.sort_candidates(
@@ -170,3 +185,12 @@ def stride_rows(
         kept += rows[0]
         rejected += rows[1]
     return kept, rejected
+
+
+def _missed(start: float, stop: float, others: Array, usual: float) -> str:
+    """Return why a contact between two others seems missed or made up; empty where the two are a stride."""
+    low, high = _SHARES
+    if not low * usual <= stop - start <= high * usual:
+        return f"{stop - start:.3f} s, {low:g} to {high:g} times the median of {usual:.3f} s are a stride"
+    inside = int(((others > start) & (others < stop)).sum())
+    return f"{inside} contacts of the other foot within {stop - start:.3f} s" if inside > 1 else ""

@@ -43,7 +43,8 @@ class LegRows:
 
     `strikes` and `offs` are s on the clock of the test, shape (cycles + 1,) and (any,); `angles` (joint), `emg`
     (muscle) and `forces` (axis) map to (cycles, points), empty where the file has none; `unpaired` says why rows and
-    strikes do not belong together, `unknown` why there are no strikes; `outside` lists cycles without rows.
+    strikes do not belong together, `unknown` why there are no strikes; `dropped` names matrices that are NaN
+    because their rows are not those of the strikes; `outside` lists cycles without rows.
     """
 
     side: words.Side
@@ -54,6 +55,7 @@ class LegRows:
     forces: Mapping[str, Array]
     unpaired: str = ""
     unknown: str = ""
+    dropped: str = ""
     outside: tuple[int, ...] = ()
 
     def cuts(self, test: Test) -> list[Cut]:
@@ -134,12 +136,13 @@ def _placed(rows: LegRows, others: Array, starts: Starts) -> LegRows:
     cutters = others if starts.rows == "other" else rows.strikes
     result = _checked(rows, cutters)
     forces = _checked(replace(rows, angles={}, emg={}), others if starts.forces == "other" else rows.strikes)
+    dropped = "; ".join(filter(None, dict.fromkeys((result.dropped, forces.dropped))))
     if starts.forces == "other" and forces.forces:
         forces = recut(forces, others)
     if starts.rows == "other" and not result.unpaired:
         result = recut(replace(result, forces={}), others)
     whole = all(len(values) == len(result.strikes) - 1 for values in forces.forces.values())
-    return replace(result, forces=forces.forces if whole else {})
+    return replace(result, forces=forces.forces if whole else {}, dropped=dropped)
 
 
 def _times(node: MatNode) -> Array:
@@ -192,18 +195,47 @@ def _recut_group(
 
 
 def _checked(rows: LegRows, cutters: Array) -> LegRows:
-    """Return the rows as they are, or blank and marked where their number is not that of the cycles of ``cutters``."""
+    """Return the rows that are as many as the cycles of ``cutters``; a matrix of another number is NaN and noted.
+
+    Where no angle and no muscle has that number, the leg is blank and `unpaired`.
+    """
     cycles = max(len(cutters) - 1, 0)
-    groups = {"angle": rows.angles, "EMG": rows.emg}
-    counts = {name: sorted({len(v) for v in group.values()}) for name, group in groups.items() if group}
-    wrong = [f"{'/'.join(map(str, found))} {name} rows" for name, found in counts.items() if found != [cycles]]
-    forces = {axis: values for axis, values in rows.forces.items() if len(values) == cycles}
-    if not wrong:
-        return replace(rows, forces=forces)
-    number = max(cycles, len(rows.strikes) - 1, *(max(found) for found in counts.values()))
-    strikes = np.append(rows.strikes, np.full(number + 1 - len(rows.strikes), np.nan))
-    detail = f"{len(cutters)} heel strikes make {cycles} cycles, the file holds {' and '.join(wrong)}"
-    return replace(_blank(rows, number), strikes=strikes, unpaired=detail)
+    named = {f"{joint} angle": values for joint, values in rows.angles.items()}
+    named |= {f"EMG of {muscle}": values for muscle, values in rows.emg.items()}
+    wrong = _wrong(named, cycles)
+    detail = f"{len(cutters)} heel strikes make {cycles} cycles, the file holds "
+    if named and len(wrong) == len(named):
+        number = max(cycles, len(rows.strikes) - 1, *map(len, named.values()))
+        strikes = np.append(rows.strikes, np.full(number + 1 - len(rows.strikes), np.nan))
+        return replace(_blank(rows, number), strikes=strikes, unpaired=detail + _says(wrong))
+    wrong |= _wrong({f"{axis} force": values for axis, values in rows.forces.items()}, cycles)
+    return replace(
+        rows,
+        angles=_fitted(rows.angles, cycles),
+        emg=_fitted(rows.emg, cycles),
+        forces={axis: values for axis, values in rows.forces.items() if len(values) == cycles},
+        dropped=detail + _says(wrong) if wrong else "",
+    )
+
+
+def _wrong(named: Mapping[str, Array], cycles: int) -> dict[str, int]:
+    """Return the number of rows of every matrix that has not one a cycle."""
+    return {name: len(values) for name, values in named.items() if len(values) != cycles}
+
+
+def _says(wrong: Mapping[str, int]) -> str:
+    return " and ".join(
+        f"{number} rows of {', '.join(name for name, own in wrong.items() if own == number)}"
+        for number in sorted(set(wrong.values()))
+    )
+
+
+def _fitted(group: Mapping[str, Array], cycles: int) -> dict[str, Array]:
+    """Return matrices of one row a cycle, NaN where the file holds another number."""
+    return {
+        name: values if len(values) == cycles else np.full((cycles, values.shape[1]), np.nan)
+        for name, values in group.items()
+    }
 
 
 def _blank(rows: LegRows, count: int) -> LegRows:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
 
+from biomech_xr import vocabulary as words
 from biomech_xr.datasets.bacek.files import Test
-from biomech_xr.datasets.bacek.rows import Array, LegRows, Starts
+from biomech_xr.datasets.bacek.rows import Array, Starts, read_leg
 from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge
-from biomech_xr.evidence import start_from_force, start_from_knee
+from biomech_xr.evidence import Decision, start_from_force, start_from_knee
 from biomech_xr.readers.mat import MatNode
 
 OPTION: Final = "right_rows"
@@ -22,36 +23,58 @@ def decide_starts(mechanics: MatNode, tests: Mapping[str, Test], judge: Judge) -
     """Return at whose heel strikes right rows are cut.
 
     The knee decides for angles and EMG, which the authors cut alike; the force, where it is clear, for the forces,
-    which the authors cut either way. Where the knee is not clear the force decides for all.
+    which the authors cut either way. Where the knee is not clear the force decides for all. The option says it of the
+    rows alone: a clear force keeps its own start.
 
     Raises
     ------
     DataFormatError
         Neither is clear, and the option is not given.
     """
-    if given := judge.asked(OPTION):
-        start = "other" if given == "left" else "own"
-        return Starts(rows=start, forces=start)
     names = list(tests)[:_TESTS_READ]
     knee = start_from_knee(_pooled(mechanics, names, "Angles", "Knee_Right"))
     force = start_from_force(_pooled(mechanics, names, "GRF", "V_Right"))
-    best = knee if knee.sure or not force.sure else force
-    rows = judge.value(OPTION, "Angles.Knee_Right, GRF.V_Right", best)
+    if given := judge.asked(OPTION):
+        rows = "other" if given == "left" else "own"
+    else:
+        best = knee if knee.sure or not force.sure else force
+        rows = judge.value(OPTION, "Angles.Knee_Right, GRF.V_Right", best)
     if force.sure and force.value != rows:
         judge.heard("right_forces", force)
     return Starts(rows=rows, forces=force.value if force.sure else rows)
 
 
-def decide_signs(legs: Iterable[LegRows], judge: Judge) -> dict[str, float]:
-    """Return the factor of each joint's flexion; flexion is positive where nothing is clear."""
-    kept = [leg for leg in legs if not leg.unpaired and not leg.unknown]
+def decide_signs(mechanics: MatNode, tests: Mapping[str, Test], starts: Starts, judge: Judge) -> dict[str, float]:
+    """Return the factor to flexion positive of each joint that any test has angles of.
+
+    Tests without the orthosis are asked first, one after the other until one is clear.
+
+    Raises
+    ------
+    DataFormatError
+        No test is clear, and the option is not given.
+    """
+    ordered = sorted(tests.values(), key=lambda test: (test.orthosis, test.number))
     factors: dict[str, float] = {}
-    for joint, sign in ANGLE_SIGNS.items():
-        rows = [leg.angles[joint][:_ROWS_READ] for leg in kept if joint in leg.angles]
-        if not rows:
-            continue
-        factors[joint] = float(judge.assume(f"{joint}_sign", sign(np.concatenate(rows)), 1, "flexion positive"))
+    for joint, detect in ANGLE_SIGNS.items():
+        decisions: list[Decision[int]] = []
+        for rows in _curves(mechanics, ordered, joint, starts):
+            decisions.append(detect(rows))
+            if decisions[-1].sure or len(decisions) == _TESTS_READ:
+                break
+        if decisions:
+            field = f"Angles.{joint.title()}_Left, Angles.{joint.title()}_Right"
+            factors[joint] = float(judge.sign(f"{joint}_sign", field, *decisions, canonical="flexion"))
     return factors
+
+
+def _curves(mechanics: MatNode, tests: Iterable[Test], joint: str, starts: Starts) -> Iterator[Array]:
+    """Yield the angle of both legs in each test that has any, (cycles, points), contact to contact."""
+    for test in tests:
+        legs = [read_leg(mechanics[test.name], None, side, starts) for side in words.SIDES]
+        rows = [leg.angles[joint][:_ROWS_READ] for leg in legs if joint in leg.angles and not leg.unpaired]
+        if len({values.shape[1] for values in rows}) == 1 and any(np.isfinite(values).any() for values in rows):
+            yield np.concatenate(rows)
 
 
 def _pooled(mechanics: MatNode, names: Iterable[str], group: str, field: str) -> Array:

@@ -66,7 +66,7 @@ SPEC: Final = DatasetSpec(
     emg_unit="mV",
     emg_rate=RATES["emg"],
     emg_lookahead=0.16,
-    upstream_filters="EMG: band-pass 20-400 Hz; moments: low-pass 6 Hz",
+    upstream_filters="EMG: band-pass 20-400 Hz; moments: zero-phase low-pass of 6 Hz (the authors' RUN_OSIM.m)",
     sides=("left", "right"),
     activities=("walk", "turn", "ramp_ascent", "ramp_descent", "stair_ascent", "stair_descent"),
     minimum_duration=0.5,
@@ -78,7 +78,8 @@ SPEC: Final = DatasetSpec(
         "Ramp moments were computed twice (either foot on the middle plate) and merged: they may jump.",
         "EMG is of the right leg only: strides of the left leg have theirs masked.",
         "Where gait cycles come from markers, those before the first and after the last contact are no full cycles.",
-        "The label idle covers standing and the steps between repetitions: such cycles are rejected as posture.",
+        "The label idle covers steps beside the terrain too (the authors' STRIDES.m discards them): such cycles are "
+        "rejected as posture.",
     ),
     assumptions=(
         "EMG in mV.",
@@ -87,16 +88,26 @@ SPEC: Final = DatasetSpec(
         "The smoothing of markers is not stated: kinematics_lookahead is unknown.",
         "The order in which trials were recorded is not stated: they are read by date, mode and name.",
         "A transition label takes the activity that it enters, and a step into standing is walking.",
+        "A stride belongs to the activity that its labels name for more than half of the time, else to none.",
+        "A belt speed within 0.01 m/s over a stride counts as constant, one below 0.05 m/s as standing.",
+        "A gait cycle more than 5 % away from a straight rise is no stride, and zeros end a cycle from five on.",
+        "Each time of the nominal grid takes the row whose Header is nearest, at most half a sample away, else NaN; a "
+        "gait cycle in which Header skips more than half a row is unpaired.",
+        "A table whose rows are more than 1 % off the nominal rate, or fewer than half of its time, is not used.",
+        "Inclines from 0.1 to 45 degrees and stairs from 2 to 12 inches are believed, else the file name's.",
+        "Ages from 5 to 110 years and heights from 1.2 to 2.3 m are believed, else left out; masses from 30 to 200 kg, "
+        "else the published ones.",
         "Angles are those of ik; ik_offset (update of 2024) is the same less the mean of the static trial, on request.",
-        "Inertial units are in m/s2 and rad/s, as the authors' plots say; a trial whose acceleration is not near "
-        "gravity has them left out. Their axes are the sensors' own, and which leg wears them is not stated.",
+        "Inertial units are in m/s2 and rad/s, by the axis labels of the authors' yLabelSelector.m; a trial whose "
+        "median acceleration is not 0.7 to 1.3 of gravity has them left out. Their axes are the sensors' own, and "
+        "which leg wears them is not stated.",
         "Left out: forces (only their vertical axis is described, and which foot is on which plate is not stored), "
         "goniometers (unit not stated), joint powers (derived), markers, and the oblique subtalar angle.",
     ),
     emg={name: EmgColumn(muscle=muscle, side="right") for name, muscle in _MUSCLES.items()},
     angles=_ANGLES,
     moments={f"{name}_moment": column for name, column in _ANGLES.items()},
-    reader_version="2",
+    reader_version="3",
 )
 """OpenSim Gait2392: the knee is extension-positive, so its angle and moment are negated together; moments in N m."""
 
@@ -105,7 +116,13 @@ OPTIONS: Final[Mapping[str, Option]] = {
         kind="choice",
         choices=("ik", "ik_offset"),
         help="ik (the default): angles of the model; ik_offset: relative to the static pose, update of 2024 only",
-    )
+    ),
+    "knee_sign": Option(
+        kind="choice",
+        choices=("negative", "positive", "left_positive", "right_positive"),
+        help="Sign of knee flexion in ik and, with it, of the knee's moment: negative (the default) or positive in "
+        "both legs, or positive in one leg only",
+    ),
 }
 
 
@@ -131,17 +148,18 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
 
     A treadmill stride needs a constant belt speed. Elsewhere the activity of a stride is the one that covers more than
     half of it in `Label`, else it is an `activity_change`; `transition` is true where a transition label or another
-    activity occurs within. Strides of the right leg need emg, ik and gcRight, those of the left ik and gcLeft, else
-    all cycles of that leg are `unpaired`; those of a trial without any signal stand under its name in `rejected` of the
-    first trial that is yielded. The option `angles` reads ik_offset instead of ik.
+    activity occurs within. Strides of the right leg need ik and gcRight, those of the left ik and gcLeft, else all
+    cycles of that leg are `unpaired`; without emg its channels are masked. Cycles of a trial without any signal stand
+    under its name in `rejected` of the first trial that is yielded. The option `angles` reads ik_offset instead of ik.
 
     Raises
     ------
     MissingInputError
         No such person.
     DataFormatError
-        A file breaks the format, the body mass is unknown, the person has no stride at all, or an EMG channel or angle
-        is NaN in every trial that has its table.
+        A file breaks the format, the body mass is unknown, the curves of a knee surely contradict its sign and the
+        option `knee_sign` is not given, the person has no stride at all, or an EMG channel or angle is NaN in every
+        trial that has its table.
     """
     folders = cycles.patient_folders(root, dataset="camargo", pattern="[Aa][Bb][0-9]*", example="AB06")
     if patient not in folders:
@@ -149,10 +167,11 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     person, info, notes = read_person(root, patient)
     watch = cycles.Watch(dataset="camargo", folder=folders[patient])
     angles = str(options.get("angles") or "ik")
+    spec = _with_knee(str(options.get("knee_sign") or "negative"))
     lost: list[Trial] = []
     for one in _trials(folders[patient], angles):
         sources = (*((cycles.relative(path, root), sha256(path)) for path in one.files.values()), *info)
-        trial, silent = read_trial(one, person, SPEC, angles=angles, sources=sources)
+        trial, silent = read_trial(one, person, spec, angles=angles, sources=sources, options=options)
         trial = watch.saw(dataclasses.replace(trial, notes={**trial.notes, **notes}), silent)
         if trial.signals:
             yield _with_lost(trial, lost)
@@ -161,6 +180,20 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
             logger.warning("camargo: %s: trial %s has no file of a signal", folders[patient], one.name)
             lost.append(trial)
     watch.finish()
+
+
+def _with_knee(positive: str) -> DatasetSpec:
+    """Return the facts with the knee's factors for a choice of `knee_sign`."""
+
+    def columns(given: Mapping[str, JointColumn]) -> dict[str, JointColumn]:
+        return {
+            name: dataclasses.replace(column, factor=1.0)
+            if column.joint == "knee" and positive in ("positive", f"{column.side}_positive")
+            else column
+            for name, column in given.items()
+        }
+
+    return dataclasses.replace(SPEC, angles=columns(SPEC.angles), moments=columns(SPEC.moments))
 
 
 def _trials(folder: Path, angles: str) -> list[TrialFiles]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets.camargo.sawtooth import Judge
+from biomech_xr.datasets.camargo.sawtooth import StrideJudge
 from biomech_xr.datasets.cycles import Verdict
 from biomech_xr.errors import DataFormatError
 from biomech_xr.readers.matlab import load_tables
@@ -63,7 +63,7 @@ class _Terrain:
         return {"surface": "overground", "incline": 0.0}
 
 
-def make_judge(mode: str, path: Path | None, *, name: str, notes: dict[str, str]) -> Judge:
+def make_judge(mode: str, path: Path | None, *, name: str, notes: dict[str, str]) -> StrideJudge:
     """Return what judges the candidates of a trial.
 
     Parameters
@@ -72,22 +72,27 @@ def make_judge(mode: str, path: Path | None, *, name: str, notes: dict[str, str]
         `treadmill`, `levelground`, `ramp` or `stair`.
     path
         The trial's conditions file, None where it is missing: then a treadmill stride has no speed, and any other
-        stride is `unpaired`, because nothing says what was done.
+        stride is `unpaired`, because nothing says what was done. Where its clock does not rise, all are.
     name
         The trial in lower case; its number or word gives incline, height or pace where the file does not.
     notes
         Receives what is worth telling of the trial.
     """
     content = load_tables(path, dataset="camargo") if path else {}
+    if path is not None:
+        variable, column = ("speed", "Speed") if mode == "treadmill" else ("labels", "Label")
+        times, values = _column(content, path, variable=variable, column=column)
+        if not times.size or not (np.diff(times) > 0).all():
+            notes["conditions"] = f"{variable}.Header does not rise: nothing says what was done when"
+            return lambda _start, _stop: Verdict(reason="unpaired", detail=notes["conditions"])
     if mode == "treadmill":
         if path is None:
             notes["conditions"] = "no conditions file: belt speed unknown, changes of speed not excluded"
             return lambda _start, _stop: Verdict(labels=_treadmill(np.nan))
-        return _speed_judge(*_column(content, path, variable="speed", column="Speed"))
+        return _speed_judge(times, values)
     if path is None:
         return lambda _start, _stop: Verdict(reason="unpaired", detail="no conditions file: activity unknown")
-    times, labels = _column(content, path, variable="labels", column="Label")
-    return _label_judge(times, labels, terrain=_terrain(mode, content, path, name, notes), notes=notes)
+    return _label_judge(times, values, terrain=_terrain(mode, content, name, notes), notes=notes)
 
 
 def the_table(content: Mapping[str, Any], path: Path) -> pd.DataFrame:
@@ -115,10 +120,7 @@ def _column(
         raise _bad(path, variable, found, f"a table {variable} with Header and {column}", "Download the file again")
     text = ("Label",) if column == "Label" else ()
     check_columns(table, path, dataset="camargo", columns=("Header", column), text=text)
-    times = table["Header"].to_numpy(dtype=np.float64)
-    if not (np.diff(times) > 0).all() or not times.size:
-        raise _bad(path, f"{variable}.Header", "times that do not rise", "rising times", "Download the file again")
-    return times, table[column]
+    return table["Header"].to_numpy(dtype=np.float64), table[column]
 
 
 def _treadmill(speed: float) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def _during(times: npt.NDArray[np.float64], start: float, stop: float) -> slice:
     return slice(first, int(np.searchsorted(times, stop, side="left")))
 
 
-def _speed_judge(times: npt.NDArray[np.float64], speeds: pd.Series[Any]) -> Judge:
+def _speed_judge(times: npt.NDArray[np.float64], speeds: pd.Series[Any]) -> StrideJudge:
     values = speeds.to_numpy(dtype=np.float64)
 
     def judge(start: float, stop: float) -> Verdict:
@@ -160,7 +162,7 @@ def _speed_judge(times: npt.NDArray[np.float64], speeds: pd.Series[Any]) -> Judg
 
 def _label_judge(
     times: npt.NDArray[np.float64], labels: pd.Series[Any], *, terrain: _Terrain, notes: dict[str, str]
-) -> Judge:
+) -> StrideJudge:
     codes, found = pd.factorize(labels.astype(str).str.strip().str.lower())
     names = [str(name) for name in found]
     known = [_LABELS.get(name, ("other", False)) for name in names]
@@ -194,15 +196,15 @@ def _label_judge(
     return judge
 
 
-def _terrain(mode: str, content: Mapping[str, Any], path: Path, name: str, notes: dict[str, str]) -> _Terrain:
+def _terrain(mode: str, content: Mapping[str, Any], name: str, notes: dict[str, str]) -> _Terrain:
     """Return incline, height or pace of a trial from its conditions, or else from its name."""
     part = name.partition(f"{mode}_")[2].split("_")
     if mode == "ramp":
-        value = content.get("rampIncline", _INCLINES[part[0]])
-        return _Terrain(incline=_number(path, "rampIncline", value, "degrees", low=0.1, high=45.0))
+        incline = _number(content, "rampIncline", "degrees", (0.1, 45.0), _INCLINES[part[0]], notes)
+        return _Terrain(incline=incline)
     if mode == "stair":
-        value = content.get("stairHeight", _HEIGHTS[part[0]])
-        return _Terrain(stair_height=_INCH * _number(path, "stairHeight", value, "inches", low=2.0, high=12.0))
+        inches = _number(content, "stairHeight", "inches", (2.0, 12.0), _HEIGHTS[part[0]], notes)
+        return _Terrain(stair_height=_INCH * inches)
     pace, turn = (_word(content.get(variable)) or word for variable, word in (("speed", part[1]), ("turn", part[0])))
     notes |= {"speed": pace, "turn": turn}
     if (turn, pace) != (part[0], part[1]):
@@ -211,12 +213,22 @@ def _terrain(mode: str, content: Mapping[str, Any], path: Path, name: str, notes
     return _Terrain(pace=pace)
 
 
-def _number(path: Path, variable: str, value: object, unit: str, *, low: float, high: float) -> float:
-    """Return the size of a number within bounds."""
+def _number(
+    content: Mapping[str, Any],
+    variable: str,
+    unit: str,
+    bounds: tuple[float, float],
+    named: float,
+    notes: dict[str, str],
+) -> float:
+    """Return the size of a number within bounds; else what the trial's name stands for, ``named``, and a note."""
+    value = content.get(variable)
     number = abs(float(value)) if isinstance(value, float | int) else float("nan")
-    if not low <= number <= high:
-        raise _bad(path, variable, repr(value), f"{unit} from {low:g} to {high:g}", "Correct the value or its unit")
-    return number
+    if bounds[0] <= number <= bounds[1]:
+        return number
+    found = "not there" if variable not in content else f"{str(value)!r:.40}"
+    notes[variable] = f"{found}, not {unit} from {bounds[0]:g} to {bounds[1]:g}: {named:g} by the file name"
+    return named
 
 
 def _word(value: object) -> str:

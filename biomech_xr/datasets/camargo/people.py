@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import pandas as pd
 
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.camargo.conditions import the_table
@@ -25,6 +28,9 @@ _PUBLISHED: Final = {
 """Age (y), gender, height (m), weight (kg): the content of the distribution's `SubjectInfo.mat`."""
 
 _SEXES: Final = {"M": "male", "F": "female"}
+_MASS: Final = (30.0, 200.0)
+_AGE: Final = (5.0, 110.0)
+_HEIGHT: Final = (1.2, 2.3)
 
 
 def read_person(root: Path, patient: str) -> tuple[Patient, tuple[tuple[str, str], ...], dict[str, str]]:
@@ -33,28 +39,49 @@ def read_person(root: Path, patient: str) -> tuple[Patient, tuple[tuple[str, str
     Raises
     ------
     DataFormatError
-        The file is broken or gives no body mass for the person; or it is missing and nobody of that name was published.
+        The file is broken; or it is missing or gives no body mass for the person, and nobody of that name was
+        published.
     """
     path = root / "SubjectInfo.mat"
     if not path.is_file():
-        return _published(path, patient), (), {"person": "SubjectInfo.mat is missing: facts as published"}
+        return (
+            _published(path, patient, "no such file"),
+            (),
+            {"person": "SubjectInfo.mat is missing: facts as published"},
+        )
     table = the_table(load_tables(path, dataset="camargo"), path)
-    text = ("Subject", "Gender")
-    check_columns(table, path, dataset="camargo", columns=(*text, "Age", "Height", "Weight"), text=text)
-    rows = table[table["Subject"].str.strip().str.upper() == patient]
-    mass = float(rows["Weight"].iloc[0]) if len(rows) else float("nan")
-    if not 30.0 <= mass <= 200.0:
+    check_columns(table, path, dataset="camargo", columns=("Subject", "Weight"), text=("Subject",))
+    rows = table[table["Subject"].astype(str).str.strip().str.upper() == patient]
+    source = ((cycles.relative(path, root), sha256(path)),)
+    mass = float(rows["Weight"].iloc[0]) if len(rows) else math.nan
+    if not _MASS[0] <= mass <= _MASS[1]:
         found = f"{mass:g} kg for {patient}" if len(rows) else f"no row {patient}"
-        raise _bad(path, "Weight", found, "30 to 200 kg", f"Add the body mass of {patient} in kg to the table")
+        person = _published(path, patient, found)
+        return person, source, {"person": f"SubjectInfo.mat has {found}: facts as published"}
     row = rows.iloc[0]
-    facts = float(row["Age"]), str(row["Gender"]), float(row["Height"]), mass
-    return _person(patient, facts), ((cycles.relative(path, root), sha256(path)),), {}
+    notes: dict[str, str] = {}
+    age = _within(row, "Age", "years", _AGE, notes)
+    height = _within(row, "Height", "m", _HEIGHT, notes)
+    return _person(patient, (age, str(row.get("Gender", "")), height, mass)), source, notes
 
 
-def _published(path: Path, patient: str) -> Patient:
+def _within(row: pd.Series[Any], column: str, unit: str, bounds: tuple[float, float], notes: dict[str, str]) -> float:
+    """Return a number within bounds, else NaN and a note."""
+    value = row.get(column, "no such column")
+    number = float(pd.to_numeric(pd.Series([value]), errors="coerce").iloc[0])
+    if bounds[0] <= number <= bounds[1]:
+        return number
+    notes[column.lower()] = f"left out: {value!s:.40} in SubjectInfo.mat, not {bounds[0]:g} to {bounds[1]:g} {unit}"
+    return math.nan
+
+
+def _published(path: Path, patient: str, found: str) -> Patient:
     if patient not in _PUBLISHED:
+        expected = f"the body mass of {patient}, by which moments are divided, {_MASS[0]:g} to {_MASS[1]:g} kg"
         action = f"Put a SubjectInfo.mat with a row {patient} beside the folders of the people"
-        raise _bad(path, "Weight", "no such file", f"the body mass of {patient}, by which moments are divided", action)
+        raise DataFormatError.of(
+            dataset="camargo", file=path, field="Weight", found=found, expected=expected, action=action
+        )
     return _person(patient, _PUBLISHED[patient])
 
 
@@ -68,7 +95,3 @@ def _person(patient: str, facts: tuple[float, str, float, float]) -> Patient:
         height=height,
         body_mass=mass,
     )
-
-
-def _bad(path: Path, field: str, found: str, expected: str, action: str) -> DataFormatError:
-    return DataFormatError.of(dataset="camargo", file=path, field=field, found=found, expected=expected, action=action)

@@ -13,7 +13,7 @@ from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.spec import DatasetSpec
 
-Judge: TypeAlias = Callable[[float, float], cycles.Verdict]
+StrideJudge: TypeAlias = Callable[[float, float], cycles.Verdict]
 """Called with start and stop (s on the trial's clock) of a candidate."""
 
 _DROP = 50.0
@@ -73,7 +73,8 @@ def sawtooth_rows(
     trial: str,
     side: words.Side,
     span: tuple[float, float],
-    judge: Judge,
+    gap: npt.NDArray[np.bool_],
+    judge: StrideJudge,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of `strides` and of `rejected` that two sawtooths of one leg describe.
 
@@ -85,6 +86,9 @@ def sawtooth_rows(
         Time of their samples, s on the trial's clock, shape (sample,).
     spec, trial, side, span
         As for `cycles.sort_candidates`.
+    gap
+        Whether rows are missing before each sample, shape (sample,): a cycle with a gap in it, or right at one of its
+        contacts, is `unpaired`.
     judge
         Says what the source knows of a candidate. A cycle that does not rise in a line is `not_a_stride` before that,
         as are the ramps before the first and after the last contact.
@@ -97,6 +101,8 @@ def sawtooth_rows(
         start, stop = float(contacts[index]), float(contacts[index + 1])
         judged = judge(start, stop)
         labels = {**judged.labels, "foot_off": cycles.foot_off(offs, start, stop)[0]}
+        if not judged.reason and gap[saw.contacts[index] : saw.contacts[index + 1] + 1].any():
+            return cycles.Verdict(labels=labels, reason="unpaired", detail="rows of the gait cycle are missing")
         if not is_linear(contact[saw.contacts[index] : saw.contacts[index + 1]]):
             detail = "the cycle does not rise in a line from 0 to 100 between the contacts"
             return cycles.Verdict(labels=labels, reason="not_a_stride", detail=detail)

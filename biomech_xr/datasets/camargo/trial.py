@@ -13,12 +13,14 @@ import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
+from biomech_xr.datasets.camargo.clock import fault, gaps, on_grid
 from biomech_xr.datasets.camargo.conditions import make_judge, the_table
-from biomech_xr.datasets.camargo.sawtooth import Judge, sawtooth_rows
+from biomech_xr.datasets.camargo.sawtooth import StrideJudge, sawtooth_rows
+from biomech_xr.datasets.deciding import Judge
 from biomech_xr.datasets.inertial import GRAVITY, imu_columns, imu_signal, typical_acceleration
 from biomech_xr.datasets.knee import knee_notes
 from biomech_xr.datasets.spec import DatasetSpec
-from biomech_xr.errors import DataFormatError
+from biomech_xr.evidence import Decision
 from biomech_xr.readers.matlab import load_tables
 from biomech_xr.readers.tables import check_columns
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
@@ -55,16 +57,26 @@ class TrialFiles:
 
 
 def read_trial(
-    one: TrialFiles, person: Patient, spec: DatasetSpec, *, angles: str, sources: tuple[tuple[str, str], ...]
+    one: TrialFiles,
+    person: Patient,
+    spec: DatasetSpec,
+    *,
+    angles: str,
+    sources: tuple[tuple[str, str], ...],
+    options: Mapping[str, Any],
 ) -> tuple[Trial, dict[str, dict[str, str]]]:
     """Return one trial and the columns without a number of its EMG and angles, where it has them.
 
-    ``angles`` is the sensor that the kinematics come from, `ik` or `ik_offset`. A static trial has no candidates.
+    ``spec`` holds the signs that apply, ``options`` what the user says; ``angles`` is the sensor that the kinematics
+    come from, `ik` or `ik_offset`. A static trial has no candidates.
     """
-    tables = {sensor: _sensor(path, sensor, spec) for sensor, path in one.files.items() if sensor in RATES}
+    tables, faults = _tables(one, spec)
     if angles in tables:
         tables["angles"] = tables.pop(angles)
     notes: dict[str, str] = {"angles": f"{angles}{'' if angles == 'ik' else ': relative to the static pose'}"}
+    notes |= {f"clock.{sensor}": text for sensor, text in faults.items()}
+    if one.mode != "static" and "emg" not in tables:
+        notes["emg"] = "none: masked in the strides of the right leg"
     signals = _signals(tables, person, spec, notes)
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
@@ -73,11 +85,11 @@ def read_trial(
     else:
         complete = make_judge(one.mode, one.files.get("conditions"), name=one.name, notes=notes)
         for side in words.SIDES:
-            judge = _missing(tables, side, angles) or complete
+            judge = _missing(tables, faults, side, angles) or complete
             rows = _rows(tables, signals, spec=spec, name=one.name, side=side, judge=judge)
             kept += rows[0]
             rejected += rows[1]
-    notes |= _knee(signals, kept, one)
+    notes |= _knee(signals, kept, one, options)
     trial = Trial(
         patient=person,
         trial=one.name,
@@ -97,33 +109,46 @@ def read_trial(
     return trial, silent
 
 
-def _missing(tables: Mapping[str, pd.DataFrame], side: words.Side, angles: str) -> Judge | None:
-    """Return what judges the candidates of a leg that lacks a table it needs; only the right leg has EMG."""
-    needed = {"emg": "emg"} if side == "right" else {}
-    needed |= {"angles": angles, _CYCLES[side].lower(): _CYCLES[side]}
+def _missing(
+    tables: Mapping[str, pd.DataFrame], faults: Mapping[str, str], side: words.Side, angles: str
+) -> StrideJudge | None:
+    """Return what judges the candidates of a leg that lacks its angles or its gait cycle."""
+    needed = {"angles": angles, _CYCLES[side].lower(): _CYCLES[side]}
     missing = [word for sensor, word in needed.items() if sensor not in tables]
     if not missing:
         return None
-    detail = f"no {' and no '.join(missing)} file"
+    broken = [f"{word}: {faults[word.lower()]}" for word in missing if word.lower() in faults]
+    absent = " and ".join(f"no {word}" for word in missing if word.lower() not in faults)
+    detail = "; ".join([*broken, *([f"{absent} file"] if absent else [])])
     return lambda _start, _stop: cycles.Verdict(reason="unpaired", detail=detail)
 
 
+def _tables(one: TrialFiles, spec: DatasetSpec) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Return the tables of a trial's sensors, signals on their grid, and what is wrong with the clocks of any.
+
+    A sensor whose rows cannot be placed in time has no table. Gait cycles keep the times of their rows.
+    """
+    tables: dict[str, pd.DataFrame] = {}
+    faults: dict[str, str] = {}
+    for sensor, path in one.files.items():
+        if sensor not in RATES:
+            continue
+        table = _sensor(path, sensor, spec)
+        text = fault(table, RATES[sensor])
+        if not text:
+            tables[sensor], text = on_grid(table, RATES[sensor]) if sensor in SIGNALS else (table, "")
+        if text:
+            faults[sensor] = text
+            logger.warning("camargo: %s: %s", path, text)
+    return tables, faults
+
+
 def _sensor(path: Path, sensor: str, spec: DatasetSpec) -> pd.DataFrame:
-    """Return the table of a sensor after checking its columns and that its clock is uniform at the nominal rate."""
+    """Return the table of a sensor after checking its columns."""
     needed = {"emg": spec.emg, "ik": spec.angles, "ik_offset": spec.angles, "id": spec.moments, "imu": IMU}
     table = the_table(load_tables(path, dataset=spec.name), path)
     columns = tuple(needed[sensor]) if sensor in needed else ("HeelStrike",)
     check_columns(table, path, dataset=spec.name, columns=("Header", *columns))
-    rate = RATES[sensor]
-    header = table["Header"].to_numpy(dtype=np.float64)
-    if header.size < 2:
-        raise _bad(path, f"{header.size} row(s)", "a recording", "Download the file again, or remove it")
-    drift = np.abs(header - header[0] - np.arange(header.size) / rate)
-    if not (drift < 0.5 / rate).all():
-        row = int(np.argmin(drift < 0.5 / rate))
-        found = f"{header[row]:.4f} s in row {row + 1}"
-        expected = f"{header[0] + row / rate:.4f} s: rows at {rate:g} Hz without gaps"
-        raise _bad(path, found, expected, "Export the trial again, or remove its files")
     return table
 
 
@@ -162,7 +187,7 @@ def _rows(
     spec: DatasetSpec,
     name: str,
     side: words.Side,
-    judge: Judge,
+    judge: StrideJudge,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of `strides` and `rejected` of one leg of a trial."""
     table = tables.get(_CYCLES[side].lower())
@@ -187,20 +212,27 @@ def _rows(
         trial=name,
         side=side,
         span=(max(float(clock[0]) for clock in clocks), min(float(clock[-1]) for clock in clocks)),
+        gap=gaps(times, RATES[_CYCLES[side].lower()]),
         judge=measured,
     )
 
 
-def _knee(signals: Mapping[str, Signal], kept: list[dict[str, Any]], one: TrialFiles) -> dict[str, str]:
-    """Return the notes on the knee's sign; warn where the curves contradict the model's stated convention."""
+def _knee(
+    signals: Mapping[str, Signal], kept: list[dict[str, Any]], one: TrialFiles, options: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the notes on the knee's sign.
+
+    Raises
+    ------
+    DataFormatError
+        The curves of a leg surely contradict the model's convention, and the user does not state the sign.
+    """
     notes, contradicted = knee_notes(signals.get("kinematics"), kept)
-    if contradicted:
-        notes["knee_sign"] = f"doubtful: {', '.join(contradicted)} not as OpenSim's knee, negative in flexion"
-        logger.warning("camargo: %s: %s", one.files["ik" if "ik" in one.files else "ik_offset"], notes["knee_sign"])
+    path = one.files["ik" if "ik" in one.files else "ik_offset"] if "kinematics" in signals else Path()
+    judge = Judge(dataset="camargo", file=path, options=options, notes=notes)
+    if judge.asked("knee_sign") is None and contradicted:
+        found = "; ".join(f"{side}: {notes[f'evidence.knee_sign.{side}']}" for side in contradicted)
+        fields = ", ".join(f"knee_angle_{side[0]}" for side in contradicted)
+        text = f"OpenSim's knee is negative in flexion, the curves here are not; as read so, {found}"
+        judge.value("knee_sign", fields, Decision("negative", 0.0, text))
     return notes
-
-
-def _bad(path: Path, found: str, expected: str, action: str) -> DataFormatError:
-    return DataFormatError.of(
-        dataset="camargo", file=path, field="Header", found=found, expected=expected, action=action
-    )

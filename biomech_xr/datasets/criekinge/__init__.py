@@ -8,19 +8,29 @@ of the authors' description workbook and of published statistics of every person
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles, segments
-from biomech_xr.datasets.criekinge.people import ABLE_BODIED, STROKE, Subject, checksum, list_ids, open_subject
-from biomech_xr.datasets.criekinge.signs import check_signs
+from biomech_xr.datasets.criekinge.people import (
+    ABLE_BODIED,
+    HAND_SUPPORT,
+    STROKE,
+    Subject,
+    checksum,
+    list_ids,
+    open_subject,
+)
+from biomech_xr.datasets.criekinge.signs import OPTIONS, decide_signs
 from biomech_xr.datasets.criekinge.strides import FORCE, JOINTS, MOTIONS, MUSCLES, LegData, read_leg
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
 from biomech_xr.schema import Signal, Trial, rejected_table, stride_table
+
+__all__ = ["OPTIONS", "SPEC", "patients", "recordings"]
 
 _LEGS: Final[tuple[tuple[str, words.Side], ...]] = (("L", "left"), ("R", "right"))
 _HEADLESS: Final = "GAS"
@@ -66,7 +76,7 @@ SPEC: Final = DatasetSpec(
         "missing in single legs.",
         "No kinetics: 23 paretic and 16 non-paretic legs, 8 left and 9 right legs of able-bodied people.",
         "The authors did not check the kinetics of stroke survivors; TVC48, 51 and 54 had a hand supported.",
-        "TVC16: the numbers of strides differ between events, angles and EMG; legs that cannot be paired are rejected.",
+        "TVC16: the numbers of strides differ between events, angles and EMG; what cannot be paired is left out.",
         "SUBJ75: a leg of 830 mm at a height of 1915 mm is doubtful.",
     ),
     assumptions=(
@@ -74,9 +84,16 @@ SPEC: Final = DatasetSpec(
         "(`LesionLeft`). Their fields are those of `emg`, `angles` and `moments` with P and N in place of L and R.",
         "y is adduction and z rotation, in the order of Plug-in Gait; left and right share one sign, as the medians of "
         "all people's ankles do.",
-        "Moments are extensor and plantarflexor positive in N m/kg and are negated in all three planes, as Plug-in "
-        "Gait's are; published statistics show it for the ankle (peak near +1.45), hip and knee follow by analogy. A "
-        "person whose curves are clearly upside down is refused.",
+        "The signs of flexion angles, flexion moments and the hip's frontal moment, and the unit of the moments, are "
+        "decided on the person's own strides, each leg and both together; where none is sure, as in paretic gait, "
+        "those of the authors' description are assumed: moments extensor, plantarflexor and abductor positive in "
+        "N m/kg (published statistics: ankle up to about +1.45), which are negated. The trial's notes say which.",
+        "Adduction moments of knee and ankle follow the hip, rotation moments the flexion moment of the ankle.",
+        "Published power is W/kg and positive where the joint generates. Whether it is that of the sagittal plane or "
+        "of all planes is not stated: it is compared with the sagittal moment times angular velocity.",
+        "Three strides whose power has a median correlation of 0.7, four fifths of one sign, decide the sign of a "
+        "moment, and its unit within a factor of 3; where another joint's curves reach 0.95 and leave a fifth of the "
+        "variance that the joint's own leave, the person is refused.",
         "EMG in mV: the unit of the envelopes is not stated.",
         "`GAS` names no head: stored as gastrocnemius_medialis, ambiguous. `ST` is semitendinosus or semimembranosus.",
         "emg_lookahead (0.205 s): the Butterworth filter with four poles an edge in each of two passes and a centered "
@@ -84,7 +101,9 @@ SPEC: Final = DatasetSpec(
         "unknown.",
         "Frame 1 of a trial is 0 s of its clock.",
         "Only the vertical ground reaction force is read: the signs of the other axes are not stated.",
-        "A leg of which any variable has another number of strides than its events is rejected as unpaired.",
+        "A variable with another number of strides than the events of its leg is left out; where that holds for all "
+        "angles, the strides of the leg are rejected as unpaired.",
+        "The number of a trial is a whole one from 0 to 1000000; a stride with another is rejected as unpaired.",
     ),
     emg={
         f"{leg}sideSegm_{leg}sideData.{raw}.n": EmgColumn(muscle=muscle, side=side, ambiguous=raw == _HEADLESS)
@@ -94,6 +113,7 @@ SPEC: Final = DatasetSpec(
     angles=_joints("Angles", 1.0),
     moments=_joints("Moment", -1.0),
 )
+"""The factors of angles and moments are those assumed where the strides of a person decide nothing else."""
 
 
 def patients(root: Path) -> list[str]:
@@ -109,7 +129,7 @@ def patients(root: Path) -> list[str]:
     return list_ids(root)
 
 
-def recordings(root: Path, patient: str) -> Iterator[Trial]:
+def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator[Trial]:
     """Yield the walks of one person in the order of their numbers.
 
     Every group is segmented, 1001 points a stride, the last point the next contact: EMG envelopes (sample, side,
@@ -122,7 +142,8 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
     MissingInputError
         No such person or file.
     DataFormatError
-        The file is damaged, lacks a field, or has one of another shape.
+        The file is damaged, lacks a field or has one of another shape, or the strides contradict themselves on a sign
+        or unit that no option settles.
     """
     with open_subject(root, patient) as subject:
         legs = [read_leg(subject, leg) for leg in subject.legs]
@@ -133,12 +154,20 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
                 action="Leave this person out",
             )
         source = cycles.relative(subject.path, root), checksum(subject.path)
-        notes = _notes(subject, legs) | check_signs(subject, legs, SPEC.angles, SPEC.moments)
+        signs = decide_signs(subject, legs, options)
+        notes = _notes(subject, legs) | dict(signs.notes)
         for number in sorted({int(number) for leg in legs for number in leg.trial}):
-            yield _trial(subject, legs, number, source, notes)
+            yield _trial(subject, legs, number, source, notes, signs.factors)
 
 
-def _trial(subject: Subject, legs: list[LegData], number: int, source: tuple[str, str], notes: dict[str, str]) -> Trial:
+def _trial(
+    subject: Subject,
+    legs: list[LegData],
+    number: int,
+    source: tuple[str, str],
+    notes: dict[str, str],
+    factors: Mapping[str, float],
+) -> Trial:
     name = f"trial_{number}" if number >= 0 else "trial_unknown"
     cuts = [cut for leg in legs for cut in leg.cuts(number)]
     strides, rejected = segments.sort_cuts(SPEC, name, cuts)
@@ -146,7 +175,7 @@ def _trial(subject: Subject, legs: list[LegData], number: int, source: tuple[str
         patient=subject.person,
         trial=name,
         task="walk",
-        signals=_signals(legs, number, [cut.side for cut in cuts]),
+        signals=_signals(legs, number, [cut.side for cut in cuts], factors),
         strides=stride_table(strides),
         rejected=rejected_table(rejected),
         sources=(source,),
@@ -156,7 +185,9 @@ def _trial(subject: Subject, legs: list[LegData], number: int, source: tuple[str
     )
 
 
-def _signals(legs: list[LegData], number: int, sides: list[words.Side]) -> dict[str, Signal]:
+def _signals(
+    legs: list[LegData], number: int, sides: list[words.Side], factors: Mapping[str, float]
+) -> dict[str, Signal]:
     """Return the signal groups of one trial; a group of which nothing is there is left out."""
     emg: dict[tuple[words.Side, str], np.ndarray] = {}
     joints: dict[str, dict[tuple[words.Side, str, str], np.ndarray]] = {"kinematics": {}, "kinetics": {}}
@@ -174,7 +205,7 @@ def _signals(legs: list[LegData], number: int, sides: list[words.Side]) -> dict[
             for path, column in columns.items():
                 name = path.partition(".")[2]
                 if column.side == side and name in curves:
-                    joints[group][side, column.joint, column.motion] = curves[name] * column.factor
+                    joints[group][side, column.joint, column.motion] = curves[name] * factors[name]
         if f"{FORCE}.z" in curves:
             forces[side, "vertical"] = curves[f"{FORCE}.z"]
     signals = {"emg": segments.cut_emg(sides, emg, units=SPEC.emg_unit, ambiguous=ambiguous)} if emg else {}
@@ -196,4 +227,6 @@ def _notes(subject: Subject, legs: list[LegData]) -> dict[str, str]:
         affected = subject.person.affected_side
         notes["affected_side"] = f"inferred: the paretic leg is the {affected} one, opposite to the lesion"
         notes["kinetics_quality"] = "not checked by the authors"
+    if subject.person.source_patient in HAND_SUPPORT:
+        notes["hand_support"] = "this person had a hand supported while walking"
     return notes

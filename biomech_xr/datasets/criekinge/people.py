@@ -52,6 +52,9 @@ NO_BICEPS: Final = {
 }  # fmt: skip
 """The same for the EMG of biceps femoris, the muscle with most gaps."""
 
+HAND_SUPPORT: Final = ("TVC48", "TVC51", "TVC54")
+"""Stroke survivors who had a hand supported while they walked."""
+
 _LOWEST_MASS: Final = 20.0
 _HIGHEST_MASS: Final = 250.0
 

@@ -36,6 +36,7 @@ _LABELS: Final = {
     "duration_source": "events",
 }
 _TRIAL: Final = ("Trial", "Trials")
+_LAST_TRIAL: Final = 1_000_000
 _LANDING: Final = ("GoodForcePlateLanding", "GoodLanding")
 
 
@@ -44,17 +45,20 @@ class LegData:
     """The strides of one leg in the order of the columns.
 
     `start`, `stop`, `foot_off` are s on the clock of the trial, shape (strides,), NaN where unknown; `trial` is the
-    number of the trial, -1 where unknown; `curves` maps a raw path (``VL.n``) to values (strides, 1001) in raw unit and
-    sign, kinetics only where the landing was good; `absent` says what is not there; `unpaired` why nothing of this leg
-    can be paired with its events.
+    number of the trial, -1 where `stated`, which the file has, is none; `curves` maps a raw path (``VL.n``) to values
+    (strides, 1001) in raw unit and sign, kinetics only where the landing was good; `power` likewise maps a joint to its
+    published power; `absent` says what is not there or not paired; `unpaired` why nothing of this leg can be paired
+    with its events.
     """
 
     leg: Leg
     trial: npt.NDArray[np.int64]
+    stated: Array
     start: Array
     stop: Array
     foot_off: Array
     curves: Mapping[str, Array]
+    power: Mapping[str, Array]
     absent: Mapping[str, str]
     unpaired: str = ""
 
@@ -85,7 +89,7 @@ class LegData:
         if self.unpaired:
             return "unpaired", self.unpaired
         if self.trial[column] < 0:
-            return "unpaired", f"{self.leg.letter}_Trial names no trial"
+            return "unpaired", f"{self.leg.letter}_Trial names no trial: {self.stated[column]:g}"
         if not np.isfinite(duration):
             return "unknown_duration", f"{self.leg.letter}_ICstart or _ICstop is NaN"
         if duration <= 0:
@@ -113,27 +117,47 @@ def read_leg(subject: Subject, leg: Leg) -> LegData:
     values = {name: _event(events, leg, count, name) for name in ("ICstart", "ICstop", "TO")}
     trial = _event(events, leg, count, *_TRIAL)
     landing = _event(events, leg, count, *_LANDING) == 1
-    curves, absent = _curves(subject.node[leg.segment])
-    counts = {name: len(rows) for name, rows in curves.items() if len(rows) != count}
-    unpaired = ""
-    if counts and not count:
+    group = subject.node[leg.segment]
+    curves, absent = _curves(group)
+    if curves and not count:
+        rows = max(map(len, curves.values()))
         raise start_node.bad(
-            found="no event", expected=f"the events of {max(counts.values())} strides", action="Download the file again"
+            found="no event", expected=f"the events of {rows} strides", action="Download the file again"
         )
-    if counts:
-        found = ", ".join(f"{name} {number}" for name, number in counts.items())
-        unpaired = f"{leg.letter} events describe {count} strides, the data hold {found}"
-        curves = {name: np.full((count, POINTS), np.nan) for name in curves}
+    curves, unequal, unpaired = _paired(curves, count, leg)
     return LegData(
         leg=leg,
-        trial=np.where(np.isfinite(trial), np.nan_to_num(trial), -1).astype(np.int64),
+        trial=_trial_numbers(trial),
+        stated=trial,
         start=(values["ICstart"] - 1) / rate,
         stop=(values["ICstop"] - 1) / rate,
         foot_off=(values["TO"] - 1) / rate,
         curves={name: _on_plate(name, rows, landing) for name, rows in curves.items()},
-        absent={name: f"{why}{_known(subject, leg, name)}" for name, why in absent.items()},
+        power=_power(group, landing),
+        absent={name: f"{why}{_known(subject, leg, name)}" for name, why in absent.items()} | unequal,
         unpaired=unpaired,
     )
+
+
+def _paired(curves: Mapping[str, Array], count: int, leg: Leg) -> tuple[dict[str, Array], dict[str, str], str]:
+    """Return the curves, NaN where a variable has another number of strides than the events, why, and the leg's fault.
+
+    The leg itself is at fault where it has angles and none of them has the number of the events.
+    """
+    unequal = {name: f"{len(rows)} strides, the events {count}" for name, rows in curves.items() if len(rows) != count}
+    angles = [name for name in curves if "Angles." in name]
+    kept = {name: np.full((count, POINTS), np.nan) if name in unequal else rows for name, rows in curves.items()}
+    if not angles or any(name not in unequal for name in angles):
+        return kept, unequal, ""
+    found = ", ".join(f"{name} {len(curves[name])}" for name in angles)
+    kept = {name: np.full((count, POINTS), np.nan) for name in curves}
+    return kept, {}, f"{leg.letter} events describe {count} strides, the angles {found}"
+
+
+def _trial_numbers(stated: Array) -> npt.NDArray[np.int64]:
+    """Return the numbers of the trials, -1 for what is no whole number from 0 to a million."""
+    whole = np.isfinite(stated) & (np.floor(stated) == stated) & (stated >= 0) & (stated <= _LAST_TRIAL)
+    return np.where(whole, stated, -1).astype(np.int64)
 
 
 def _on_plate(name: str, rows: Array, landing: npt.NDArray[np.bool_]) -> Array:
@@ -183,16 +207,30 @@ def _add(
     if node is None or node.kind == "empty":
         absent[name] = "no field" if node is None else "empty struct"
         return
-    found = {f"{name}.{member}": _rows(node[member]) for member in members}
-    kept = {path: rows for path, rows in found.items() if np.isfinite(rows).any()}
+    kept = {f"{name}.{member}": rows for member in members if (rows := _rows(node[member])) is not None}
     if not kept:
         absent[name] = "only NaN"
     curves |= kept
 
 
-def _rows(node: MatNode) -> Array:
-    """Return one variable as (strides, 1001)."""
+def _power(group: MatNode, landing: npt.NDArray[np.bool_]) -> dict[str, Array]:
+    """Return the power (strides, 1001) of each joint that has one a stride; NaN off the plate."""
+    found = {}
+    for joint in JOINTS:
+        node = group.get(f"{joint.title()}Power")
+        member = node.get("n") if node is not None else None
+        rows = member.array() if member is not None and member.kind == "numeric" else np.empty((0, 0))
+        if rows.shape in ((POINTS, landing.size), (landing.size, POINTS)):
+            rows = rows.T if rows.shape[0] == POINTS else rows
+            found[joint] = np.where(landing[:, None], np.asarray(rows, dtype=np.float64), np.nan)
+    return found
+
+
+def _rows(node: MatNode) -> Array | None:
+    """Return one variable as (strides, 1001); None where it has no finite value, of whatever shape."""
     values = node.array()
+    if not np.isfinite(values).any():
+        return None
     if values.ndim != 2 or POINTS not in values.shape:
         raise node.bad(
             found=f"shape {' x '.join(map(str, values.shape))}",

@@ -6,26 +6,41 @@ files of each step. The facts come from the publication and public readers; no r
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from biomech_xr import evidence
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.deciding import Judge
 from biomech_xr.datasets.gait120.emg import COLUMNS, EMG_RATE, FRAME_RATE, EmgTrial, find_emg, read_trials
-from biomech_xr.datasets.gait120.files import NAME, TASKS, Motions, bad, find_motions, find_people, read_person
+from biomech_xr.datasets.gait120.files import (
+    NAME,
+    TASKS,
+    Motions,
+    Place,
+    age_group,
+    bad,
+    find_motions,
+    find_people,
+    read_person,
+)
 from biomech_xr.datasets.gait120.rows import ACTIVITIES, sort_steps
 from biomech_xr.datasets.gait120.trial import Layout, lay_out, read_motion
+from biomech_xr.datasets.gait120.units import filtered_unit
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
 from biomech_xr.errors import MissingInputError
 from biomech_xr.readers.mat import open_mat
 from biomech_xr.readers.opensim import MotTable
 from biomech_xr.readers.tables import sha256
 from biomech_xr.schema import Signal, Trial, rejected_table, stride_table
+
+logger = logging.getLogger(__name__)
 
 _MUSCLES: Final = (
     "vastus_lateralis",
@@ -80,8 +95,13 @@ SPEC: Final = DatasetSpec(
     ),
     assumptions=(
         "Each step runs from contact to contact of the right foot; the knees of level walking must show it.",
-        "EMG in V: the published maxima are in volts.",
-        "A step's last frame is the next contact: steps that follow one another share it.",
+        "EMGs_raw is in V: the published maxima are in volts.",
+        "EMGs_filt is in V where its root mean square is 0.8 to 1.25 times that of EMGs_raw, band-passed from 20 to "
+        "500 Hz, in every channel of up to three trials; else, and without RawData.mat, in arbitrary units (a.u.).",
+        "The strides channel soleus is soleus_medial alone; soleus_lateral stays in the recordings.",
+        "A channel of zeros throughout a trial was not measured in it.",
+        "A step's last frame is the next contact: steps that follow one another share it; a filtered step without "
+        "angles is placed by that frame, before or behind the step next to it.",
         "Slope and stair dimensions are not known: incline and stair_height are NaN.",
         "emg_lookahead of the filtered EMG (0.084 s) takes the stated Butterworth as run forwards and backwards with "
         "two poles an edge in each pass.",
@@ -130,8 +150,9 @@ def patients(root: Path) -> list[str]:
 def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator[Trial]:
     """Yield the trials of one person, one a task and trial (``LevelWalking_Trial01``), of up to two steps.
 
-    EMG (sample, side, channel) in V at 2 kHz and angles (sample, side, joint, motion) in degrees at 100 Hz share the
-    clock of the motion files. Steps are the candidates; those of SitToStand and StandToSit are rejected as `posture`.
+    EMG (sample, side, channel) in V, or in a.u., at 2 kHz and angles (sample, side, joint, motion) in degrees at 100 Hz
+    share the clock of the motion files. Steps are the candidates; those of SitToStand and StandToSit are `posture`.
+    Trials without a step or without anything to read are named in the note `skipped_trials` of the others.
 
     Parameters
     ----------
@@ -147,13 +168,10 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     MissingInputError
         No such person, or no EMG of theirs.
     DataFormatError
-        A file breaks the format, the knee is not extension-positive, the start of a step is not clear, or a channel is
-        NaN in every trial.
+        A file breaks the format, the knee is not extension-positive, the start of a step is not clear, or no step is a
+        stride.
     """
-    people = find_people(root)
-    if patient not in people:
-        raise MissingInputError(f"{NAME}: {root}: no folder {patient}. Known: {', '.join(people)}.")
-    folder = people[patient]
+    folder = _folder(root, patient)
     kind, path = find_emg(folder, options.get("emg"))
     motions = find_motions(folder)
     person, extra = read_person(root, folder, patient)
@@ -163,14 +181,18 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     watch = cycles.Watch(dataset=NAME, folder=folder)
     with open_mat(path, dataset=NAME) as content:
         emg = read_trials(content, kind)
-        for place in sorted({*emg, *motions}, key=lambda place: (TASKS.index(place[0]), place[1])):
+        unit, skipped = SPEC.emg_unit, _unreadable(emg, motions)
+        if kind == "filtered":
+            unit, notes["evidence.emg_unit"] = filtered_unit(folder, emg, unit)
+        notes |= age_group(patient) | ({"skipped_trials": "; ".join(skipped.values())} if skipped else {})
+        for place in sorted({*emg, *motions} - {*skipped}, key=lambda place: (TASKS.index(place[0]), place[1])):
             task, trial = place[0], f"{place[0]}_Trial{place[1]:02d}"
             files = dict(sorted(motions.get(place, {}).items()))
             steps = {number: read_motion(file, _COLUMNS) for number, file in files.items()}
             layout = lay_out(emg.get(place), steps, _COLUMNS)
-            signals = _signals(layout, path, trial)
-            available = place not in emg or emg[place].available
-            rows = sort_steps(SPEC, trial, task, layout.steps, signals, available=available, own_start=own_start)
+            signals = _signals(layout, unit)
+            known = place not in emg or emg[place].available
+            rows = sort_steps(SPEC, trial, task, layout.steps, signals, available=known, own_start=own_start)
             motion_sources = [(cycles.relative(file, root), sha256(file)) for file in files.values()]
             made = Trial(
                 patient=person,
@@ -184,8 +206,15 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
                 emg_lookahead=lookahead,
                 notes=notes | _gaps(layout, emg.get(place), steps),
             )
-            yield watch.saw(made, _silent(layout))
+            yield watch.saw(made, {})
     watch.finish()
+
+
+def _folder(root: Path, patient: str) -> Path:
+    people = find_people(root)
+    if patient not in people:
+        raise MissingInputError(f"{NAME}: {root}: no folder {patient}. Known: {', '.join(people)}.")
+    return people[patient]
 
 
 def _check_knees(folder: Path, motions: Motions, options: Mapping[str, Any]) -> tuple[bool, dict[str, str]]:
@@ -217,19 +246,26 @@ def _knees(motions: Motions) -> list[np.ndarray]:
     return curves or [np.full(_CURVE, np.nan)]
 
 
-def _signals(layout: Layout, path: Path, trial: str) -> dict[str, Signal]:
+def _unreadable(emg: Mapping[Place, EmgTrial], motions: Motions) -> dict[Place, str]:
+    """Return the trials that have no step, or neither angles nor EMG that can be placed, with name and reason."""
+    found: dict[Place, str] = {}
+    for place in [place for place in emg if place not in motions]:
+        layout = lay_out(emg[place], {}, _COLUMNS)
+        if not layout.steps or not layout.emg:
+            reason = emg[place].lacking or (layout.steps[0].unpaired if layout.steps else "no step")
+            found[place] = f"{place[0]}_Trial{place[1]:02d}: {reason}"
+            logger.warning("%s: %s, not read", NAME, found[place])
+    return found
+
+
+def _signals(layout: Layout, unit: str) -> dict[str, Signal]:
     signals = {}
     if layout.emg:
-        signals["emg"] = cycles.emg_signal(
-            layout.emg, SPEC.emg, rate=EMG_RATE, t0=layout.emg_start, units=SPEC.emg_unit
-        )
+        signals["emg"] = cycles.emg_signal(layout.emg, SPEC.emg, rate=EMG_RATE, t0=layout.emg_start, units=unit)
     if layout.angles:
         signals["kinematics"] = cycles.joint_signal(
             layout.angles, SPEC.angles, rate=FRAME_RATE, t0=layout.angles_start, units=words.UNITS["kinematics"]
         )
-    if not signals:
-        found = "no step whose EMG has 20 samples a frame, and no angles"
-        raise bad(path, trial, found, "EMG or angles", "Download the file again")
     return signals
 
 
@@ -238,16 +274,15 @@ def _gaps(layout: Layout, emg: EmgTrial | None, motions: Mapping[int, MotTable])
     notes = {}
     if emg is None:
         notes["emg"] = "none for this trial"
-    elif emg.announced > len(layout.steps):
+    elif emg.lacking or not layout.emg:
+        notes["emg"] = f"none for this trial: {emg.lacking or 'no step whose EMG belongs to its angles'}"
+    if emg is not None and emg.announced > len(layout.steps):
         notes["steps"] = f"{len(layout.steps)} of {emg.announced} announced"
     without = [str(step.number) for step in layout.steps if step.number not in motions]
+    if dead := [name for name, samples in {**layout.emg, **layout.angles}.items() if _dead(samples)]:
+        notes["not_measured"] = ", ".join(dead)
     return notes | ({"angles": f"none for step {', '.join(without)}"} if without else {})
 
 
-def _silent(layout: Layout) -> dict[str, dict[str, str]]:
-    silent: dict[str, dict[str, str]] = {}
-    if layout.emg:
-        silent["emg"] = cycles.silent(layout.emg, SPEC.emg)
-    if layout.angles:
-        silent["angles"] = cycles.silent(layout.angles, SPEC.angles)
-    return silent
+def _dead(samples: npt.NDArray[np.float64]) -> bool:
+    return bool(np.isnan(cycles.measured(samples)).all())

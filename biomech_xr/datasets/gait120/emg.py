@@ -45,10 +45,10 @@ Samples = Mapping[str, npt.NDArray[np.float64]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmgTrial:
-    """EMG of one trial in V: `whole` from frame `first` on with the frames of each step, or `pieces` of single steps.
+    """EMG of one trial: `whole` from frame `first` on with the frames of each step, or `pieces` of single steps.
 
     `available` is False where the authors do not list the trial among the available ones; `announced` is their number
-    of steps, 0 where they give none.
+    of steps, 0 where they give none; `lacking` says why there is no EMG.
     """
 
     available: bool
@@ -57,6 +57,7 @@ class EmgTrial:
     first: int = 0
     frames: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     pieces: Mapping[int, Samples] = field(default_factory=dict)
+    lacking: str = ""
 
 
 def find_emg(folder: Path, wanted: str | None) -> tuple[str, Path]:
@@ -78,7 +79,7 @@ def find_emg(folder: Path, wanted: str | None) -> tuple[str, Path]:
 
 
 def read_trials(root: MatNode, kind: str) -> dict[Place, EmgTrial]:
-    """Return the EMG of every trial of a file that holds any.
+    """Return the EMG of every trial of a file; one that lacks its EMG or its frames says so.
 
     Raises
     ------
@@ -118,27 +119,41 @@ def _announced(node: MatNode) -> int:
     return int(number) if np.isfinite(number) else 0
 
 
+def _lacks(node: MatNode, *names: str) -> str:
+    """Return which of some fields is not there or empty, or an empty text."""
+    return next((f"no {name}" for name in names if (part := node.get(name)) is None or part.kind == "empty"), "")
+
+
 def _raw_trial(node: MatNode, *, available: bool) -> EmgTrial:
+    if lacking := _lacks(node, "TotalFrame", "EMGs_raw"):
+        return EmgTrial(available=available, announced=_announced(node), lacking=lacking)
     first, last = _frames(node["TotalFrame"])
     whole = _table(node["EMGs_raw"])
     rows, expected = len(next(iter(whole.values()))), (last - first + 1) * PER_FRAME
     if rows != expected:
         what = f"{expected}: {PER_FRAME} for each of the frames {first} to {last}"
         raise node["EMGs_raw"].bad(found=f"{rows} rows", expected=what, action=_ACTION)
-    steps = {number: _frames(step["TargetFrame"]) for number, step in _numbered(node, "Step").items()}
+    steps = {number: _frames(step["TargetFrame"]) for number, step in _steps(node, "TargetFrame").items()}
     return EmgTrial(available=available, announced=_announced(node), whole=whole, first=first, frames=steps)
 
 
 def _filtered_trial(node: MatNode, *, available: bool) -> EmgTrial:
-    pieces = {number: _table(step["EMGs_filt"]) for number, step in _numbered(node, "Step").items()}
-    return EmgTrial(available=available, announced=_announced(node), pieces=pieces)
+    pieces = {number: _table(step["EMGs_filt"]) for number, step in _steps(node, "EMGs_filt").items()}
+    lacking = "" if pieces else "no step with EMGs_filt"
+    return EmgTrial(available=available, announced=_announced(node), pieces=pieces, lacking=lacking)
+
+
+def _steps(node: MatNode, name: str) -> dict[int, MatNode]:
+    """Return the steps of a trial that have a field, by number."""
+    return {number: step for number, step in _numbered(node, "Step").items() if not _lacks(step, name)}
 
 
 def _frames(node: MatNode) -> tuple[int, int]:
     """Return the first and the last frame of a pair."""
     values = node.vector()
-    if values.size != 2 or not np.isfinite(values).all() or values[1] <= values[0]:
-        raise node.bad(found=f"{values.tolist()}", expected="a first and a later last frame", action=_ACTION)
+    if values.size != 2 or not np.isfinite(values).all() or values[1] <= values[0] or (values % 1).any():
+        expected = "a first and a later last frame, whole numbers"
+        raise node.bad(found=f"{values.tolist()}", expected=expected, action=_ACTION)
     return int(values[0]), int(values[1])
 
 

@@ -33,11 +33,11 @@ Place = tuple[str, int]
 
 _WORKBOOK: Final = "Anthropometric_Data_Participants.xlsx"
 _FOLDER: Final = re.compile(r"s\d{3}", re.IGNORECASE)
-_DEPTH: Final = 3
+_DEPTH: Final = 5
 
 
 def find_people(root: Path) -> dict[str, Path]:
-    """Return the folder of each person (S001, ...) at most three levels below ``root``, sorted.
+    """Return the folder of each person (S001, ...) at most five levels below ``root``, sorted.
 
     Raises
     ------
@@ -68,6 +68,14 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
             yield inner if inner.is_dir() else path
         elif depth > 1:
             yield from _folders(path, depth - 1)
+
+
+def age_group(name: str) -> dict[str, str]:
+    """Return the note of a person's age group; none for a number outside the published ones."""
+    number = int(name[1:])
+    if 1 <= number <= 60:
+        return {"age_group": "young: 20 to 25 years"}
+    return {"age_group": "older: 40 to 59 years"} if 61 <= number <= 120 else {}
 
 
 def child(folder: Path, name: str) -> Path | None:

@@ -17,6 +17,7 @@ from biomech_xr.readers.opensim import MotTable, read_mot
 
 _SAME_FRAME: Final = 0.5
 _STEADY: Final = 0.1
+_NOWHERE: Final = "no angles that tell when it starts"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +67,8 @@ def lay_out(emg: EmgTrial | None, motions: Mapping[int, MotTable], columns: Sequ
     """Return a trial on the clock of its motion files; ``columns`` are the angles to keep.
 
     Steps are paired by number; EMG and angles of one must last equally long (20 samples a frame) and, where the whole
-    trial was recorded, start at the same frame as the other steps say. Without a motion file, frame 1 is at 0 s.
+    trial was recorded, start at the same frame as the other steps say. Without a motion file, frame 1 is at 0 s; EMG of
+    a trial whose motion files are all of other steps is not placed.
     """
     if emg is None:
         placed = [Step(number=k, start=_first(m), stop=_last(m)) for k, m in motions.items()]
@@ -80,36 +82,35 @@ def _on_frames(emg: EmgTrial, motions: Mapping[int, MotTable]) -> Layout:
     """Place a whole trial: steps lie at frames, and the motion files tell the time of a frame."""
     shifts = {k: _first(motions[k]) * FRAME_RATE - emg.frames[k][0] for k in motions if k in emg.frames}
     shift = float(np.median(list(shifts.values()))) if shifts else -1.0
+    lost = bool(motions) and not shifts
     steps = []
     for k in sorted({*emg.frames, *motions}):
         if k not in emg.frames:
             steps.append(Step(number=k, start=_first(motions[k]), stop=_last(motions[k])))
             continue
         first, last = emg.frames[k]
-        problem = _disagreement(motions.get(k), last - first + 1)
+        problem = _NOWHERE if lost else _disagreement(motions.get(k), last - first + 1)
         if not problem and abs(shifts.get(k, shift) - shift) > _SAME_FRAME:
             problem = f"angles start {shifts[k] - shift:+.1f} frames from where the other steps put frame {first}"
         steps.append(
             Step(number=k, start=(first + shift) / FRAME_RATE, stop=(last + shift) / FRAME_RATE, unpaired=problem)
         )
+    if lost:
+        return Layout(steps=steps)
     return Layout(steps=steps, emg=emg.whole, emg_start=(emg.first + shift) / FRAME_RATE)
 
 
 def _on_steps(emg: EmgTrial, motions: Mapping[int, MotTable]) -> Layout:
-    """Place cut steps: at the time of their angles, else behind the step before, with which they share a frame."""
+    """Place cut steps: at the time of their angles, else by the frame that they share with a step next to them."""
+    rows = {k: len(piece[COLUMNS[0]]) for k, piece in emg.pieces.items()}
+    spans = _spans(rows, motions)
     steps: list[Step] = []
-    for k in sorted({*emg.pieces, *motions}):
-        rows = len(emg.pieces[k][COLUMNS[0]]) if k in emg.pieces else 0
-        frames = rows // PER_FRAME
-        problem = f"{rows} EMG samples, not {PER_FRAME} a frame" if rows % PER_FRAME else ""
-        if k in motions:
-            start, stop = _first(motions[k]), _last(motions[k])
-            problem = problem or (_disagreement(motions[k], frames) if rows else "")
-        else:
-            known = bool(steps) and steps[-1].number == k - 1
-            start = steps[-1].stop if known else 0.0
-            stop = start + (frames - 1) / FRAME_RATE
-            problem = problem or ("" if known or not motions else "no angles that tell when it starts")
+    for k in sorted({*rows, *motions}):
+        frames, rest = divmod(rows.get(k, 0), PER_FRAME)
+        problem = f"{rows[k]} EMG samples, not {PER_FRAME} a frame" if rest else "" if k in spans else _NOWHERE
+        if k in rows and not problem:
+            problem = _disagreement(motions.get(k), frames)
+        start, stop = spans.get(k, (0.0, max(frames - 1, 0) / FRAME_RATE))
         steps.append(Step(number=k, start=start, stop=stop, unpaired=problem))
     sound = [step for step in steps if not step.unpaired and step.number in emg.pieces]
     if not sound:
@@ -122,6 +123,24 @@ def _on_steps(emg: EmgTrial, motions: Mapping[int, MotTable]) -> Layout:
             row = _row(step.start, begin)
             joined[column][row : row + len(samples)] = samples
     return Layout(steps=steps, emg=joined, emg_start=begin)
+
+
+def _spans(rows: Mapping[int, int], motions: Mapping[int, MotTable]) -> dict[int, tuple[float, float]]:
+    """Return from when to when steps last, s; those of ``rows`` EMG samples without angles follow or precede others.
+
+    Without any angles the first step starts at 0 s.
+    """
+    spans = {k: (_first(motion), _last(motion)) for k, motion in motions.items()}
+    length = {k: (n // PER_FRAME - 1) / FRAME_RATE for k, n in rows.items() if n and n % PER_FRAME == 0}
+    if not spans and length:
+        spans[min(length)] = 0.0, length[min(length)]
+    for k in sorted(length):
+        if k not in spans and k - 1 in spans:
+            spans[k] = spans[k - 1][1], spans[k - 1][1] + length[k]
+    for k in sorted(length, reverse=True):
+        if k not in spans and k + 1 in spans:
+            spans[k] = spans[k + 1][0] - length[k], spans[k + 1][0]
+    return spans
 
 
 def _row(start: float, begin: float) -> int:

@@ -17,8 +17,8 @@ from biomech_xr.datasets import cycles
 from biomech_xr.datasets.grimmer import files as files_of
 from biomech_xr.datasets.grimmer.files import FloatArray
 from biomech_xr.datasets.grimmer.reader import LEGS, Reader
-from biomech_xr.datasets.grimmer.signs import OPTIONS, Scales, decide_scales, stated_unit
-from biomech_xr.datasets.grimmer.strides import Context, stride_rows
+from biomech_xr.datasets.grimmer.signs import OPTIONS, decide_scales, stated_unit
+from biomech_xr.datasets.grimmer.strides import Context, Part, stride_rows
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
 from biomech_xr.errors import MissingInputError
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
@@ -81,7 +81,11 @@ SPEC: Final = DatasetSpec(
         "Units and signs of angles and moments are decided on each person's strides; adduction and rotation angles of "
         "the hip are taken as adduction and internal rotation, and the rotation moment has the sign that the adduction "
         "moment shows.",
-        "Foot off is the end of the leg's force record (NaN without contact).",
+        "Foot off is the end of the leg's force record (NaN without contact) where the force is there from within two "
+        "frames of the touchdown on, ends once, and ends at 40 to 80 % of the stride; these limits are ours.",
+        "Strides of the ascent and descent lists of a leg that overlap by more than a frame are kept once where both "
+        "lists hold the same stride and give it one activity, else rejected: it is open which list is right.",
+        "Forces that cannot be read are noted, as are EMG, moments and forces that have not six configurations.",
         "Configurations 1 to 3 and 4 to 6 have stairs of 0.10, 0.17 and 0.24 m each.",
         "The smoothing of the joints is not stated: kinematics_lookahead is unknown.",
     ),
@@ -133,33 +137,43 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     files = people[numbers[patient]]
     mass = files_of.body_mass(root, numbers[patient])
     watch = cycles.Watch(dataset=SPEC.name, folder=files.get("touchdowns", root))
-    with files_of.open_person(root, files) as opened:
-        reader = Reader(SPEC, opened)
+    notes: dict[str, str] = {}
+    with files_of.open_person(root, files, notes) as opened:
+        reader = Reader(SPEC, opened, options)
+        if "emg" in opened and options.get("emg_unit"):
+            notes["evidence.emg_unit"] = f"{options['emg_unit']} (option emg_unit={options['emg_unit']})"
         keys = [(c, t) for c, count in enumerate(files_of.trial_counts(opened)) for t in range(count)]
         stated = {kind: stated_unit(opened.get(kind)) for kind in ("kinematics", "kinetics")}
         strides = reader.curves(keys)
-        scales = decide_scales(strides, files=files, stated=stated, mass=mass, options=options)
+        used = {kind: files[kind] for kind in opened}
+        scales = decide_scales(strides, files=used, stated=stated, mass=mass, options=options)
+        notes |= scales.notes
         person = Patient(dataset=SPEC.name, source_patient=patient, body_mass=mass)
         sources = files_of.hashes(root, files)
         for key in keys:
+            parts = reader.parts(*key)
             signals, unpaired = reader.signals(*key, scales)
-            if signals:
-                yield watch.saw(_trial(reader, key, signals, unpaired, person, scales, sources), {})
+            if signals or any(part.contacts.size > 1 for part in parts):
+                trial = _trial(reader, key, parts, signals, unpaired, person, notes, sources)
+                yield watch.saw(trial, {})
     watch.finish()
 
 
 def _trial(
     reader: Reader,
     key: tuple[int, int],
+    parts: list[Part],
     signals: Mapping[str, Signal],
     unpaired: str,
     person: Patient,
-    scales: Scales,
+    notes: Mapping[str, str],
     sources: tuple[tuple[str, str], ...],
 ) -> Trial:
     height, riser = HEIGHTS[key[0] % len(HEIGHTS)]
     name = f"config{key[0] + 1}_trial{key[1] + 1}"
-    end = max((s.values.sizes["sample"] - 1) / s.sampling_frequency for s in signals.values())
+    ends = [(s.values.sizes["sample"] - 1) / s.sampling_frequency for s in signals.values()]
+    signals = signals or {"kinematics": reader.nothing()}
+    standing, fault = reader.standing(*key)
     knees: dict[str, FloatArray] = {}
     if "kinematics" in signals:
         angles = signals["kinematics"].values.sel(joint="knee", motion="flexion")
@@ -168,14 +182,14 @@ def _trial(
         spec=SPEC,
         trial=name,
         stair_height=riser,
-        span=(0.0, end),
+        span=(0.0, max(ends, default=np.inf)),
         signals=signals,
         knees=knees,
         rate=reader.rate,
-        foot_offs=reader.foot_offs(*key),
+        standing=standing,
         unpaired=unpaired,
     )
-    kept, rejected = stride_rows(reader.parts(*key), context)
+    kept, rejected = stride_rows(parts, context)
     return Trial(
         patient=person,
         trial=name,
@@ -186,5 +200,5 @@ def _trial(
         sources=sources,
         emg_state=SPEC.emg_state,
         emg_lookahead=SPEC.emg_lookahead,
-        notes=dict(scales.notes),
+        notes=dict(notes) | ({"forces": fault} if fault else {}),
     )

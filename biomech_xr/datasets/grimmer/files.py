@@ -29,6 +29,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
 """The cells of each kind of file."""
 
 _REQUIRED: Final = ("touchdowns", "kinematics")
+_ANY_CASE: Final = "*.[mM][aA][tT]"
 _FOLDERS: Final = {
     "touchdowns": "touchdowns",
     "kinematics": "joint_kinematics",
@@ -57,7 +58,7 @@ def find_people(root: Path) -> dict[int, dict[str, Path]]:
     if not root.is_dir():
         raise MissingInputError(f"grimmer: {root}: no such folder. Give the folder that holds Preprocessed, Processed.")
     people: dict[int, dict[str, Path]] = {}
-    for path in sorted(root.rglob("*.mat")):
+    for path in sorted(root.rglob(_ANY_CASE)):
         number = re.search(r"([1-9]\d*)$", path.stem)
         kind = _kind(path)
         if number is None or not kind or path.name.startswith("."):
@@ -94,22 +95,56 @@ def _kind(path: Path) -> str:
 
 
 @contextmanager
-def open_person(root: Path, files: Mapping[str, Path]) -> Iterator[dict[str, MatNode]]:
+def open_person(root: Path, files: Mapping[str, Path], notes: dict[str, str]) -> Iterator[dict[str, MatNode]]:
     """Open all files of a person; kinds that are not there are left out, `touchdowns` and `kinematics` must be.
+
+    Forces that cannot be read, and EMG, moments or forces of another number of configurations, are left out and said
+    in ``notes``.
 
     Raises
     ------
     MissingInputError
         A required file is missing.
     DataFormatError
-        A file is damaged or lacks its cells.
+        Another file is damaged or lacks its cells, or touchdowns or angles have not six configurations.
     """
     for kind in _REQUIRED:
         if kind not in files:
             known = ", ".join(str(path.relative_to(root)) for path in files.values())
             raise MissingInputError(f"grimmer: {root}: no {kind} file of this person (found {known}). {_DOWNLOAD}.")
     with ExitStack() as stack:
-        yield {kind: stack.enter_context(open_mat(path, dataset="grimmer")) for kind, path in files.items()}
+        opened: dict[str, MatNode] = {}
+        for kind, path in files.items():
+            try:
+                node = stack.enter_context(open_mat(path, dataset="grimmer"))
+                fault = _misfit(node, kind)
+            except DataFormatError as error:
+                if kind != "forces":
+                    raise
+                notes[kind] = unused(error, path)
+                continue
+            if fault is None:
+                opened[kind] = node
+            elif kind in _REQUIRED:
+                raise fault
+            else:
+                notes[kind] = unused(fault, path)
+        yield opened
+
+
+def unused(error: DataFormatError, path: Path) -> str:
+    """Return the note on a stream that is left out, the file named without its folder."""
+    return f"not used: {str(error).replace(str(path), path.name)}"
+
+
+def _misfit(root: MatNode, kind: str) -> DataFormatError | None:
+    """Return what to raise of a cell that has not six configurations: it is unknown which stairs they are."""
+    for name in VARIABLES[kind]:
+        cell = root[name]
+        if cell.kind != "cell" or len(cell) != CONFIGURATIONS:
+            expected = f"a cell of {CONFIGURATIONS} configurations"
+            return cell.bad(found=cell.says(), expected=expected, action="Download the file again")
+    return None
 
 
 def hashes(root: Path, files: Mapping[str, Path]) -> tuple[tuple[str, str], ...]:
@@ -120,21 +155,11 @@ def hashes(root: Path, files: Mapping[str, Path]) -> tuple[tuple[str, str], ...]
 
 
 def trial_counts(opened: Mapping[str, MatNode]) -> list[int]:
-    """Return the number of trials of each configuration, the most that any file has.
-
-    Raises
-    ------
-    DataFormatError
-        A cell has not six configurations, so that it is unknown which stairs they are.
-    """
+    """Return the number of trials of each configuration, the most that any file has."""
     counts = [0] * CONFIGURATIONS
     for kind, root in opened.items():
-        for name in VARIABLES[kind]:
-            cell = root[name]
-            if cell.kind != "cell" or len(cell) != CONFIGURATIONS:
-                expected = f"a cell of {CONFIGURATIONS} configurations"
-                raise cell.bad(found=cell.says(), expected=expected, action="Download the file again")
-            for index, entry in enumerate(cell.elements()):
+        for name in VARIABLES[kind] if kind != "forces" else ():
+            for index, entry in enumerate(root[name].elements()):
                 own = 0 if entry.kind == "empty" else len(list(entry.elements()))
                 counts[index] = max(counts[index], own)
     return counts
@@ -190,7 +215,7 @@ def touchdowns(node: MatNode | None, field: str, rate: float) -> FloatArray:
 
 def find_masses(root: Path) -> Path | None:
     """Return the file of group averages, which holds the body masses."""
-    return next((path for path in sorted(root.rglob("*.mat")) if path.name.lower() == _GROUP_FILE), None)
+    return next((path for path in sorted(root.rglob(_ANY_CASE)) if path.name.lower() == _GROUP_FILE), None)
 
 
 def body_mass(root: Path, number: int) -> float:

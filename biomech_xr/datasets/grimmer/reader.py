@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,14 +14,19 @@ from biomech_xr.datasets import cycles
 from biomech_xr.datasets.grimmer import files as files_of
 from biomech_xr.datasets.grimmer.files import FloatArray
 from biomech_xr.datasets.grimmer.signs import PARTS, POINTS, Scales, Strides, resample
-from biomech_xr.datasets.grimmer.strides import Part
+from biomech_xr.datasets.grimmer.strides import Part, Standing
 from biomech_xr.datasets.spec import DatasetSpec
+from biomech_xr.errors import DataFormatError
 from biomech_xr.readers.mat import MatNode
 from biomech_xr.schema import Signal
 
 LEGS: Final[tuple[tuple[str, words.Side], ...]] = (("l", "left"), ("r", "right"))
 
-_EMG_UNITS: Final = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3}
+_EMG_UNITS: Final = {
+    "v": 1e3, "volt": 1e3, "volts": 1e3,
+    "mv": 1.0, "millivolt": 1.0, "millivolts": 1.0,
+    "uv": 1e-3, "\N{MICRO SIGN}v": 1e-3, "\N{GREEK SMALL LETTER MU}v": 1e-3, "microvolt": 1e-3, "microvolts": 1e-3,
+}  # fmt: skip
 _SHORTER: Final = 0.5
 """Seconds by which two streams of one recording may differ in length."""
 
@@ -29,7 +34,7 @@ _SHORTER: Final = 0.5
 class Reader:
     """The open files of one person; `rate` and `emg_rate` in Hz, NaN without EMG."""
 
-    def __init__(self, spec: DatasetSpec, opened: Mapping[str, MatNode]) -> None:
+    def __init__(self, spec: DatasetSpec, opened: Mapping[str, MatNode], options: Mapping[str, Any]) -> None:
         self._spec = spec
         self._opened = opened
         self.rate = _rate(opened["touchdowns"]["TD_fs"], 50, 1000)
@@ -38,7 +43,7 @@ class Reader:
             _same_rate(opened.get(kind), self.rate)
         if "emg" in opened:
             self.emg_rate = _rate(opened["emg"]["Emg_fs"], 500, 5000)
-            self._emg_factor = _emg_factor(opened["emg"]["Emg_unit"])
+            self._emg_factor = _emg_factor(opened["emg"], options)
 
     def parts(self, config: int, trial: int) -> list[Part]:
         """Return the touchdown lists of one recording."""
@@ -105,22 +110,32 @@ class Reader:
         different = any(longest - length > _SHORTER for length in lengths.values())
         return signals, ", ".join(f"{g} lasts {length:.2f} s" for g, length in lengths.items()) if different else ""
 
-    def foot_offs(self, config: int, trial: int) -> dict[str, FloatArray]:
-        """Return the ends of the force records of each leg, s; none where there are no forces."""
+    def nothing(self) -> Signal:
+        """Return angles of NaN, for a recording of which there are touchdowns alone."""
+        blank = dict.fromkeys(self._spec.angles, np.full(2, np.nan))
+        return cycles.joint_signal(blank, self._spec.angles, rate=self.rate, t0=0.0, units=words.UNITS["kinematics"])
+
+    def standing(self, config: int, trial: int) -> tuple[dict[str, Standing], str]:
+        """Return when each foot has a force, and why not if the forces are no use; none where there are no forces."""
         root = self._opened.get("forces")
-        node = files_of.trial_node(root, "Forces", config, trial)
-        if root is None or node is None:
-            return {side: np.empty(0) for _, side in LEGS}
-        rate = _rate(root["Forces_fs"], 50, 5000)
-        offs: dict[str, FloatArray] = {}
-        for leg, side in LEGS:
-            force = node[f"All_{leg}"]
-            values = np.asarray(force.array(), dtype=np.float64)
-            if values.size and (values.ndim != 2 or values.shape[1] != 6):
-                raise force.bad(found=force.says(), expected="samples x 6", action="Download the file again")
-            touching = np.asarray(np.isfinite(values).all(axis=1)).reshape(-1)
-            offs[side] = (np.flatnonzero(touching[:-1] & ~touching[1:]) + 1) / rate
-        return offs
+        found: dict[str, Standing] = {}
+        if root is None:
+            return found, ""
+        try:
+            node = files_of.trial_node(root, "Forces", config, trial)
+            if node is None:
+                return {}, ""
+            rate = _rate(root["Forces_fs"], 50, 5000)
+            for leg, side in LEGS:
+                force = node[f"All_{leg}"]
+                values = np.asarray(force.array(), dtype=np.float64)
+                if values.size and (values.ndim != 2 or values.shape[1] != 6):
+                    raise force.bad(found=force.says(), expected="samples x 6", action="Download the file again")
+                loaded = np.asarray(np.isfinite(values).all(axis=-1)).reshape(-1)
+                found[side] = Standing(loaded=loaded, rate=rate)
+        except DataFormatError as error:
+            return {}, files_of.unused(error, root.file)
+        return found, ""
 
 
 def _stem(raw: str) -> str:
@@ -143,9 +158,18 @@ def _same_rate(root: MatNode | None, rate: float) -> None:
             raise root[name].bad(found=found, expected=f"TD_fs, {rate:g} Hz", action="Check both files")
 
 
-def _emg_factor(node: MatNode) -> float:
-    """Return the factor to mV."""
-    unit = node.text() if node.kind == "text" else ", ".join(node.texts())
-    if unit.lower() not in _EMG_UNITS:
-        raise node.bad(found=repr(unit), expected="V, mV or uV", action="Correct the unit if it is a misspelling")
-    return _EMG_UNITS[unit.lower()]
+def _emg_factor(root: MatNode, options: Mapping[str, Any]) -> float:
+    """Return the factor to mV: of the option, else of the unit that the file states."""
+    if given := options.get("emg_unit"):
+        return _EMG_UNITS[given.lower()]
+    node = root.get("Emg_unit")
+    texts: list[str] = []
+    if node is not None and node.kind in ("text", "cell"):
+        entries = [node] if node.kind == "text" else list(node.elements())
+        texts = [text for entry in entries if entry.kind == "text" for text in entry.texts()]
+    factors = {_EMG_UNITS.get(text.strip("[]() ").lower(), math.nan) for text in texts}
+    if len(factors) != 1 or math.isnan(factor := factors.pop()):
+        found = "no field Emg_unit" if node is None else ", ".join(map(repr, texts)) or node.says()
+        action = "State it with the source option emg_unit="
+        raise (node or root).bad(found=found, expected="V, mV or uV", action=action)
+    return factor

@@ -23,6 +23,7 @@ PARTS: Final = ("ascent", "descent")
 OPTIONS: Final[Mapping[str, Option]] = {
     "angle_unit": Option(kind="choice", choices=("degree", "radian"), help="unit of the joint angles"),
     "moment_unit": MOMENT_UNIT,
+    "emg_unit": Option(kind="choice", choices=("V", "mV", "uV"), help="unit of the EMG, before what the file states"),
     **{
         f"{joint}_sign": sign_option("flexion", "extension", f"motion of {joint}_angle_flexion")
         for joint in words.JOINTS

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
@@ -25,6 +27,35 @@ CONTACT_KNEE: Final = (15.0, 25.0)
 
 STANCE_KNEE: Final = (20.0, 30.0)
 """Knee flexion (degrees) from 42 to 48 % of a stride: at most on the level, at least going down a stair."""
+
+FOOT_OFF: Final = (0.4, 0.8)
+"""Share of a stride at which a force may end to be a foot off."""
+
+
+_ROUNDING: Final = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Whether one foot has a force, `loaded` (frame,) at `rate` Hz from 0 s."""
+
+    loaded: npt.NDArray[np.bool_]
+    rate: float
+
+    def foot_off(self, start: float, stop: float) -> float:
+        """Return where the force that is there from contact ends, s after ``start``; NaN where it is not a foot off.
+
+        The force must begin within two frames of the contact, end once, and end at 40 to 80 % of the stride.
+        """
+        first, last = int(np.ceil(start * self.rate - _ROUNDING)), int(np.ceil(stop * self.rate - _ROUNDING))
+        rows = self.loaded[first : last - 1]
+        stance = np.flatnonzero(rows)
+        if rows.size < last - 1 - first or not stance.size or stance[0] > 1:
+            return np.nan
+        end = int(stance[-1]) + 1
+        off = (first + end) / self.rate - start
+        whole = bool(rows[stance[0] : end].all()) and FOOT_OFF[0] <= off / (stop - start) <= FOOT_OFF[1]
+        return off if whole else np.nan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +71,8 @@ class Part:
 class Context:
     """What the labels of a recording's strides need.
 
-    `knees` maps a side to the canonical knee flexion (frame,) at `rate` Hz, `foot_offs` to the ends of force records
-    (s); `unpaired` says why the streams do not belong together, if they do not.
+    `knees` maps a side to the canonical knee flexion (frame,) at `rate` Hz, `standing` to when it has a force;
+    `unpaired` says why the streams do not belong together, if they do not.
     """
 
     spec: DatasetSpec
@@ -51,7 +82,7 @@ class Context:
     signals: Mapping[str, Signal]
     knees: Mapping[str, FloatArray]
     rate: float
-    foot_offs: Mapping[str, FloatArray]
+    standing: Mapping[str, Standing]
     unpaired: str = ""
 
 
@@ -59,12 +90,14 @@ def stride_rows(parts: Sequence[Part], context: Context) -> tuple[list[dict[str,
     """Return the rows of `strides` and of `rejected` of one recording; the parts of a leg are numbered through in time.
 
     Every two touchdowns that follow one another in a list are a candidate. One of which a touchdown is NaN is rejected
-    as `unknown_duration`: joining over it would make two strides one.
+    as `unknown_duration`: joining over it would make two strides one. What both lists hold is kept once where they
+    agree on its activity, else not at all.
     """
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
     for side in words.SIDES:
         number = 0
+        own_kept: list[list[dict[str, Any]]] = []
         own = [part for part in parts if part.side == side and part.contacts.size]
         for part in sorted(own, key=lambda part: float(part.contacts[0])):
             grounds = [_activity(part, index, context) for index in range(part.contacts.size - 1)]
@@ -77,10 +110,38 @@ def stride_rows(parts: Sequence[Part], context: Context) -> tuple[list[dict[str,
                 judge=_Judge(part, grounds, context),
                 first_number=number,
             )
-            kept += rows[0]
+            own_kept.append(rows[0])
             rejected += rows[1]
             number += max(part.contacts.size - 1, 0)
+        good, bad = _apart(own_kept, 1 / context.rate)
+        kept += good
+        rejected += bad
     return kept, rejected
+
+
+def _apart(
+    parts: Sequence[Sequence[dict[str, Any]]], frame: float
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the strides of the lists of a leg that do not overlap by more than a ``frame``, and those rejected."""
+    rows = [row for part in parts for row in part]
+    lost: dict[int, str] = {}
+    for one, two in product(*parts) if len(parts) == 2 else ():
+        stops = [row["trial_time"] + row["duration"] for row in (one, two)]
+        if min(stops) - max(one["trial_time"], two["trial_time"]) <= frame:
+            continue
+        same = abs(one["trial_time"] - two["trial_time"]) <= frame and abs(stops[0] - stops[1]) <= frame
+        if not (same and one["activity"] == two["activity"]):
+            lost[one["stride_number"]] = (
+                f"overlaps a stride of the {two['source_activity']} at {two['trial_time']:.3f} s"
+            )
+        lost[two["stride_number"]] = f"overlaps a stride of the {one['source_activity']} at {one['trial_time']:.3f} s"
+    names = ("trial", "side", "stride_number", "trial_time", "duration", "source_activity")
+    rejected = [
+        {name: row[name] for name in names} | {"reason": "excluded", "detail": lost[row["stride_number"]]}
+        for row in rows
+        if row["stride_number"] in lost
+    ]
+    return [row for row in rows if row["stride_number"] not in lost], rejected
 
 
 class _Judge:
@@ -102,7 +163,7 @@ class _Judge:
         if not cycles.has_samples(context.signals, part.side, start, stop):
             return cycles.NO_SIGNAL
         activity, changes = self._grounds[index]
-        off, _ = cycles.foot_off(context.foot_offs[part.side], start, stop)
+        standing = context.standing.get(part.side)
         stairs, level = activity.startswith("stair"), activity == "walk"
         labels = {
             "activity": activity,
@@ -110,7 +171,7 @@ class _Judge:
             "surface": "stairs" if stairs else "overground" if level else "unknown",
             "incline": 0.0 if level else np.nan,
             "stair_height": context.stair_height if stairs else np.nan,
-            "foot_off": off,
+            "foot_off": standing.foot_off(start, stop) if standing else np.nan,
         }
         return cycles.Verdict(labels=source | labels)
 

@@ -6,8 +6,7 @@ authors' export code and notes, the publication and two public readers; no real 
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,14 +16,13 @@ from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.hu.events import RATE, check_modes, side_rows
 from biomech_xr.datasets.hu.files import check_end, circuits, processed_folder, read_person
+from biomech_xr.datasets.hu.signs import OPTIONS as SIGN_OPTIONS
+from biomech_xr.datasets.hu.signs import sign_notes, with_signs
 from biomech_xr.datasets.inertial import DEGREE, GRAVITY, imu_columns, imu_signal
-from biomech_xr.datasets.knee import knee_notes
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
 from biomech_xr.errors import MissingInputError
 from biomech_xr.readers.tables import check_columns, read_csv, sha256
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
-
-logger = logging.getLogger(__name__)
 
 _SIDES: Final[tuple[tuple[str, words.Side], ...]] = (("Left", "left"), ("Right", "right"))
 _MUSCLES: Final = {
@@ -58,7 +56,7 @@ SPEC: Final = DatasetSpec(
     sides=("left", "right"),
     activities=("walk", "ramp_ascent", "ramp_descent", "stair_ascent", "stair_descent"),
     minimum_duration=0.5,
-    maximum_duration=2.0,
+    maximum_duration=3.0,
     people=10,
     known_defects=(
         "The ankle goniometer is not biomechanically accurate, as its authors state: low quality.",
@@ -69,7 +67,12 @@ SPEC: Final = DatasetSpec(
     ),
     assumptions=(
         "EMG in mV: volts at the converter after an amplification of 1000.",
-        "Ankle sign: the authors negate it before comparing with a dorsiflexion-positive curve.",
+        "Ankle sign: the authors negate it before comparing with a dorsiflexion-positive curve; level walking that "
+        "surely denies it is refused, walking that is not clear is not.",
+        "A stride lasts 0.5 s at least, and neither stance nor swing longer than 1.5 s, the authors' own limit.",
+        "The columns of the subject sheet whose header has the word age, and sex or gender, are taken to hold years "
+        "and M or F.",
+        "Masses from 30 to 200 kg, heights from 120 to 230 cm and ages from 5 to 110 years are kept, others left out.",
         "Upstream filters are taken as zero-phase with six poles an edge in each pass (12 a band-stop): the reading "
         "that sees farthest. emg_lookahead (1.515 s) and kinematics_lookahead (0.488 s, the goniometers' 10 Hz "
         "low-pass) leave less than 1e-4 of the absolute sum of the joint impulse response to later samples. Half as "
@@ -89,7 +92,7 @@ SPEC: Final = DatasetSpec(
         for prefix, side in _SIDES
         for joint in ("knee", "ankle")
     },
-    reader_version="2",
+    reader_version="3",
 )
 """The processed file is flexion-negative at the knee and plantarflexion-positive at the ankle: both are negated."""
 
@@ -98,7 +101,8 @@ OPTIONS: Final[Mapping[str, Option]] = {
         kind="choice",
         choices=("processed", "raw"),
         help="processed (the default): filtered by the authors; raw: from the raw file of the same number",
-    )
+    ),
+    **SIGN_OPTIONS,
 }
 
 IMU: Final = imu_columns(
@@ -156,11 +160,12 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     MissingInputError
         No such person, or no processed files.
     DataFormatError
-        A file breaks the format, is cut or is named after another person, the person has no stride at all, or an EMG
+        A file breaks the format, is cut or is named after another person, strides surely deny the sign of a knee or
+        ankle and the option `knee_sign` or `ankle_sign` is not given, the person has no stride at all, or an EMG
         channel or angle is NaN in every circuit.
     """
     folder = processed_folder(root, patient)
-    person, extra = read_person(root, patient)
+    person, extra, notes = read_person(root, patient)
     raw = options.get("emg") == "raw"
     unprocessed = _raw_circuits(folder.parent / "Raw", patient) if raw else {}
     watch = cycles.Watch(dataset="hu", folder=folder)
@@ -178,7 +183,8 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
             name=f"circuit_{number:03d}",
             sources=(*((cycles.relative(file, root), sha256(file)) for file in files), *extra),
             unpaired=unpaired,
-            raw=raw,
+            notes=notes,
+            options=options,
         )
         silent = {"angles": cycles.silent(table, SPEC.angles)}
         yield watch.saw(trial, silent | ({} if emg is None else {"emg": cycles.silent(emg, SPEC.emg)}))
@@ -213,10 +219,12 @@ def _trial(
     name: str,
     sources: tuple[tuple[str, str], ...],
     unpaired: str,
-    raw: bool,
+    notes: Mapping[str, str],
+    options: Mapping[str, Any],
 ) -> Trial:
     """Return one circuit; ``emg`` holds its EMG columns, None where they are not paired."""
-    signals = _signals(table, emg, path)
+    raw = options.get("emg") == "raw"
+    signals = _signals(table, emg, path, with_signs(SPEC.angles, options))
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
     for prefix, side in _SIDES:
@@ -235,15 +243,15 @@ def _trial(
         sources=sources,
         emg_state="raw" if raw else SPEC.emg_state,
         emg_lookahead=0.0 if raw else SPEC.emg_lookahead,
-        notes=_notes(table, path, person, knee_notes(signals["kinematics"], kept)),
+        notes={**notes, **_notes(person), **sign_notes(table, path, signals["kinematics"], kept, options)},
     )
 
 
-def _signals(table: pd.DataFrame, emg: pd.DataFrame | None, path: Path) -> dict[str, Signal]:
+def _signals(
+    table: pd.DataFrame, emg: pd.DataFrame | None, path: Path, angles: Mapping[str, JointColumn]
+) -> dict[str, Signal]:
     """Return the signal groups of a circuit; the inertial units may be missing all together."""
-    signals = {
-        "kinematics": cycles.joint_signal(table, SPEC.angles, rate=RATE, t0=0.0, units=words.UNITS["kinematics"])
-    }
+    signals = {"kinematics": cycles.joint_signal(table, angles, rate=RATE, t0=0.0, units=words.UNITS["kinematics"])}
     if emg is not None:
         signals["emg"] = cycles.emg_signal(emg, SPEC.emg, rate=RATE, t0=0.0, units=SPEC.emg_unit)
     if any(name in table for name in IMU):
@@ -252,17 +260,9 @@ def _signals(table: pd.DataFrame, emg: pd.DataFrame | None, path: Path) -> dict[
     return signals
 
 
-def _notes(
-    table: pd.DataFrame, path: Path, person: Patient, knee: tuple[Mapping[str, str], Sequence[str]]
-) -> dict[str, str]:
-    """Return the notes of a circuit; both knees must be negative while sitting, and bend as ``knee`` says."""
-    notes = {"ankle_quality": "low: the ankle goniometer is not biomechanically accurate", **knee[0]}
+def _notes(person: Patient) -> dict[str, str]:
+    """Return the notes that hold for every circuit."""
+    notes = {"ankle_quality": "low: the ankle goniometer is not biomechanically accurate"}
     if person.source_patient == "AB192":
         notes["goniometers"] = "swapped and reversed before the release by the authors; read as they are"
-    sitting = table.loc[table["Mode"] == 0, ["Left_Knee", "Right_Knee"]].median()
-    doubts = [f"{name} not negative while sitting" for name in sitting.index[sitting > 0]]
-    doubts += [f"{side.title()}_Knee not flexed in swing" for side in knee[1]]
-    if doubts:
-        notes["knee_sign"] = f"doubtful: {', '.join(doubts)}"
-        logger.warning("hu: %s: check the sign of the knee: %s", path, ", ".join(doubts))
     return notes

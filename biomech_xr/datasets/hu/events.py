@@ -21,6 +21,8 @@ from biomech_xr.schema import Signal
 RATE: Final = 1000.0
 """Rows per second of every file."""
 
+_LONGEST_HALF: Final = 1.5
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Mode:
@@ -60,17 +62,34 @@ def side_rows(
     ``table`` has one row a millisecond; ``prefix`` is the leg's word in its column names, ``name`` the trial, whose
     ``signals`` say whether anything was measured; ``unpaired`` says why none of its strides can be kept.
 
+    Where a list of the leg is broken, or has not one trigger a contact, all its candidates are `unpaired`; where one
+    trigger is no trigger, the candidates on both its sides are.
+
     Raises
     ------
     DataFormatError
-        An event list has gaps, fractions or rows that the file does not have, or triggers that do not match it.
+        A list has rows that the file does not have.
     """
-    contacts = _event_rows(table, path, f"{prefix}_Heel_Contact")
-    before, current = _trigger_modes(table, path, f"{prefix}_Heel_Contact_Trigger", count=len(contacts))
-    times, offs = (contacts - 1) / RATE, (_event_rows(table, path, f"{prefix}_Toe_Off") - 1) / RATE
+    contacts, *faults = _event_rows(table, path, f"{prefix}_Heel_Contact")
+    toe_offs, *more = _event_rows(table, path, f"{prefix}_Toe_Off")
+    triggers, *most = _packed(table, f"{prefix}_Heel_Contact_Trigger")
+    broken = "; ".join(fault for fault in (*faults, *more, *most) if fault)
+    if not broken and len(triggers) != len(contacts):
+        broken = f"{prefix}_Heel_Contact_Trigger has {len(triggers)} triggers for {len(contacts)} contacts"
+    if faults[0]:
+        row = {"trial": name, "side": side, "stride_number": 0, "reason": "unpaired", "detail": broken}
+        return [], [row]
+    before, current = triggers // 1000, triggers // 10 % 10
+    wrong = (triggers < 0) | (before >= len(_MODES)) | (current >= len(_MODES))
+    times, offs = (contacts - 1) / RATE, (toe_offs - 1) / RATE
     modes = table["Mode"].to_numpy()
 
     def judge(index: int) -> cycles.Verdict:
+        if broken:
+            return cycles.Verdict(reason="unpaired", detail=broken)
+        if wrong[index : index + 2].any():
+            found = f"triggers {triggers[index]} and {triggers[index + 1]}: not mode 0-6, phase, mode 0-6, phase"
+            return cycles.Verdict(reason="unpaired", detail=found)
         mode = _MODES[current[index]]
         off, count = cycles.foot_off(offs, times[index], times[index + 1])
         labels = {
@@ -93,6 +112,9 @@ def side_rows(
         if count > 1:
             found = f"{count} foot offs between the contacts: a contact was left out"
             return cycles.Verdict(labels=labels, reason="not_a_stride", detail=found)
+        if max(off, times[index + 1] - times[index] - off) > _LONGEST_HALF:
+            found = f"foot off {off:.2f} s after the contact: a half longer than {_LONGEST_HALF:g} s"
+            return cycles.Verdict(labels=labels, reason="not_a_stride", detail=found)
         if unpaired:
             return cycles.Verdict(labels=labels, reason="unpaired", detail=unpaired)
         if not cycles.has_samples(signals, side, times[index], times[index + 1]):
@@ -104,45 +126,23 @@ def side_rows(
     )
 
 
-def _event_rows(table: pd.DataFrame, path: Path, column: str) -> npt.NDArray[np.int64]:
-    """Return the 1-based rows of one kind of event, all of them rows of the file."""
-    rows = _packed(table, path, column)
+def _event_rows(table: pd.DataFrame, path: Path, column: str) -> tuple[npt.NDArray[np.int64], str]:
+    """Return the 1-based rows of one kind of event, all of them rows of the file, and what is wrong with the list."""
+    rows, fault = _packed(table, column)
     outside = rows[(rows < 1) | (rows > len(table))]
     if outside.size:
         found = f"an event in row {outside[0]}"
         raise _bad(path, column, found, f"rows 1 to {len(table)}; is the file cut?", "Download the file again")
-    return rows
+    return rows, fault
 
 
-def _packed(table: pd.DataFrame, path: Path, column: str) -> npt.NDArray[np.int64]:
-    """Return the whole numbers packed at the top of a column."""
+def _packed(table: pd.DataFrame, column: str) -> tuple[npt.NDArray[np.int64], str]:
+    """Return the whole numbers packed at the top of a column; none, and what is wrong, where they are not so."""
     values = table[column].to_numpy(dtype=np.float64)
-    count = int(np.isfinite(values).sum())
-    listed = values[:count]
+    listed = values[: int(np.isfinite(values).sum())]
     if not np.isfinite(listed).all() or (listed != np.round(listed)).any():
-        raise _bad(
-            path,
-            column,
-            "a list with gaps or fractions",
-            "whole row numbers packed at the top of the column, NaN below",
-            "Download the file again",
-        )
-    return listed.astype(np.int64)
-
-
-def _trigger_modes(
-    table: pd.DataFrame, path: Path, column: str, *, count: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the previous and the current mode of each event; sitting loses its leading zero in the file."""
-    triggers = _packed(table, path, column)
-    if len(triggers) != count:
-        raise _bad(path, column, f"{len(triggers)} triggers", f"{count}, one an event", "Download the file again")
-    before, current = triggers // 1000, triggers // 10 % 10
-    wrong = (triggers < 0) | (before >= len(_MODES)) | (current >= len(_MODES))
-    if wrong.any():
-        found = f"trigger {triggers[wrong][0]}"
-        raise _bad(path, column, found, "four digits: mode 0-6, phase, mode 0-6, phase", "Download the file again")
-    return before, current
+        return np.empty(0, dtype=np.int64), f"{column} is a list with gaps or fractions"
+    return listed.astype(np.int64), ""
 
 
 def check_modes(table: pd.DataFrame, path: Path) -> None:

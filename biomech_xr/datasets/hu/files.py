@@ -17,6 +17,7 @@ from biomech_xr.schema import Patient
 logger = logging.getLogger(__name__)
 
 _WORKBOOK: Final = "Subject Trigger Channel Feature Information.xlsx"
+_SEXES: Final = {"m": "male", "male": "male", "f": "female", "female": "female"}
 
 
 def processed_folder(root: Path, patient: str) -> Path:
@@ -69,11 +70,18 @@ def check_end(path: Path) -> None:
         raise bad(path, "", found, "a line break after the last row; is the file cut?", "Download the file again")
 
 
-def read_person(root: Path, patient: str) -> tuple[Patient, tuple[tuple[str, str], ...]]:
-    """Return the person, with mass and height where the subject workbook is there, and the workbook as a source."""
+def read_person(root: Path, patient: str) -> tuple[Patient, tuple[tuple[str, str], ...], dict[str, str]]:
+    """Return the person, the workbook as a source, and notes; what the workbook does not say stays unknown.
+
+    Raises
+    ------
+    DataFormatError
+        The workbook is broken or has no column `Subject`.
+    """
     path = root / _WORKBOOK
+    notes: dict[str, str] = {}
     if not path.is_file():
-        return Patient(dataset="hu", source_patient=patient), ()
+        return Patient(dataset="hu", source_patient=patient), (), notes
     sheet = read_sheet(path, dataset="hu", sheet="Subject Information")
     source = ((cycles.relative(path, root), sha256(path)),)
     if "Subject" not in sheet:
@@ -82,24 +90,35 @@ def read_person(root: Path, patient: str) -> tuple[Patient, tuple[tuple[str, str
         )
     rows = sheet[sheet["Subject"].astype(str).str.strip().str.upper() == patient]
     if rows.empty:
-        return Patient(dataset="hu", source_patient=patient), source
-    mass = _cell(path, rows, "weight", low=30.0, high=200.0)
-    height = _cell(path, rows, "height", low=120.0, high=230.0)
-    age = _cell(path, rows, "age", low=5.0, high=110.0)
-    person = Patient(dataset="hu", source_patient=patient, body_mass=mass, height=height / 100, age=age)
-    return person, source
+        return Patient(dataset="hu", source_patient=patient), source, {"person": f"{_WORKBOOK} has no row {patient}"}
+    person = Patient(
+        dataset="hu",
+        source_patient=patient,
+        sex=_SEXES.get(_cell(rows, "sex|gender")[1].lower(), "unknown"),
+        body_mass=_number(rows, "weight", 30.0, 200.0, notes),
+        height=_number(rows, "height", 120.0, 230.0, notes) / 100,
+        age=_number(rows, "age", 5.0, 110.0, notes),
+    )
+    return person, source, notes
 
 
-def _cell(path: Path, rows: pd.DataFrame, word: str, *, low: float, high: float) -> float:
-    """Return the number in the column whose header holds ``word``; NaN when there is none or the cell is empty."""
-    name = next((name for name in rows if re.search(rf"(?<![a-z]){word}(?![a-z])", str(name).lower())), None)
-    value = rows[name].iloc[0] if name is not None else ""
-    if value in ("", None):
-        return float("nan")
-    number = float(pd.to_numeric(pd.Series([value]), errors="coerce").iloc[0])
-    if not low <= number <= high:
-        raise bad(path, str(name), repr(value), f"a number from {low:g} to {high:g}", "Correct the cell or its unit")
-    return number
+def _cell(rows: pd.DataFrame, words: str) -> tuple[str, str]:
+    """Return header and cell of the first column with one of ``words`` in its header; empty when there is none."""
+    pattern = rf"(?<![a-z])({words})(?![a-z])"
+    name = next((name for name in rows if re.search(pattern, str(name).lower())), None)
+    value = None if name is None else rows[name].iloc[0]
+    return str(name), "" if value is None else str(value).strip()
+
+
+def _number(rows: pd.DataFrame, word: str, low: float, high: float, notes: dict[str, str]) -> float:
+    """Return the number in the column whose header holds ``word``; NaN, and a note, unless it lies within bounds."""
+    name, text = _cell(rows, word)
+    number = float(pd.to_numeric(pd.Series([text]), errors="coerce").iloc[0])
+    if low <= number <= high:
+        return number
+    if text:
+        notes[word] = f"left out: {text:.40} in the column {name} is not {low:g} to {high:g}"
+    return float("nan")
 
 
 def bad(path: Path, field: str, found: str, expected: str, action: str) -> DataFormatError:

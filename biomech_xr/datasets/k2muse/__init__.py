@@ -8,22 +8,24 @@ signs those of Plug-in Gait; no real file was at hand (`evidence="notes"`).
 from __future__ import annotations
 
 import logging
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from biomech_xr.datasets import cycles, segments
-from biomech_xr.datasets.deciding import MOMENT_UNIT, sign_option
+from biomech_xr.datasets.deciding import EMG_STATE, MOMENT_UNIT, sign_option
 from biomech_xr.datasets.k2muse import tree
-from biomech_xr.datasets.k2muse.continuous import Original, original_cuts, original_signals, read_original
+from biomech_xr.datasets.k2muse.continuous import Original, Unusable, original_cuts, original_signals, read_original
 from biomech_xr.datasets.k2muse.cut import cut_signals, read_leg
 from biomech_xr.datasets.k2muse.decisions import SIGNS, Decisions, decide, emg_order
+from biomech_xr.datasets.k2muse.people import read_person
+from biomech_xr.datasets.k2muse.uncut import read_uncut
 from biomech_xr.datasets.spec import DatasetSpec, Option
+from biomech_xr.datasets.walking import OPTIONS as WALKING
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.mat import MatNode, open_mat
-from biomech_xr.readers.tables import read_sheet, sha256
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
 
 logger = logging.getLogger(__name__)
@@ -67,7 +69,20 @@ SPEC: Final = DatasetSpec(
         "Trial time is the event frame over 100 Hz, counted as the file counts.",
         "Ideal and Fatigue share one placement of the electrodes (session 1); InterDay is a session without another "
         "condition, ShiftInitial the unshifted start of session Shift.",
-        "A moment whose count of cut strides differs from the events is left out, the strides are kept.",
+        "As many cut curves as events pair in order: where events follow each other, all angles of a curve must end "
+        "within 0.5 degrees (root mean square) of where the next begins, else the leg is unpaired; where that cannot "
+        "tell (no consecutive events, or other curves less than 1 degree away), pairing is assumed by count and noted.",
+        "Curves that all belong to an earlier or later event than the one of their number are seen only by comparison "
+        "with the continuous form; where that contradicts the cut form, the trial is unpaired.",
+        "A moment whose count of cut strides differs from the events, or which steps by more than 5 % of its peak from "
+        "one curve to the next, is left out, the strides are kept.",
+        "EMG that the lengths of its cells do not place is left out, the strides are kept.",
+        "Signs of angles are decided for flexion, leg by leg; adduction and rotation angles are those of Plug-in Gait.",
+        "All moments share one sign, by the ankle; hip, knee and hip adduction moments that are sure must agree.",
+        "EMG is taken as band-passed, as released, unless a channel is never negative or the samples are an envelope.",
+        "How EMG that is an envelope after all was filtered is not known: its emg_lookahead is 0.57 s, that of a "
+        "zero-phase low-pass at 6 Hz of 4th order in each pass.",
+        "A trial that was never cut has no described events: its signals are stored without strides.",
         "Ultrasound, markers, forces and powers are not read: axes of the forces are not described.",
         "How markers were smoothed is not stated: kinematics_lookahead is unknown.",
     ),
@@ -84,11 +99,18 @@ OPTIONS: Final[Mapping[str, Option]] = {
         help="Read only continuous trials (original; a trial whose clock cannot be proved stops its person) or only "
         "the cut form (normalized). Default: continuous where its clock can be proved, else cut.",
     ),
+    "pairing": Option(
+        kind="choice",
+        choices=("checked", "by_count"),
+        help="Whether cut curves pair with as many events unchecked (by_count). Default: checked.",
+    ),
+    **{name: WALKING[name] for name in ("hip_sign", "knee_sign", "ankle_sign")},
     "moment_unit": MOMENT_UNIT,
     "moment_sign": sign_option(*SIGNS, "moment"),
+    "emg_state": EMG_STATE,
 }
 
-_WORKBOOK: Final = "ParticipantInformation.xlsx"
+_LOOKAHEAD: Final = {"envelope": 0.57}
 _ANY: Final = re.compile(r"P\d{2,3}", re.IGNORECASE)
 
 
@@ -117,14 +139,14 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     MissingInputError
         No such person.
     DataFormatError
-        A file is damaged or breaks the format, unit or sign of the moments is not clear (options `moment_unit`,
-        `moment_sign`), a continuous trial was demanded and cannot be used, or the person has no stride.
+        A file is damaged or breaks the format, a sign, the unit of the moments or the state of the EMG is not clear and
+        its option not given, a continuous trial was demanded and cannot be used, or the person has no stride.
     """
     files = _files(root)
     if patient not in files:
         raise MissingInputError(f"k2muse: {root}: no file of {patient}. Known: {', '.join(files)}.")
     path = files[patient]
-    person, sources = _person(root, path, patient)
+    person, sources = read_person(root, path, patient)
     watch = cycles.Watch(dataset="k2muse", folder=path)
     with open_mat(path, dataset="k2muse") as file:
         top = file[path.stem]
@@ -132,11 +154,14 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
         found = tree.places(cut, continuous)
         decisions = decide(cut, found, body_mass=person.body_mass, file=path, options=options)
         for place in found:
-            if place.find(cut) is None and options.get("level") != "original":
-                logger.warning("k2muse: %s: %s is not in NormalizedData: no events, not read", path, place.name)
+            if place.find(cut) is None and options.get("level") == "normalized":
+                logger.info("k2muse: %s: %s is not in NormalizedData: passed over", path, place.name)
                 continue
-            trial = _trial(place, cut, continuous, decisions, options.get("level", ""), person, sources)
-            yield watch.saw(trial, {})
+            read = _read(place, cut, continuous, decisions, options)
+            if read.signals:
+                yield watch.saw(_trial(place, read, decisions, person, sources), {})
+            else:
+                logger.warning("k2muse: %s: %s: no signal: %s", path, place.name, read.notes["level"])
     watch.finish()
 
 
@@ -158,95 +183,96 @@ def _files(root: Path) -> dict[str, Path]:
     return found
 
 
-def _person(root: Path, path: Path, patient: str) -> tuple[Patient, tuple[tuple[str, str], ...]]:
-    """Return the person, with size where the workbook has a row, and the files read."""
-    sources = [(cycles.relative(path, root), sha256(path))]
-    workbook = root / _WORKBOOK
-    if not workbook.is_file():
-        return Patient(dataset="k2muse", source_patient=patient), tuple(sources)
-    sheet = read_sheet(workbook, dataset="k2muse", sheet="Sheet1")
-    sources.append((cycles.relative(workbook, root), sha256(workbook)))
-    size = {}
-    for column, low, high in (("Weight (kg)", 30.0, 200.0), ("Height (cm)", 120.0, 230.0)):
-        for name in ("ID", column):
-            if name not in sheet:
-                found = f"the columns {', '.join(map(str, sheet.columns))}"
-                raise _bad(workbook, name, found, "a column of that name", "Restore it")
-        rows = sheet.loc[sheet["ID"].astype(str).str.strip().str.upper() == patient.upper(), column]
-        value = rows.iloc[0] if len(rows) else ""
-        number = value if isinstance(value, int | float) else math.nan
-        if value != "" and not low <= number <= high:
-            raise _bad(workbook, column, repr(value), f"a number from {low:g} to {high:g}", "Correct the cell")
-        size[column] = float(number)
-    mass, height = size["Weight (kg)"], size["Height (cm)"] / 100
-    return Patient(dataset="k2muse", source_patient=patient, body_mass=mass, height=height), tuple(sources)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Read:
+    """The signals, candidates and notes of one trial, in the form that was read."""
+
+    signals: Mapping[str, Signal]
+    cuts: Sequence[segments.Cut]
+    notes: Mapping[str, str]
+
+
+def _read(
+    place: tree.Place, cut: MatNode, continuous: MatNode | None, decisions: Decisions, options: Mapping[str, Any]
+) -> _Read:
+    """Return one trial in its continuous form where that can be used and is wanted, else in its cut form."""
+    leaf, node, level = place.find(cut), place.find(continuous), options.get("level")
+    original = _original(node, leaf, level)
+    if isinstance(original, Original):
+        signals = _continuous_signals(original, decisions)
+        notes = {"level": "original", "evidence.clock": original.note}
+        return _Read(signals=signals, cuts=original_cuts(original, signals, place), notes=notes)
+    if leaf is None:
+        alone = read_uncut(node or cut)
+        signals = _continuous_signals(alone, decisions)
+        return _Read(signals=signals, cuts=(), notes={"level": f"original: {alone.note}"})
+    if level == "original":
+        raise (node or leaf).bad(
+            found=f"trial {place.name}, whose continuous form cannot be used: {original.why}",
+            expected="the trial in both OriginalData and NormalizedData, one the cut form of the other",
+            action="Leave out the option level=, or choose level=normalized",
+        )
+    doubt = f"its continuous form contradicts it: {original.why}" if original.contradicts else ""
+    return _cut_form(leaf, place, decisions, doubt, by_count=options.get("pairing") == "by_count", why=original.why)
+
+
+def _original(node: MatNode | None, leaf: MatNode | None, level: str | None) -> Original | Unusable:
+    """Return the continuous form, or why it is not used; a fault in it is such a reason."""
+    if level == "normalized":
+        return Unusable(why="the level normalized was chosen")
+    if node is None or leaf is None:
+        return Unusable(why=f"it is not in {'OriginalData' if node is None else 'NormalizedData'}")
+    try:
+        return read_original(node, leaf)
+    except DataFormatError as error:
+        return Unusable(why=str(error))
 
 
 def _trial(
-    place: tree.Place,
-    cut: MatNode,
-    continuous: MatNode | None,
-    decisions: Decisions,
-    level: str,
-    person: Patient,
-    sources: tuple[tuple[str, str], ...],
+    place: tree.Place, read: _Read, decisions: Decisions, person: Patient, sources: tuple[tuple[str, str], ...]
 ) -> Trial:
-    """Return one trial in its continuous form where that can be used and is wanted, else in its cut form."""
-    leaf, node = place.find(cut), place.find(continuous)
-    original: Original | str = "the level normalized was chosen"
-    if level != "normalized":
-        original = "it is not in OriginalData" if node is None else "it is not in NormalizedData"
-    if node is not None and leaf is not None and level != "normalized":
-        original = read_original(node, leaf)
-    if isinstance(original, Original):
-        signals = _continuous_signals(original, decisions)
-        cuts, note = original_cuts(original, signals, place), {"level": "original", "evidence.clock": original.note}
-    else:
-        if level == "original" or leaf is None:
-            raise (node or leaf or cut).bad(
-                found=f"trial {place.name}, whose continuous form cannot be used: {original}",
-                expected="the trial in both OriginalData and NormalizedData, one the cut form of the other",
-                action="Leave out the option level=, or choose level=normalized",
-            )
-        signals, cuts, note = _cut_form(leaf, place, decisions)
-        note |= {"level": f"normalized: {original}"}
-    kept, rejected = segments.sort_cuts(SPEC, place.name, cuts)
+    kept, rejected = segments.sort_cuts(SPEC, place.name, read.cuts)
     strides = stride_table(kept)
-    notes = {**decisions.notes, **note, "source_condition": place.condition}
-    if "emg" in signals and place.labels["activity"] == "walk":
-        notes["evidence.emg_order"] = emg_order(signals["emg"], strides)
+    notes = {**decisions.notes, **read.notes, "source_condition": place.condition}
+    if "emg" in read.signals and place.labels["activity"] == "walk":
+        notes["evidence.emg_order"] = emg_order(read.signals["emg"], strides)
     return Trial(
         patient=person,
         trial=place.name,
         task=place.mode,
         session=place.session,
-        signals=signals,
+        signals=read.signals,
         strides=strides,
         rejected=rejected_table(rejected),
         sources=sources,
-        emg_state=SPEC.emg_state,
-        emg_lookahead=SPEC.emg_lookahead,
+        emg_state=decisions.emg_state,
+        emg_lookahead=_LOOKAHEAD.get(decisions.emg_state, SPEC.emg_lookahead),
         notes=notes,
     )
 
 
 def _continuous_signals(original: Original, decisions: Decisions) -> dict[str, Signal]:
     return original_signals(
-        original, moment_scale=decisions.moment_scale, emg_units=SPEC.emg_unit, ambiguous=tree.AMBIGUOUS
+        original,
+        angle_signs=decisions.angle_signs,
+        moment_scale=decisions.moment_scale,
+        emg_units=SPEC.emg_unit,
+        ambiguous=tree.AMBIGUOUS,
     )
 
 
-def _cut_form(
-    leaf: MatNode, place: tree.Place, decisions: Decisions
-) -> tuple[dict[str, Signal], list[segments.Cut], dict[str, str]]:
-    """Return signals, candidates and notes of a cut trial, right leg first."""
-    legs = [read_leg(leaf, side, tree.MUSCLES[side], place) for side in tree.SIDES]
+def _cut_form(leaf: MatNode, place: tree.Place, decisions: Decisions, doubt: str, *, by_count: bool, why: str) -> _Read:
+    """Return a cut trial, right leg first."""
+    legs = [read_leg(leaf, side, tree.MUSCLES[side], place, doubt=doubt, by_count=by_count) for side in tree.SIDES]
     signals = cut_signals(
-        legs, moment_scale=decisions.moment_scale, emg_units=SPEC.emg_unit, ambiguous=tree.AMBIGUOUS, endpoint=True
+        legs,
+        angle_signs=decisions.angle_signs,
+        moment_scale=decisions.moment_scale,
+        emg_units=SPEC.emg_unit,
+        ambiguous=tree.AMBIGUOUS,
+        endpoint=True,
     )
-    notes = "; ".join(note for leg in legs for note in leg.notes)
-    return signals, [cut for leg in legs for cut in leg.cuts], {"pairing": notes} if notes else {}
-
-
-def _bad(path: Path, field: str, found: str, expected: str, action: str) -> DataFormatError:
-    return DataFormatError.of(dataset="k2muse", file=path, field=field, found=found, expected=expected, action=action)
+    notes = {"level": f"normalized: {why}"}
+    if pairing := "; ".join(note for leg in legs for note in leg.notes):
+        notes["pairing"] = pairing
+    return _Read(signals=signals, cuts=[cut for leg in legs for cut in leg.cuts], notes=notes)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles, segments
-from biomech_xr.datasets.k2muse.cut import pair_by_duration
+from biomech_xr.datasets.k2muse.pairing import pair_by_duration
 from biomech_xr.datasets.k2muse.tree import (
     ANGLES,
     COMPONENTS,
@@ -24,6 +24,7 @@ from biomech_xr.datasets.k2muse.tree import (
     EMG_RATE,
     FRAME_RATE,
     MOMENTS,
+    NO_FRAME,
     POINTS,
     SIDES,
     STORED_SIGN,
@@ -34,11 +35,12 @@ from biomech_xr.datasets.k2muse.tree import (
     event_frames,
     joint_curves,
     output,
+    signed,
 )
 from biomech_xr.readers.mat import MatNode
 from biomech_xr.schema import Signal
 
-Frames = dict[words.Side, npt.NDArray[np.int64]]
+Frames = dict[words.Side, Array]
 
 CHANNELS: Final[Mapping[words.Side, tuple[int, int]]] = {"right": (0, 9), "left": (9, 13)}
 """First column and column after the last of each leg in continuous EMG."""
@@ -70,35 +72,38 @@ class Original:
     note: str
 
 
-def read_original(node: MatNode, leaf: MatNode) -> Original | str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unusable:
+    """Why the continuous form of a trial cannot be used; `contradicts`: its cut form is not cut from it as it says."""
+
+    why: str
+    contradicts: bool = False
+
+
+def read_original(node: MatNode, leaf: MatNode) -> Original | Unusable:
     """Return the continuous form of a trial, or why it cannot be used.
 
     ``node`` is the trial in `OriginalData`, ``leaf`` the same trial in `NormalizedData`.
     """
     events = {side: event_frames(leaf, side) for side in SIDES}
-    frames: Frames = {side: pairs for side, pairs in events.items() if pairs is not None and len(pairs)}
+    frames: Frames = {side: pairs for side, pairs in events.items() if pairs is not None and np.isfinite(pairs).any()}
     if not frames:
-        return "the trial has no events"
-    arrays: dict[str, dict[tuple[words.Side, str], Array]] = {}
-    for kind in ("Angles", "Moments"):
-        arrays[kind] = {(s, j): _continuous(node, kind, output(kind, s, j)) for s in SIDES for j in words.JOINTS}
-    rows = {len(values) for group in arrays.values() for values in group.values()}
-    emg = node["EMGData"]
+        return Unusable(why="the trial has no events")
+    angles, moments = (arrays(node, kind) for kind in ("Angles", "Moments"))
+    rows = {len(values) for group in (angles, moments) for values in group.values()}
     if len(rows) != 1:
-        return f"its angles and moments differ in length ({', '.join(map(str, sorted(rows)))} rows)"
-    if emg.kind != "numeric" or len(emg.shape) != 2 or emg.shape[1] != CHANNELS["left"][1]:
-        return f"its EMG is {emg.says()}, not samples x {CHANNELS['left'][1]}"
-    found = _align_frames(arrays["Angles"], leaf, frames)
-    if isinstance(found, str):
+        return Unusable(why=f"its angles and moments differ in length ({', '.join(map(str, sorted(rows)))} rows)")
+    values = continuous_emg(node)
+    found = _align_frames(angles, leaf, frames)
+    if isinstance(found, Unusable):
         return found
     first_frame, endpoint, error = found
-    values = np.asarray(emg.array(), dtype=np.float64)
     lag = _align_emg(values, leaf, frames, first_frame)
     if isinstance(lag, str):
-        return lag
+        return Unusable(why=lag)
     return Original(
-        angles=arrays["Angles"],
-        moments=arrays["Moments"],
+        angles=angles,
+        moments=moments,
         emg=values,
         frames=frames,
         first_frame=first_frame,
@@ -107,6 +112,22 @@ def read_original(node: MatNode, leaf: MatNode) -> Original | str:
         note=f"row 0 is frame {first_frame}: cut knee angles come back within {error:.2f} degrees (root mean square); "
         f"EMG starts {-lag / EMG_RATE:+.4f} s from it: cut cells found sample by sample",
     )
+
+
+def arrays(node: MatNode, kind: str) -> dict[tuple[words.Side, str], Array]:
+    """Return the continuous angles or moments of a trial, (row, component), by leg and joint."""
+    return {
+        (side, joint): _continuous(node, kind, output(kind, side, joint)) for side in SIDES for joint in words.JOINTS
+    }
+
+
+def continuous_emg(node: MatNode) -> Array:
+    """Return the continuous EMG of a trial, (sample, channel of both legs)."""
+    emg, columns = node["EMGData"], CHANNELS["left"][1]
+    if emg.kind != "numeric" or len(emg.shape) != 2 or emg.shape[1] != columns:
+        expected, action = f"samples x {columns}", "Check the file, or read level=normalized"
+        raise emg.bad(found=emg.says(), expected=expected, action=action)
+    return np.asarray(emg.array(), dtype=np.float64)
 
 
 def _continuous(node: MatNode, kind: str, name: str) -> Array:
@@ -120,7 +141,7 @@ def _continuous(node: MatNode, kind: str, name: str) -> Array:
 
 def _align_frames(
     angles: Mapping[tuple[words.Side, str], Array], leaf: MatNode, frames: Frames
-) -> tuple[int, bool, float] | str:
+) -> tuple[int, bool, float] | Unusable:
     """Return the frame of row 0, whether the cut grid includes its end, and the error (degrees) of the cut knees."""
     knees = {}
     for side, pairs in frames.items():
@@ -128,13 +149,13 @@ def _align_frames(
         if len(curves) == len(pairs):
             knees[side] = curves[:, :, 0]
     if not knees:
-        return "no leg has as many cut knee angles as events"
+        return Unusable(why="no leg has as many cut knee angles as events")
     size = len(next(iter(angles.values())))
-    first = min(int(pairs.min()) for pairs in frames.values())
-    last = max(int(pairs.max()) for pairs in frames.values())
+    first = min(int(np.nanmin(pairs)) for pairs in frames.values())
+    last = max(int(np.nanmax(pairs)) for pairs in frames.values())
     offsets = np.arange(last - size, first + 1)
     if not offsets.size:
-        return f"its {size} rows are fewer than the frames {first} to {last} of the events"
+        return Unusable(why=f"its {size} rows are fewer than the frames {first} to {last} of the events")
     knee = {side: angles[side, "knee"][:, 0] for side in knees}
     coarse = np.array([_error(knee, knees, frames, int(offset), endpoint=True, points=_COARSE) for offset in offsets])
     best = int(offsets[int(np.argmin(coarse))])
@@ -146,7 +167,8 @@ def _align_frames(
     }
     (offset, endpoint), error = min(errors.items(), key=lambda item: item[1])
     if not error <= _LARGEST_ERROR or (others.size and others.min() < _CONTRAST * error):
-        return f"the cut knee angles do not come back from it (best error {error:.2f} degrees)"
+        why = f"the cut knee angles do not come back from it (best error {error:.2f} degrees)"
+        return Unusable(why=why, contradicts=True)
     return offset, endpoint, error
 
 
@@ -209,29 +231,37 @@ def _find(emg: npt.NDArray[np.float64], cell: Array, expected: int) -> int | Non
 
 
 def original_signals(
-    original: Original, *, moment_scale: float, emg_units: str, ambiguous: Sequence[str]
+    original: Original,
+    *,
+    angle_signs: Mapping[str, float],
+    moment_scale: float,
+    emg_units: str,
+    ambiguous: Sequence[str],
 ) -> dict[str, Signal]:
-    """Return the continuous signals; parameters as of the cut ones."""
+    """Return the continuous signals that there are; parameters as of the cut ones."""
     t0 = original.first_frame / FRAME_RATE
-    table = {
-        f"{side.title()} {k}": original.emg[:, start + k]
-        for side, (start, stop) in CHANNELS.items()
-        for k in range(stop - start)
-    }
-    signals = {"emg": cycles.emg_signal(table, EMG, rate=EMG_RATE, t0=original.emg_start, units=emg_units)}
-    signals["emg"].values.attrs["ambiguous"] = list(ambiguous)
-    for group, kind, arrays, columns, scale in (
-        ("kinematics", "Angles", original.angles, ANGLES, 1.0),
+    signals = {}
+    if len(original.emg):
+        table = {
+            f"{side.title()} {k}": original.emg[:, start + k]
+            for side, (start, stop) in CHANNELS.items()
+            for k in range(stop - start)
+        }
+        signals["emg"] = cycles.emg_signal(table, EMG, rate=EMG_RATE, t0=original.emg_start, units=emg_units)
+        signals["emg"].values.attrs["ambiguous"] = list(ambiguous)
+    for group, kind, found, columns, scale in (
+        ("kinematics", "Angles", original.angles, signed(ANGLES, angle_signs), 1.0),
         ("kinetics", "Moments", original.moments, MOMENTS, moment_scale / STORED_SIGN),
     ):
         joints = {
             f"{output(kind, side, joint)} {k}": values[:, k]
-            for (side, joint), values in arrays.items()
+            for (side, joint), values in found.items()
             for k in range(len(COMPONENTS))
         }
-        signals[group] = cycles.joint_signal(
-            joints, columns, rate=FRAME_RATE, t0=t0, units=words.UNITS[group], scale=scale
-        )
+        if joints:
+            signals[group] = cycles.joint_signal(
+                joints, columns, rate=FRAME_RATE, t0=t0, units=words.UNITS[group], scale=scale
+            )
     return signals
 
 
@@ -241,11 +271,11 @@ def original_cuts(original: Original, signals: Mapping[str, Signal], place: Plac
     first, last = original.first_frame, original.first_frame + rows
     cuts = []
     for side in SIDES:
-        for start, stop in original.frames.get(side, np.empty((0, 2), dtype=np.int64)).tolist():
-            reason, detail = "", ""
+        for start, stop in original.frames.get(side, np.empty((0, 2))).tolist():
+            reason, detail = ("", "") if np.isfinite(stop - start) else ("unpaired", NO_FRAME)
             if start < first or stop > last:
-                reason, detail = "outside_trial", f"frames {start} to {stop}, signals from {first} to {last}"
-            elif not cycles.has_samples(signals, side, start / FRAME_RATE, stop / FRAME_RATE):
+                reason, detail = "outside_trial", f"frames {start:g} to {stop:g}, signals from {first} to {last}"
+            elif not reason and not cycles.has_samples(signals, side, start / FRAME_RATE, stop / FRAME_RATE):
                 reason, detail = cycles.NO_SIGNAL.reason, cycles.NO_SIGNAL.detail
             cuts.append(
                 segments.Cut(

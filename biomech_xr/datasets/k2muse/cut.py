@@ -1,24 +1,26 @@
 """Cut trials of K2MUSE: streams of one leg paired by the durations of its events, then signals and candidates.
 
-Angles and moments are cut at the events, so they pair with them when there are as many; EMG cells pair where their
-lengths fit the events' durations in one way only. What no event or duration places is not guessed by position.
+Angles and moments are cut at the events: they pair with them when there are as many and the end of each curve meets
+the start of the next where the events follow each other. EMG cells pair where their lengths fit the events' durations
+in one way only. What no event or duration places is not guessed by position.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import segments
+from biomech_xr.datasets.k2muse.pairing import ends_meet, pair_by_duration
 from biomech_xr.datasets.k2muse.tree import (
     COMPONENTS,
     EMG_RATE,
     FRAME_RATE,
+    NO_FRAME,
     POINTS,
     Array,
     Place,
@@ -29,8 +31,9 @@ from biomech_xr.datasets.k2muse.tree import (
 from biomech_xr.readers.mat import MatNode
 from biomech_xr.schema import Signal
 
-_FIT: Final = 0.5 / FRAME_RATE + 1e-9
-"""Largest difference (s) between the length of an EMG cell and the stride that it belongs to: half a frame."""
+_LIMIT: Final = 0.5
+_SHARE: Final = 0.05
+"""Largest step from a curve to the next: of angles in degrees, of moments as a share of their peak."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -45,50 +48,13 @@ class Leg:
     notes: list[str] = field(default_factory=list)
 
 
-def pair_by_duration(events: Sequence[float], cells: Sequence[float]) -> list[int | None] | None:
-    """Return for each event the cell that belongs to it, None for an event without one.
+def read_leg(
+    leaf: MatNode, side: words.Side, muscles: Sequence[str], place: Place, *, doubt: str, by_count: bool
+) -> Leg:
+    """Return the candidates of one leg of a cut trial.
 
-    Both lists hold durations in s, in order of time; the shorter list must fit into the longer one. A pair counts only
-    when the earliest and the latest way to fit agree on it.
-
-    Returns
-    -------
-    list or None
-        One entry an event: the index of a cell; None where there is no cell; -1 where several would fit. None in all
-        when the lists do not fit.
+    ``doubt`` says what speaks against the pairing of curves and events; ``by_count`` overrules it and all checks.
     """
-    few, many = (cells, events) if len(cells) <= len(events) else (events, cells)
-    first = _embed(few, many)
-    last = _embed(few[::-1], many[::-1])
-    if first is None or last is None:
-        return None
-    latest = [len(many) - 1 - index for index in reversed(last)]
-    result: list[int | None] = [None] * len(events)
-    for i, (early, late) in enumerate(zip(first, latest, strict=True)):
-        if len(cells) <= len(events):
-            for event in range(early, late + 1):
-                result[event] = i if early == late else -1
-        else:
-            result[i] = early if early == late else -1
-    return result
-
-
-def _embed(few: Sequence[float], many: Sequence[float]) -> list[int] | None:
-    """Return the earliest place in ``many`` of each of ``few``, in order; None where they do not fit."""
-    found: list[int] = []
-    start = 0
-    for value in few:
-        while start < len(many) and abs(many[start] - value) > _FIT:
-            start += 1
-        if start == len(many):
-            return None
-        found.append(start)
-        start += 1
-    return found
-
-
-def read_leg(leaf: MatNode, side: words.Side, muscles: Sequence[str], place: Place) -> Leg:
-    """Return the candidates of one leg of a cut trial."""
     frames = event_frames(leaf, side)
     angles, moments = (joint_curves(leaf, kind, side) for kind in ("Angles", "Moments"))
     cells = emg_cells(leaf, side, len(muscles))
@@ -99,9 +65,13 @@ def read_leg(leaf: MatNode, side: words.Side, muscles: Sequence[str], place: Pla
         size = max([*counts.values(), len(cells), 0 if frames is None else len(frames)], default=0)
         leg.cuts = [_unpaired(side, problem, place) for _ in range(size)]
     else:
-        _fill(leg, frames, cells, muscles, place)
+        if angles and len(frames):
+            ends = ends_meet(frames, np.concatenate(list(angles.values()), axis=2), limit=_LIMIT, unit="degrees")
+            problem = "" if by_count else doubt or ends.problem
+            leg.notes.append(f"{side}: {ends.note}")
+        _fill(leg, frames, cells, muscles, place, problem)
         leg.angles = angles
-        _add_moments(leg, moments, len(frames))
+        _add_moments(leg, moments, frames, by_count=by_count)
     _pad(leg)
     return leg
 
@@ -115,40 +85,51 @@ def _unpaired(side: words.Side, detail: str, place: Place, duration: float = np.
     return segments.Cut(side=side, duration=duration, labels=place.labels, reason="unpaired", detail=detail)
 
 
-def _fill(
-    leg: Leg, frames: npt.NDArray[np.int64], cells: Sequence[Array], muscles: Sequence[str], place: Place
-) -> None:
+def _fill(leg: Leg, frames: Array, cells: Sequence[Array], muscles: Sequence[str], place: Place, problem: str) -> None:
     """Make one candidate an event, with its EMG, then one for each EMG cell that fits no event."""
     starts, durations = frames[:, 0] / FRAME_RATE, (frames[:, 1] - frames[:, 0]) / FRAME_RATE
     lengths = [len(cell) / EMG_RATE for cell in cells]
     owner = pair_by_duration(durations.tolist(), lengths) if cells else [None] * len(frames)
+    unclear = owner is None or -1 in owner
     for k, (start, duration) in enumerate(zip(starts, durations, strict=True)):
         cell = owner[k] if owner is not None else -1
-        cut = segments.Cut(
-            side=leg.side,
-            duration=float(duration),
-            trial_time=float(start),
-            labels=place.labels | {"duration_source": "events"},
-            reason="unpaired" if cell == -1 else "",
-            detail=f"{len(cells)} EMG cells for {len(frames)} events: their lengths do not tell which is which"
-            if cell == -1
-            else "",
+        detail = problem if np.isfinite(duration) else NO_FRAME
+        leg.cuts.append(
+            segments.Cut(
+                side=leg.side,
+                duration=float(duration),
+                trial_time=float(start),
+                labels=place.labels | {"duration_source": "events"},
+                reason="unpaired" if detail else "",
+                detail=detail,
+            )
         )
-        leg.cuts.append(cut)
         leg.pieces.append({} if cell is None or cell < 0 else dict(zip(muscles, cells[cell].T, strict=True)))
     used = set(owner or ())
-    extra = [i for i in range(len(cells)) if i not in used] if owner is not None and -1 not in used else []
+    extra = [i for i in range(len(cells)) if i not in used] if not unclear else []
     leg.cuts += [_unpaired(leg.side, f"EMG cell {i + 1} fits no event", place, lengths[i]) for i in extra]
-    if cells and None in used:
+    if unclear:
+        count = sum(cell == -1 for cell in owner or [-1] * len(frames))
+        leg.notes.append(
+            f"{leg.side}: EMG of {count} strides left out: the lengths of {len(cells)} cells do not tell to which of "
+            f"{len(frames)} events they belong"
+        )
+    elif cells and None in used:
         leg.notes.append(f"{leg.side}: {len(cells)} EMG cells for {len(frames)} events, paired by their lengths")
 
 
-def _add_moments(leg: Leg, moments: Mapping[str, Array], events: int) -> None:
+def _add_moments(leg: Leg, moments: Mapping[str, Array], frames: Array, *, by_count: bool) -> None:
     for joint, curves in moments.items():
-        if len(curves) == events:
-            leg.moments[joint] = curves
+        if len(curves) != len(frames):
+            leg.notes.append(f"{leg.side} {joint} moment: {len(curves)} curves for {len(frames)} events, not used")
+            continue
+        known = np.abs(curves[np.isfinite(curves)])
+        peak = float(np.percentile(known, 98)) if known.size else 0.0
+        ends = ends_meet(frames, curves / peak, limit=_SHARE, unit="of the peak") if peak > 0 else None
+        if ends is not None and ends.problem and not by_count:
+            leg.notes.append(f"{leg.side} {joint} moment: {ends.problem}, not used")
         else:
-            leg.notes.append(f"{leg.side} {joint} moment: {len(curves)} curves for {events} events, not used")
+            leg.moments[joint] = curves
 
 
 def _pad(leg: Leg) -> None:
@@ -163,17 +144,33 @@ def _pad(leg: Leg) -> None:
 
 
 def cut_signals(
-    legs: Sequence[Leg], *, moment_scale: float, emg_units: str, ambiguous: Sequence[str], endpoint: bool
+    legs: Sequence[Leg],
+    *,
+    angle_signs: Mapping[str, float],
+    moment_scale: float,
+    emg_units: str,
+    ambiguous: Sequence[str],
+    endpoint: bool,
 ) -> dict[str, Signal]:
-    """Return the signals of a cut trial; ``moment_scale`` leads from the stored moment to the canonical one."""
+    """Return the signals of a cut trial.
+
+    ``angle_signs`` has each joint's factor to canonical flexion; ``moment_scale`` leads from the stored moment to the
+    canonical one.
+    """
     sides = [leg.side for leg in legs for _ in leg.cuts]
     pieces = [piece for leg in legs for piece in leg.pieces]
     signals = {
         "kinematics": segments.cut_joints(
-            sides, _curves(legs, "angles", 1.0), units=words.UNITS["kinematics"], endpoint=endpoint
+            sides,
+            _curves(legs, "angles", lambda joint, motion: angle_signs[joint] if motion == "flexion" else 1.0),
+            units=words.UNITS["kinematics"],
+            endpoint=endpoint,
         ),
         "kinetics": segments.cut_joints(
-            sides, _curves(legs, "moments", moment_scale), units=words.UNITS["kinetics"], endpoint=endpoint
+            sides,
+            _curves(legs, "moments", lambda _joint, _motion: moment_scale),
+            units=words.UNITS["kinetics"],
+            endpoint=endpoint,
         ),
     }
     if any(pieces):
@@ -183,9 +180,11 @@ def cut_signals(
     return signals
 
 
-def _curves(legs: Sequence[Leg], name: str, scale: float) -> dict[tuple[words.Side, str, str], Array]:
+def _curves(
+    legs: Sequence[Leg], name: str, factor: Callable[[str, str], float]
+) -> dict[tuple[words.Side, str, str], Array]:
     return {
-        (leg.side, joint, motion): scale * curves[:, :, component]
+        (leg.side, joint, motion): factor(joint, motion) * curves[:, :, component]
         for leg in legs
         for joint, curves in getattr(leg, name).items()
         for component, motion in enumerate(COMPONENTS)

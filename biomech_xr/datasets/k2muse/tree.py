@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -42,6 +42,8 @@ MUSCLES: Final[Mapping[words.Side, tuple[str, ...]]] = {
 AMBIGUOUS: Final = ("right:semitendinosus",)
 
 _ACTIVITIES: Final = {"LG": ("walk", 0.0), "AS": ("ramp_ascent", 1.0), "DS": ("ramp_descent", -1.0)}
+NO_FRAME: Final = "an event without a possible frame number"
+_MOST_FRAMES: Final = 1e7
 _PLAIN: Final = ("Ideal", "InterDay", "ShiftInitial")
 _FIRST_SESSION: Final = ("Ideal", "Fatigue")
 _RETAKE: Final = "Check the file against the published tree, or download it again"
@@ -142,6 +144,14 @@ EMG: Final = {
 """Raw output and component (from 0), or leg and EMG column (from 0) -> what it is."""
 
 
+def signed(columns: Mapping[str, JointColumn], signs: Mapping[str, float]) -> dict[str, JointColumn]:
+    """Return columns of angles with each joint's factor to canonical flexion."""
+    return {
+        name: replace(column, factor=signs[column.joint]) if column.motion == "flexion" else column
+        for name, column in columns.items()
+    }
+
+
 def _children(node: MatNode) -> Iterator[tuple[str, MatNode]]:
     """Yield the fields of a level; one without any is passed over, one that is no struct is refused."""
     for name in node.fields():
@@ -153,8 +163,11 @@ def _children(node: MatNode) -> Iterator[tuple[str, MatNode]]:
             raise child.bad(found=child.says(), expected=expected, action=_RETAKE)
 
 
-def event_frames(leaf: MatNode, side: words.Side) -> npt.NDArray[np.int64] | None:
-    """Return (first, last) frame number of each stride of a leg, (stride, 2), or None where the trial has no events."""
+def event_frames(leaf: MatNode, side: words.Side) -> Array | None:
+    """Return (first, last) frame number of each stride of a leg, (stride, 2), or None where the trial has no events.
+
+    NaN in both where one of them is no possible number.
+    """
     events = leaf["Events"]
     if events.kind == "empty":
         return None
@@ -164,10 +177,11 @@ def event_frames(leaf: MatNode, side: words.Side) -> npt.NDArray[np.int64] | Non
         found = f"{start.size} starts and {stop.size} ends"
         raise nodes[1].bad(found=found, expected="as many ends as starts", action=_RETAKE)
     pairs = np.stack([start, stop], axis=1)
-    if not np.array_equal(pairs, np.round(pairs)):
+    possible = np.asarray((np.abs(pairs) < _MOST_FRAMES).all(axis=1))
+    if not np.array_equal(pairs[possible], np.round(pairs[possible])):
         expected = "whole frame numbers at 100 Hz"
         raise nodes[0].bad(found="numbers that are not whole", expected=expected, action=_RETAKE)
-    return pairs.astype(np.int64)
+    return np.where(possible[:, None], pairs, np.nan)
 
 
 def joint_curves(leaf: MatNode, kind: str, side: words.Side) -> dict[str, Array]:

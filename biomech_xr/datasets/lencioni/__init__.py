@@ -15,11 +15,13 @@ import numpy as np
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
+from biomech_xr.datasets._power import PUBLISHED_POWER
 from biomech_xr.datasets.deciding import sign_option
 from biomech_xr.datasets.lencioni.file import (
     FEET,
     POINTS,
     ROWS,
+    TASKS,
     Element,
     FloatArray,
     Header,
@@ -28,6 +30,7 @@ from biomech_xr.datasets.lencioni.file import (
 )
 from biomech_xr.datasets.lencioni.people import find_files, read_person
 from biomech_xr.datasets.lencioni.signs import Signs, decide_signs
+from biomech_xr.datasets.lencioni.speeds import check_speeds
 from biomech_xr.datasets.segments import Cut, cut_joints, ragged_emg, sort_cuts
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
 from biomech_xr.errors import MissingInputError
@@ -45,14 +48,6 @@ _MUSCLES: Final = {
     "Biceps Femoris": "biceps_femoris",
     "Gluteus Maximus": "gluteus_maximus",
 }
-_TASKS: Final = {
-    "Walking": ("walk", "overground"),
-    "HeelWalking": ("heel_walk", "overground"),
-    "ToeWalking": ("toe_walk", "overground"),
-    "StepUp": ("stair_ascent", "stairs"),
-    "StepDown": ("stair_descent", "stairs"),
-}
-
 SPEC: Final = DatasetSpec(
     name="lencioni",
     title="Human kinematic, kinetic and EMG data during different walking and stair ascending and descending tasks",
@@ -88,7 +83,19 @@ SPEC: Final = DatasetSpec(
         "frequent one.",
         "StepUp and StepDown are stair_ascent and stair_descent, after the title of the publication; which step of the "
         "staircase, and its height, are not stated.",
-        "A stride lasts (samples of EMG - 1) / rate: both contacts are included.",
+        "A stride lasts (samples of EMG - 1) / rate: both contacts are included. EMG and markers whose lengths differ "
+        "by more than 1.5 frames of the cameras reject the stride; EMG whose time stamp differs from that of the "
+        "kinematics by as much is left out of the stride.",
+        "The unit of strideLength is not stated: where the median of strideLength / speed is within a tenth of the "
+        "duration in m, cm or mm, it checks the speed of each stride, which is left out where the two differ by more "
+        "than a tenth; else strideLength is not used.",
+        "An element of Data without a foot is excluded; one array of another shape is left out of its element.",
+        "Overground walking is level: incline 0.",
+        "Published power is positive where the joint generates; its unit is not stated, so that only its sign and "
+        "joint are compared with the sagittal moment times angular velocity.",
+        "Three strides whose power has a median correlation of 0.7, four fifths of one sign, decide the sign of a "
+        "moment of hip or knee; where another joint's curves reach 0.95 and leave a fifth of the variance that the "
+        "joint's own leave, or the ankle's sign is denied, the person is refused.",
         "The onset of a stride counts from the start of a recording that is not named, so strides have no common "
         "clock: they are isolated, trial_time is NaN, and the onsets stand in the notes of each trial.",
         "Foot off is estimated from the end of the force record and its own time stamp.",
@@ -119,6 +126,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "hip_moment_sign": sign_option("flexor", "extensor", "internal moment of HipFlxMom"),
     "knee_moment_sign": sign_option("flexor", "extensor", "internal moment of KneeFlxMom"),
     "frontal_moment_sign": sign_option("adductor", "abductor", "internal moment of the AddMom rows"),
+    "published_power": PUBLISHED_POWER,
 }
 
 
@@ -155,13 +163,17 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
         struct = content["s"]
         header = read_header(struct, emg=list(SPEC.emg), angles=list(ROWS), moments=[f"{row}Mom" for row in ROWS])
         person = read_person(struct, patient)
-        elements = list(read_elements(struct, header))
+        elements, excluded = read_elements(struct, header)
+    elements, speeds = check_speeds(elements)
     signs = decide_signs(elements, path, options)
+    general = dict(signs.notes)
+    general |= {"speed": speeds} if speeds else {}
+    general |= {"excluded": "; ".join(excluded)} if excluded else {}
     sources = ((path.relative_to(root).as_posix(), sha256(path)),)
     watch = cycles.Watch(dataset=SPEC.name, folder=path)
     for task in dict.fromkeys(element.task for element in elements):
         chosen = [element for element in elements if element.task == task]
-        yield watch.saw(_trial(person, task, chosen, header=header, signs=signs, sources=sources), {})
+        yield watch.saw(_trial(person, task, chosen, header=header, signs=signs, sources=sources, general=general), {})
     watch.finish()
 
 
@@ -173,6 +185,7 @@ def _trial(
     header: Header,
     signs: Signs,
     sources: tuple[tuple[str, str], ...],
+    general: Mapping[str, str],
 ) -> Trial:
     strides, rejected = sort_cuts(SPEC, task, [_cut(element) for element in elements])
     return Trial(
@@ -185,16 +198,17 @@ def _trial(
         sources=sources,
         emg_state=SPEC.emg_state,
         emg_lookahead=SPEC.emg_lookahead,
-        notes=_notes(elements, header, signs),
+        notes=_notes(elements, header, general),
     )
 
 
 def _cut(element: Element) -> Cut:
-    activity, surface = _TASKS.get(element.task, ("other", "unknown"))
+    activity, surface = TASKS.get(element.task, ("other", "unknown"))
     labels = {
         "activity": activity,
         "source_activity": element.task,
         "surface": surface,
+        "incline": 0.0 if surface == "overground" else math.nan,
         "duration_source": "samples",
         "foot_off": element.foot_off,
         "speed": element.speed,
@@ -237,9 +251,14 @@ def _curves(elements: Sequence[Element], group: str, signs: Signs) -> dict[tuple
     return curves
 
 
-def _notes(elements: Sequence[Element], header: Header, signs: Signs) -> dict[str, str]:
-    """Return what was decided, estimated and kept as it is."""
-    notes = dict(signs.notes)
+def _notes(elements: Sequence[Element], header: Header, general: Mapping[str, str]) -> dict[str, str]:
+    """Return what was decided, estimated, left out and kept as it is."""
+    notes = dict(general)
+    odd = "; ".join(f"element {element.number}: {', '.join(element.odd)}" for element in elements if element.odd)
+    if odd:
+        notes["left_out"] = odd
+    if elements[0].task not in TASKS:
+        notes["task"] = f"{elements[0].task} is none of {', '.join(TASKS)}: other"
     notes["onsets"] = "s, of each segment in its own recording: " + ", ".join(f"{e.onset:.3f}" for e in elements)
     contact = [e.angles["AnkleFlx"][0] for e in elements if e.angles]
     if np.isfinite(contact).any():

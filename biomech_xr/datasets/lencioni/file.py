@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,11 +24,26 @@ ROWS: Final = {
 }
 """Raw names of the angles; those of the moments end in Mom."""
 
+TASKS: Final = {
+    "Walking": ("walk", "overground"),
+    "HeelWalking": ("heel_walk", "overground"),
+    "ToeWalking": ("toe_walk", "overground"),
+    "StepUp": ("stair_ascent", "stairs"),
+    "StepDown": ("stair_descent", "stairs"),
+}
+"""Activity and surface of each task; the files' spelling may differ in case and blanks."""
+
+POWERS: Final = {"HipPwr": "hip", "KneePwr": "knee", "AnklePwr": "ankle"}
+"""Joint of each row of power that is known."""
+
 FEET: Final[Mapping[str, words.Side]] = {"RX": "right", "LX": "left"}
 
 _CHECK: Final = "Download the file again, or leave this person out"
 _FRAMES: Final = 1.5
-"""Frames of the cameras by which the lengths of EMG and markers of one stride may differ."""
+"""Frames of the cameras by which the lengths and onsets of EMG and markers of one stride may differ."""
+
+_SPELLINGS: Final = {name.casefold(): name for name in TASKS}
+_BLOCKS: Final = ("EMG", "Ang", "Mom")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,26 +57,32 @@ class Header:
     emg_rows: Mapping[str, int]
     angle_rows: Mapping[str, int]
     moment_rows: Mapping[str, int]
+    power_rows: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Element:
     """One stride of the file.
 
-    `emg`, `angles` and `moments` map raw names to samples, as the file has them, and are empty where it has none;
+    `number` counts the elements of the file from 1. `emg`, `angles`, `moments` and `power` map raw names to samples, as
+    the file has them, and are empty where it has none; `odd` says what of it was left out as it is no such array.
     `duration`, `onset` (on the clock of a recording that is not named) and `foot_off` (after contact) in s, `speed` in
-    m/s, NaN where unknown. A `reason` says why it is no stride to keep.
+    m/s, `length` in the unit of the file, NaN where unknown. A `reason` says why it is no stride to keep.
     """
 
+    number: int
     task: str
     side: words.Side
     duration: float
     onset: float
     foot_off: float
     speed: float
+    length: float
     emg: Mapping[str, FloatArray]
     angles: Mapping[str, FloatArray]
     moments: Mapping[str, FloatArray]
+    power: Mapping[str, FloatArray]
+    odd: tuple[str, ...] = ()
     reason: str = ""
     detail: str = ""
 
@@ -86,51 +107,83 @@ def read_header(person: MatNode, *, emg: Sequence[str], angles: Sequence[str], m
         emg_rows=_rows(person["EmgVarName"], emg),
         angle_rows=_rows(person["AngVarName"], angles),
         moment_rows=_rows(person["MomVarName"], moments),
+        power_rows=_rows(power, ()) if (power := person.get("PwrVarName")) is not None else {},
     )
 
 
-def read_elements(person: MatNode, header: Header) -> Iterator[Element]:
-    """Yield the strides of `s.Data` in the order of the file.
+def read_elements(person: MatNode, header: Header) -> tuple[list[Element], tuple[str, ...]]:
+    """Return the strides of `s.Data` in the order of the file, and why some elements are none at all.
 
     Raises
     ------
     DataFormatError
-        An element lacks a member, names no foot, or holds an array of another shape.
+        All elements lack a member, name no foot, or hold an array of another shape.
     """
     data = person["Data"]
     if not len(data) or data.kind == "empty":
         raise data.bad(found=data.says(), expected="one struct a stride", action=_CHECK)
-    for element in data.elements():
-        yield _element(element, header)
+    nodes = list(data.elements())
+    odd = {name: [_oddness(node[name], header, name) for node in nodes] for name in _BLOCKS}
+    for name, errors in odd.items():
+        if all(errors):
+            raise nodes[0][name].bad(found=nodes[0][name].says(), expected=errors[0], action=_CHECK)
+    elements, excluded = [], []
+    for number, node in enumerate(nodes, 1):
+        foot = _text(node["Foot"]).upper()
+        if foot in FEET:
+            found = tuple(f"{name} is {node[name].says()}" for name in _BLOCKS if odd[name][number - 1])
+            elements.append(_element(node, header, number, FEET[foot], found))
+        else:
+            excluded.append(f"element {number}: Foot is {foot!r}, expected RX or LX")
+    if not elements:
+        foot = _text(nodes[0]["Foot"]).upper()
+        raise nodes[0]["Foot"].bad(found=repr(foot), expected="RX or LX", action=_CHECK)
+    return elements, tuple(excluded)
 
 
-def _element(node: MatNode, header: Header) -> Element:
-    foot = node["Foot"]
-    word = foot.text().upper()
-    if word not in FEET:
-        raise foot.bad(found=repr(word), expected="RX or LX", action=_CHECK)
+def _element(node: MatNode, header: Header, number: int, side: words.Side, odd: tuple[str, ...]) -> Element:
     emg = _block(node["EMG"], header.emg_rows, points=None)
     onset = _number(node, "TimeStampKin")
+    late = _number(node, "TimeStampEmg") - onset
+    if emg and abs(late) > _FRAMES / header.kinematics_rate:
+        emg, odd = {}, (*odd, f"EMG starts {late:+.3f} s from the markers")
     duration, detail = _duration(emg, node.get("Marker"), header)
     reason = "" if not detail else "unknown_duration" if math.isnan(duration) else "unpaired"
     angles = _block(node["Ang"], header.angle_rows, points=POINTS)
     moments = _block(node["Mom"], header.moment_rows, points=POINTS)
+    power = node.get("Pwr")
     if not reason and not any(np.isfinite(row).any() for block in (emg, angles, moments) for row in block.values()):
         reason, detail = "no_signal", "no finite sample of EMG, angles or moments"
     speed = _number(node, "speed")
     return Element(
-        task=re.sub(r"[^\w-]", "", node["Task"].text()) or "Unnamed",
-        side=FEET[word],
+        number=number,
+        task=_task(node["Task"]),
+        side=side,
         duration=duration,
         onset=onset,
         foot_off=_foot_off(node, header, onset, duration),
         speed=speed if 0 < speed < 4 else math.nan,
+        length=_number(node, "strideLength"),
         emg=emg,
         angles=angles,
         moments=moments,
+        power={} if power is None else _block(power, header.power_rows, points=POINTS),
+        odd=odd,
         reason=reason,
-        detail=detail,
+        detail="; ".join([detail, *odd]) if reason else "",
     )
+
+
+def _text(node: MatNode) -> str:
+    """Return a line of text, empty where there is none."""
+    found = node.texts() if node.kind == "text" else []
+    return found[0] if len(found) == 1 else ""
+
+
+def _task(node: MatNode) -> str:
+    """Return the task in the spelling of `TASKS` where it is one of them, else as the file has it, without blanks."""
+    found = re.sub(r"[^\w-]", "", _text(node)) or "Unnamed"
+    return _SPELLINGS.get(found.casefold(), found)
 
 
 def _duration(emg: Mapping[str, FloatArray], marker: MatNode | None, header: Header) -> tuple[float, str]:
@@ -155,9 +208,9 @@ def _foot_off(node: MatNode, header: Header, onset: float, duration: float) -> f
 
 
 def _number(node: MatNode, name: str) -> float:
-    """Return a scalar member, NaN where it is absent or empty."""
+    """Return a scalar member, NaN where it is absent or no single number."""
     found = node.get(name)
-    return math.nan if found is None or found.kind == "empty" else found.number()
+    return found.number() if found is not None and found.kind == "numeric" and len(found) == 1 else math.nan
 
 
 def _rate(node: MatNode, low: float, high: float) -> float:
@@ -176,12 +229,25 @@ def _rows(node: MatNode, wanted: Sequence[str]) -> dict[str, int]:
     return {name: row for row, name in enumerate(found)}
 
 
+def _oddness(node: MatNode, header: Header, name: str) -> str:
+    """Return what an array should be where it is neither that nor without any finite value, else an empty text."""
+    rows = {"EMG": header.emg_rows, "Ang": header.angle_rows, "Mom": header.moment_rows}[name]
+    points = None if name == "EMG" else POINTS
+    if node.kind == "empty" or _fits(node, len(rows), points):
+        return ""
+    if node.kind == "numeric" and not np.isfinite(node.array()).any():
+        return ""
+    return f"{len(rows)} x {'samples' if points is None else points}, one row a name"
+
+
+def _fits(node: MatNode, rows: int, points: int | None) -> bool:
+    shape = node.shape
+    return node.kind == "numeric" and len(shape) == 2 and shape[0] == rows and points in (None, shape[1])
+
+
 def _block(node: MatNode, rows: Mapping[str, int], *, points: int | None) -> dict[str, FloatArray]:
-    """Return the rows of an array by name as float64; none where it is empty or has a single column."""
-    if node.kind == "empty":
+    """Return the rows of an array by name as float64; none where it is no such array or has a single column."""
+    if not _fits(node, len(rows), points) or node.shape[1] < 2:
         return {}
     values = np.asarray(node.array(), dtype=np.float64)
-    if values.ndim != 2 or values.shape[0] != len(rows) or (points is not None and values.shape[1] != points):
-        expected = f"{len(rows)} x {'samples' if points is None else points}, one row a name"
-        raise node.bad(found=node.says(), expected=expected, action=_CHECK)
-    return {name: values[row] for name, row in rows.items()} if values.shape[1] > 1 else {}
+    return {name: values[row] for name, row in rows.items()}

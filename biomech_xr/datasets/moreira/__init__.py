@@ -13,17 +13,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.moreira.emg import LOOKAHEAD, MUSCLES, choose_emg
 from biomech_xr.datasets.moreira.kinetics import find_mass, settle_mass
 from biomech_xr.datasets.moreira.legs import SPEEDS, Leg, open_legs
-from biomech_xr.datasets.moreira.people import METADATA, find_people, read_person, read_stated_times
+from biomech_xr.datasets.moreira.people import METADATA, PEOPLE, find_people, read_person, read_stated_times
 from biomech_xr.datasets.moreira.trial import Context, Durations, make_trial
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
-from biomech_xr.errors import MissingInputError
+from biomech_xr.errors import ConfigError, MissingInputError
 from biomech_xr.readers.tables import sha256
 from biomech_xr.schema import Trial
 
@@ -68,7 +66,7 @@ SPEC: Final = DatasetSpec(
     activities=("walk",),
     minimum_duration=0.6,
     maximum_duration=3.0,
-    people=16,
+    people=PEOPLE,
     known_defects=(
         "Participant 4 lacks the speeds 1.0, 3.5 and 4.0 km/h.",
         "Tables of the left leg often hold only the first stride, without pelvis and with four EMG columns.",
@@ -81,7 +79,9 @@ SPEC: Final = DatasetSpec(
         "The hip rotation torque is external-positive and is negated; the other torques are internal and canonical.",
         "The second stride of a table follows the first without a gap: in the real tables its first row is the last "
         "of the first stride.",
-        "Row k of Stride_Time belongs to row k of Angles, and only where both have as many rows.",
+        "Row k of Stride_Time belongs to row k of Angles, or of the other signals where a leg has no Angles and they "
+        "all list the same trials, and only where both have as many rows; a time of 0 or less is none.",
+        "A channel of zeros throughout a stride was not measured there.",
         "EMG was sampled at 1000 Hz; EMGs_filt is in mV.",
         "The names of the text release's EMG folders are not known: EMG is what has the columns St1_VL, ..., and "
         "whether it is an envelope is decided from its samples.",
@@ -149,8 +149,14 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     MissingInputError
         No such person, or no data of theirs.
     DataFormatError
-        A table breaks the format, moments and body mass disagree, or a column is NaN in every trial.
+        A table breaks the format, no leg has angles, moments and body mass disagree, or durations are stated of strides
+        that are not there.
+    ConfigError
+        The option stride_time is not positive.
     """
+    every = options.get("stride_time", math.nan)
+    if "stride_time" in options and not 0 < every < math.inf:
+        raise ConfigError(f"moreira: option stride_time={every:g}: expected more than 0 s, such as 1.2.")
     people = find_people(root)
     if patient not in people:
         raise MissingInputError(f"moreira: {root}: no folder of {patient}. Known: {', '.join(people)}.")
@@ -158,24 +164,25 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     stated = read_stated_times(options["stride_times"]) if "stride_times" in options else {}
     watch = cycles.Watch(dataset="moreira", folder=folder)
     with open_legs(folder) as legs:
-        person, mass_source = read_person(folder, patient), ""
         mass = find_mass(legs)
-        if legs:
-            person, mass_source = settle_mass(person, mass, legs[0])
+        person, mass_source = settle_mass(read_person(folder, patient), mass, legs)
         absent = [speed for speed in SPEEDS if speed not in {leg.speed for leg in legs}]
         context = Context(
             spec=SPEC,
             person=person,
             mass=mass,
             emg=choose_emg(legs, options.get("emg")),
-            durations=Durations(stated=stated, every=options.get("stride_time", math.nan)),
+            durations=Durations(stated=stated, every=every),
             notes={"body_mass": mass_source, "absent_speeds": ", ".join(absent) or "none"},
         )
-        hashes = _Hashes(root, folder)
+        hashes, seen = _Hashes(root, folder), set[tuple[str, str, str, int]]()
         for leg in legs:
             for name in leg.trials(context.emg.member):
                 trial = make_trial(leg, name, context, sources=hashes.of(leg, name))
-                yield watch.saw(trial, _silent(trial))
+                seen |= {(leg.speed, leg.letter, name, k + 1) for k in _numbers(trial)}
+                yield watch.saw(trial, {})
+        if stated:
+            context.durations.check(options["stride_times"], patient, seen)
     watch.finish()
 
 
@@ -194,15 +201,5 @@ class _Hashes:
         return tuple((cycles.relative(path, self._root), self._known[path]) for path in paths)
 
 
-def _silent(trial: Trial) -> dict[str, dict[str, str]]:
-    """Return what holds nothing but NaN in each signal group, to refuse what is never measured."""
-    result: dict[str, dict[str, str]] = {}
-    for group in ("emg", "kinematics", "kinetics"):
-        if group not in trial.signals:
-            continue
-        values = trial.signals[group].values
-        flat = values.stack(column=values.dims[2:])
-        dead = np.isnan(flat.values).all(axis=(0, 1))
-        names = [" ".join(map(str, label)) for label in flat["column"].values]
-        result[group] = {f"{group} {n}": n for n, gone in zip(names, dead, strict=True) if gone}
-    return result
+def _numbers(trial: Trial) -> list[int]:
+    return [*trial.strides["stride_number"].tolist(), *trial.rejected["stride_number"].tolist()]

@@ -35,7 +35,7 @@ class Emg:
 
     member: str = ""
     kind: str = "envelope"
-    note: str = "no table with the columns St1_VL, ... beside the angles"
+    note: str = "no table with samples in the columns St1_VL, ... beside the angles"
 
     @property
     def state(self) -> words.EmgState:
@@ -61,7 +61,8 @@ def choose_emg(legs: Sequence[Leg], wanted: str | None) -> Emg:
     DataFormatError
         The samples do not tell, two signals are of one kind, or there is none of the kind wanted.
     """
-    found = {name: _decide(legs, name) for name in _candidates(legs)}
+    decided = {name: _decide(legs, name) for name in _candidates(legs)}
+    found = {name: decision for name, decision in decided.items() if decision is not None}
     file = legs[0].file if legs else ""
     if not found:
         if wanted:
@@ -102,14 +103,16 @@ def _sheets(legs: Sequence[Leg], name: str) -> Iterator[Sheet]:
                 yield sheet
 
 
-def _decide(legs: Sequence[Leg], name: str) -> evidence.Decision[str]:
-    """Return what the samples of a signal's first tables are."""
+def _decide(legs: Sequence[Leg], name: str) -> evidence.Decision[str] | None:
+    """Return what the samples of a signal's first tables are; None where all are NaN or zero."""
     curves: list[np.ndarray] = []
     for sheet in _sheets(legs, name):
-        curves += [stride.T for stride in read_strides(sheet, list(MUSCLES))]
+        for stride in read_strides(sheet, list(MUSCLES)):
+            live = stride.T[np.nan_to_num(stride).any(axis=0)]
+            curves += [live] if live.size else []
         if len(curves) >= _SAMPLES:
             break
-    return evidence.emg_state(np.concatenate(curves))
+    return evidence.emg_state(np.concatenate(curves)) if curves else None
 
 
 def _bad(file: object, field: str, found: str, expected: str, action: str) -> DataFormatError:

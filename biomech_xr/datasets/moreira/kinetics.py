@@ -82,14 +82,14 @@ def _ratios(whole: npt.NDArray[np.float64], normed: npt.NDArray[np.float64]) -> 
 def find_mass(legs: Sequence[Leg]) -> float:
     """Return the body mass (kg) that the first trial with both tables of moments gives; NaN where none has both."""
     for leg in legs:
-        for trial in sorted(leg.members[MOMENTS]):
+        for trial in sorted(leg.members.get(MOMENTS, {})):
             mass = read_moments(leg, trial, math.nan)[1]
             if math.isfinite(mass):
                 return mass
     return math.nan
 
 
-def settle_mass(person: Patient, mass: float, leg: Leg) -> tuple[Patient, str]:
+def settle_mass(person: Patient, mass: float, legs: Sequence[Leg]) -> tuple[Patient, str]:
     """Return the person with a body mass, and where it comes from.
 
     `Metadata.txt` is believed where it gives a mass; ``mass`` (kg, from the moments, may be NaN) fills it in otherwise.
@@ -105,7 +105,7 @@ def settle_mass(person: Patient, mass: float, leg: Leg) -> tuple[Patient, str]:
         return replace(person, body_mass=round(mass, 2) if known else math.nan), source
     difference = abs(mass - person.body_mass) / person.body_mass
     if difference > _OTHER_PERSON:
-        sheet = next(iter(leg.members[MOMENTS].values()))
+        sheet = next(sheet for leg in legs for sheet in leg.members.get(MOMENTS, {}).values())
         found = f"moments divided by {mass:.1f} kg"
         raise sheet.bad(MOMENTS, found=found, expected=f"about {person.body_mass:g} kg as {METADATA} says")
     note = METADATA

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.moreira.sheets import NAME, MatSheet, Sheet, TextSheet
 from biomech_xr.errors import DataFormatError, MissingInputError
@@ -87,19 +89,17 @@ def open_legs(folder: Path) -> Iterator[list[Leg]]:
 
 
 def _complete(legs: Iterable[Leg]) -> list[Leg]:
-    """Return the legs that hold anything; refuse one without angles or normalised moments."""
-    found = [leg for leg in legs if leg.members]
-    for leg in found:
-        for name in (ANGLES, MOMENTS):
-            if name not in leg.members:
-                raise DataFormatError.of(
-                    dataset=NAME,
-                    file=leg.file,
-                    field=f"{leg.place}{name}",
-                    found=f"only {', '.join(leg.members)}",
-                    expected=f"the signal {name}",
-                    action="Complete the download",
-                )
+    """Return the legs that hold anything; refuse a person of whom no leg has angles."""
+    found = [leg for leg in legs if any(leg.members.values())]
+    if found and not any(leg.members.get(ANGLES) for leg in found):
+        raise DataFormatError.of(
+            dataset=NAME,
+            file=found[0].file,
+            field=f"{found[0].place}{ANGLES}",
+            found=f"only {', '.join(found[0].members)}, and no angles in the other legs",
+            expected=f"the signal {ANGLES} in one leg at least",
+            action="Complete the download",
+        )
     return found
 
 
@@ -154,7 +154,7 @@ def _person_struct(root: MatNode) -> MatNode:
 def _struct_leg(node: MatNode, speed: str, letter: str) -> Leg:
     members: dict[str, Mapping[str, Sheet]] = {}
     unread = []
-    order: list[str] = []
+    orders: dict[str, list[str]] = {}
     for name in node.fields():
         part = node[name]
         if name == TIMES:
@@ -164,10 +164,8 @@ def _struct_leg(node: MatNode, speed: str, letter: str) -> Leg:
                 raise part.bad(found=part.says(), expected="a cell of trials x 2", action="Download the file again")
             unread.append(name)
             continue
-        names, tables = _cell_tables(part)
-        members[name] = tables
-        order = names if name == ANGLES else order
-    times, unpaired = _published(node.get(TIMES), order)
+        orders[name], members[name] = _cell_tables(part)
+    times, unpaired = _published(node.get(TIMES), orders)
     return Leg(
         speed=speed,
         letter=letter,
@@ -198,17 +196,23 @@ def _cell_tables(part: MatNode) -> tuple[list[str], dict[str, Sheet]]:
     return names, tables
 
 
-def _published(node: MatNode | None, order: list[str]) -> tuple[dict[str, tuple[float, ...]], str]:
-    """Return the durations of `Stride_Time` by trial, or why they cannot be given to trials.
+def _published(node: MatNode | None, orders: Mapping[str, list[str]]) -> tuple[dict[str, tuple[float, ...]], str]:
+    """Return the durations of `Stride_Time` by trial (NaN unless positive), or why they cannot be given to trials.
 
     The table has one row a trial and no names: row k belongs to row k of `Angles`, and only where there are as many.
+    Where a leg has no `Angles`, the other signals tell the order if all list the same trials.
     """
     if node is None or node.kind == "empty":
         return {}, ""
     table = MatSheet(node).read(["St1_Time"], ["St2_Time"])
+    others = list(orders.values())
+    order = orders[ANGLES] if ANGLES in orders else others[0] if others else []
+    if ANGLES not in orders and any(other != order for other in others):
+        return {}, f"{node.path} has no names, {ANGLES} is empty and the other signals list different trials"
     if len(table) != len(order):
         return {}, f"{node.path} has {len(table)} rows, {ANGLES} lists {len(order)} trials"
-    rows = table.to_numpy(dtype=float).tolist()
+    times = table.to_numpy(dtype=float)
+    rows = np.where(times > 0, times, np.nan).tolist()
     return {name: tuple(row) for name, row in zip(order, rows, strict=True) if name}, ""
 
 

@@ -8,17 +8,26 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from biomech_xr.datasets.moreira.legs import has_data
+from biomech_xr.datasets.moreira.legs import SPEEDS, has_data
 from biomech_xr.datasets.moreira.sheets import NAME
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.tables import read_csv
 from biomech_xr.schema import Patient
 
 METADATA: Final = "Metadata.txt"
+PEOPLE: Final = 16
 _FOLDER: Final = re.compile(r"(?:participant|subject)_?(\d+)", re.IGNORECASE)
 _DEPTH: Final = 3
 _SEXES: Final = {"m": "male", "male": "male", "f": "female", "female": "female"}
 _STATED: Final = ("participant", "speed", "leg", "trial", "stride", "seconds")
+
+_WORDS: Final = (
+    (rf"Participant({'|'.join(map(str, range(1, PEOPLE + 1)))})", f"Participant1 to Participant{PEOPLE}"),
+    ("|".join(SPEEDS), f"one of {', '.join(SPEEDS)}"),
+    ("[LR]", "L or R"),
+    (r"T\d+", "a trial such as T2"),
+)
+"""Pattern of each of the first four columns, and what it says."""
 
 Stated = Mapping[tuple[str, str, str, str, int], float]
 """(participant, speed, leg, trial, stride) -> s."""
@@ -108,12 +117,16 @@ def read_stated_times(path: Path) -> Stated:
     Raises
     ------
     DataFormatError
-        A column is missing, a stride is not 1 or 2, a duration is not positive, or a stride stands there twice.
+        A column is missing, a cell names no person, speed, leg, trial or stride that could be there, a duration is not
+        positive, or a stride stands there twice.
     """
     table = read_csv(path, dataset=NAME, columns=_STATED, text=_STATED[:4])
     stated: dict[tuple[str, str, str, str, int], float] = {}
     for line, row in enumerate(table.itertuples(index=False), start=2):
-        participant, speed, leg, trial = (str(value).strip() for value in row[:4])
+        participant, speed, leg, trial = names = tuple(str(value).strip() for value in row[:4])
+        for column, name, (pattern, expected) in zip(_STATED, names, _WORDS, strict=False):
+            if not re.fullmatch(pattern, name):
+                raise _bad(path, column, f"{name!r} in line {line}", expected, "Correct the cell")
         stride, seconds = float(row[4]), float(row[5])
         if stride not in (1, 2):
             raise _bad(path, "stride", f"{stride:g} in line {line}", "1 or 2", "Correct the cell")

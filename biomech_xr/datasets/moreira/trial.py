@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,9 +16,10 @@ from biomech_xr.datasets.moreira.emg import LOOKAHEAD, MUSCLES, UNITS, Emg
 from biomech_xr.datasets.moreira.kinetics import COLUMNS, Arrays, foot_off, read_moments
 from biomech_xr.datasets.moreira.legs import ANGLES, FORCES, MOMENTS, SPEEDS, Leg
 from biomech_xr.datasets.moreira.people import Stated
-from biomech_xr.datasets.moreira.sheets import POINTS, Sheet, read_strides
+from biomech_xr.datasets.moreira.sheets import NAME, POINTS, Sheet, read_strides
 from biomech_xr.datasets.segments import Cut, cut_emg, cut_forces, cut_joints, sort_cuts
 from biomech_xr.datasets.spec import DatasetSpec, JointColumn
+from biomech_xr.errors import DataFormatError
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
 
 _FORCE_AXES: Final = {"GRF_X": "anterior", "GRF_Y": "lateral", "GRF_Z": "vertical"}
@@ -37,6 +39,25 @@ class Durations:
             return published, "published"
         assumed = self.stated.get((participant, leg.speed, leg.letter, trial, stride), self.every)
         return assumed, "assumed" if math.isfinite(assumed) else "published"
+
+    def check(self, file: Path, participant: str, seen: Set[tuple[str, str, str, int]]) -> None:
+        """Raise where the user states durations of a person's strides that are none of (speed, leg, trial, stride).
+
+        Raises
+        ------
+        DataFormatError
+            It names all of them.
+        """
+        own = [key[1:] for key in self.stated if key[0] == participant]
+        if lost := [" ".join(map(str, key)) for key in own if key not in seen]:
+            raise DataFormatError.of(
+                dataset=NAME,
+                file=file,
+                field=participant,
+                found=f"durations of strides that the files do not have: {', '.join(lost)}",
+                expected="only strides that are there",
+                action="Correct these lines of the option stride_times=",
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +101,7 @@ def make_trial(leg: Leg, name: str, context: Context, *, sources: tuple[tuple[st
         sources=sources,
         emg_state=context.emg.state,
         emg_lookahead=LOOKAHEAD[context.emg.kind],
-        notes=_notes(leg, tables, context),
+        notes=_notes(leg, tables, context) | _silent(signals),
     )
 
 
@@ -167,3 +188,14 @@ def _notes(leg: Leg, tables: Mapping[str, Arrays], context: Context) -> dict[str
         | ({"absent": ", ".join(absent)} if absent else {})
         | ({"not_read": ", ".join(leg.unread)} if leg.unread else {})
     )
+
+
+def _silent(signals: Mapping[str, Signal]) -> dict[str, str]:
+    """Return a note of the channels without any sample in the trial; a channel of nothing but zeros is one."""
+    dead: list[str] = []
+    for group in ("emg", "kinematics", "kinetics"):
+        if group in signals:
+            flat = signals[group].values.stack(column=signals[group].values.dims[2:])
+            gone = flat["column"].values[np.isnan(flat.values).all(axis=(0, 1))]
+            dead += [" ".join([group, *([label] if isinstance(label, str) else map(str, label))]) for label in gone]
+    return {"not_measured": ", ".join(dead)} if dead else {}

@@ -1,8 +1,7 @@
 """One leg of one trial of a UT Dallas file: its clock, and curves of one column a stride paired with that clock.
 
-A curve is paired with the clock where both have the same number of columns, or where they have once the zero columns
-at their ends (padding) are taken off. Nothing else proves which column belongs to which stride: all candidates of the
-leg are then unpaired.
+A curve is paired with the clock where both have the same number of columns once the zero columns at their ends
+(padding) are taken off. Nothing else proves which column belongs to which stride: that curve is then left out.
 """
 
 from __future__ import annotations
@@ -28,18 +27,19 @@ _CHECK: Final = "Check the file against the published format, or download it aga
 class Leg:
     """One leg of one trial.
 
-    `columns` is the width of the time array and `count` how many of them are strides (the others are padding);
-    `starts` and `durations` (s) have shape (count,). `excluded` are the strides (from 0) that the authors call
-    outliers; `unpaired` collects why the curves of this leg cannot be paired with its clock.
+    `starts`, `durations` and `trial_times` (s) have shape (count,). `excluded` are the strides (from 0) that the
+    authors call outliers; `refused` says why no stride of the leg can be used; `unpaired` why a curve (by its path)
+    cannot be paired with the clock; `doubt` why the strides have no contact time.
     """
 
     side: words.Side
-    columns: int
     starts: Array
     durations: Array
     trial_times: Array
     excluded: frozenset[int] = frozenset()
-    unpaired: list[str] = field(default_factory=list)
+    refused: str = ""
+    unpaired: dict[str, str] = field(default_factory=dict)
+    doubt: str = ""
 
     @property
     def count(self) -> int:
@@ -51,6 +51,7 @@ class Branches:
     """The nodes below one struct by dotted path, each opened once."""
 
     def __init__(self, node: MatNode) -> None:
+        self.root = node
         self._known: dict[str, MatNode | None] = {"": node}
 
     def find(self, path: str) -> MatNode | None:
@@ -61,11 +62,6 @@ class Branches:
             found = parent.get(name) if parent is not None and parent.kind == "struct" else None
             self._known[path] = None if found is None or found.kind == "empty" else found
         return self._known[path]
-
-
-def dig(node: MatNode, path: str) -> MatNode | None:
-    """Return the node at a dotted path below ``node``, or None where a part of it is absent or empty."""
-    return Branches(node).find(path)
 
 
 def matrix(node: MatNode) -> Array:
@@ -85,7 +81,7 @@ def matrix(node: MatNode) -> Array:
     return np.asarray(node.array(), dtype=np.float64)
 
 
-def read_leg(trial: MatNode, side: words.Side) -> Leg:
+def read_leg(trial: Branches, side: words.Side) -> Leg:
     """Return the clock of one leg from `cycles.<side>.time` and `stepsout.<side>`; no stride where it has no cycles.
 
     Raises
@@ -93,20 +89,15 @@ def read_leg(trial: MatNode, side: words.Side) -> Leg:
     DataFormatError
         The trial has no `cycles`, the leg's cycles have no `time`, or it is no matrix of at least two points.
     """
-    cycles = trial["cycles"].get(side)
-    empty = cycles is None or cycles.kind == "empty" or cycles["time"].kind == "empty"
-    if cycles is None or empty:
-        time = np.zeros((2, 0))
-    else:
-        time = matrix(cycles["time"])
-        if len(time) < 2:
-            found = f"shape {time.shape}"
-            raise cycles["time"].bad(found=found, expected="points x strides, s", action=_CHECK)
+    cycles = trial.find(f"cycles.{side}") if trial.find("cycles") is not None else trial.root["cycles"].get(side)
+    node = None if cycles is None or cycles.kind == "empty" else cycles["time"]
+    time = np.zeros((2, 0)) if node is None or node.kind == "empty" else matrix(node)
+    if node is not None and len(time) < 2:
+        raise node.bad(found=f"shape {time.shape}", expected="points x strides, s", action=_CHECK)
     count = _used(time)
     clock = time[:, :count]
     leg = Leg(
         side=side,
-        columns=time.shape[1],
         starts=clock[0],
         durations=_durations(clock),
         trial_times=np.full(count, np.nan),
@@ -116,8 +107,8 @@ def read_leg(trial: MatNode, side: words.Side) -> Leg:
 
 
 def _used(values: Array) -> int:
-    """Return the number of columns without the all-zero (or all-NaN) ones at the end."""
-    filled = np.flatnonzero((np.nan_to_num(values) != 0).any(axis=0))
+    """Return the number of columns without the all-zero ones at the end; one of NaN is a stride."""
+    filled = np.flatnonzero((values != 0).any(axis=0))
     return int(filled[-1]) + 1 if filled.size else 0
 
 
@@ -130,15 +121,15 @@ def _durations(clock: Array) -> Array:
     return np.where(good, whole, np.nan)
 
 
-def _exclude(trial: MatNode, leg: Leg) -> None:
+def _exclude(trial: Branches, leg: Leg) -> None:
     """Note the outlier strides that the authors list (columns counted from 1)."""
-    node = dig(trial, f"stepsout.{leg.side}")
+    node = trial.find(f"stepsout.{leg.side}")
     if node is None:
         return
     listed = node.vector()
     listed = listed[listed != 0]
     if not ((listed >= 1) & (listed <= leg.count) & (listed == np.rint(listed))).all():
-        leg.unpaired.append(f"stepsout.{leg.side} lists stride {listed.max():g}, the leg has {leg.count}")
+        leg.refused = f"stepsout.{leg.side} lists stride {listed.max():g}, the leg has {leg.count}"
         return
     leg.excluded = frozenset(int(number) - 1 for number in listed)
 
@@ -155,7 +146,7 @@ def read_curve(node: MatNode, leg: Leg, *, points: int | None, label: str) -> Ar
     points
         Points that every stride must have; None takes what there is.
     label
-        Name of the curve for that reason.
+        Path of the curve, for that reason.
 
     Raises
     ------
@@ -169,14 +160,11 @@ def read_curve(node: MatNode, leg: Leg, *, points: int | None, label: str) -> Ar
             expected=f"{points or 'some'} points x strides",
             action=_CHECK,
         )
-    width, used = values.shape[1], _used(values)
-    if width != leg.columns and used != leg.count:
-        leg.unpaired.append(f"{label} has {used} strides, the clock {leg.count}")
+    used = _used(values)
+    if used != leg.count:
+        leg.unpaired[label] = f"{label} has {used} strides, the clock {leg.count}"
         return None
-    rows = np.full((leg.count, len(values)), np.nan)
-    shared = min(leg.count, width)
-    rows[:shared] = values[:, :shared].T
-    return without_zero_runs(rows)
+    return without_zero_runs(values[:, :used].T)
 
 
 def without_zero_runs(rows: Array) -> Array:

@@ -6,7 +6,7 @@ Both hold strides cut from contact to contact of their own leg, one column a str
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,6 @@ from biomech_xr.datasets.segments import Cut, cut_emg, cut_joints, sort_cuts
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
 from biomech_xr.datasets.utd.facts import Facts, axis_of
 from biomech_xr.datasets.utd.legs import Array, Branches, Leg, read_curve, read_leg
-from biomech_xr.readers.mat import MatNode
 from biomech_xr.readers.tables import sha256
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
 
@@ -38,7 +37,7 @@ class Plan:
     spec: DatasetSpec
     patient: Patient
     facts: Facts
-    clock: Callable[[MatNode, Leg], bool]
+    clock: Callable[[Branches, Leg], bool]
     source: tuple[str, str]
     joint_points: int | None
     emg_points: int
@@ -47,9 +46,9 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One trial: its struct, its names, the labels of its strides, and why it is excluded as a whole."""
+    """One trial: what lies below it, its names, the labels of its strides, and why it is excluded as a whole."""
 
-    node: MatNode
+    branches: Branches
     name: str
     task: str
     labels: Mapping[str, Any]
@@ -57,7 +56,7 @@ class Job:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def check_fields(spec: DatasetSpec, trials: Sequence[MatNode]) -> None:
+def check_fields(spec: DatasetSpec, trials: Sequence[Branches]) -> None:
     """Raise for the first curve of `SPEC` that no trial holds.
 
     Raises
@@ -65,11 +64,10 @@ def check_fields(spec: DatasetSpec, trials: Sequence[MatNode]) -> None:
     DataFormatError
         Names the path in the first trial, and the nearest name there.
     """
-    branches = [Branches(trial) for trial in trials]
     for path in (*spec.emg, *spec.angles, *spec.moments):
-        if any(branch.find(path) is not None for branch in branches):
+        if any(trial.find(path) is not None for trial in trials):
             continue
-        node = trials[0]
+        node = trials[0].root
         for name in path.split("."):
             node = node[name]
         raise node.bad(found="no value in any trial", expected="points x strides", action="Complete the download")
@@ -83,11 +81,10 @@ def read_trial(plan: Plan, job: Job) -> tuple[Trial, dict[str, str]]:
     DataFormatError
         The trial has no `cycles`, or an array has a wrong shape.
     """
-    legs: dict[words.Side, Leg] = {side: read_leg(job.node, side) for side in words.SIDES}
-    clocks = [plan.clock(job.node, leg) for leg in legs.values() if leg.count]
+    branches, spec = job.branches, plan.spec
+    legs: dict[words.Side, Leg] = {side: read_leg(branches, side) for side in words.SIDES}
+    clocks = [plan.clock(branches, leg) for leg in legs.values() if leg.count]
     contiguity: words.Contiguity = "consecutive" if clocks and all(clocks) else "isolated"
-    spec = plan.spec
-    branches = Branches(job.node)
     emg = _curves(branches, spec.emg, legs, plan.emg_points)
     angles = _curves(branches, spec.angles, legs, plan.joint_points)
     moments = _curves(branches, spec.moments, legs, plan.joint_points)
@@ -103,6 +100,7 @@ def read_trial(plan: Plan, job: Job) -> tuple[Trial, dict[str, str]]:
     cuts = [cut for leg in legs.values() for cut in _cuts(leg, job, _measured(leg, spec, emg | angles | moments))]
     strides, rejected = sort_cuts(spec, job.name, cuts)
     missing = _missing(spec, {"EMG": emg, "angles": angles, "moments": moments})
+    unpaired = {path: text for leg in legs.values() for path, text in leg.unpaired.items()}
     trial = Trial(
         patient=plan.patient,
         trial=job.name,
@@ -113,12 +111,12 @@ def read_trial(plan: Plan, job: Job) -> tuple[Trial, dict[str, str]]:
         sources=(plan.source,),
         emg_state=plan.facts.emg_state,
         emg_lookahead=spec.emg_lookahead,
-        notes={**plan.notes, **plan.facts.notes, **job.notes, **missing},
+        notes={**plan.notes, **plan.facts.notes, **job.notes, **missing, **_doubts(legs.values(), unpaired)},
     )
     silent = {
         path: f"{column.joint} angle"
         for path, column in spec.angles.items()
-        if path not in angles or np.isnan(angles[path]).all()
+        if path not in unpaired and (path not in angles or np.isnan(angles[path]).all())
     }
     return trial, silent
 
@@ -180,9 +178,9 @@ def _canonical(
     for path, rows in curves.items():
         column, motion = columns[path], facts.order["xyz".index(axis_of(path))]
         if group == "kinetics":
-            factor = facts.moment_signs.get(column.joint, -1) * facts.moment_scale
+            factor = facts.moment_signs[column.joint] * facts.moment_scale
         else:
-            factor = float(facts.angle_signs.get(column.joint, 1)) if motion == "flexion" else 1.0
+            factor = float(facts.angle_signs[column.joint]) if motion == "flexion" else 1.0
         result[column.side, column.joint, motion] = rows * factor
     return result
 
@@ -213,16 +211,24 @@ def _verdict(leg: Leg, job: Job, k: int, measured: float) -> tuple[str, str]:
     """Return the reason and detail why a stride is not kept, or two empty texts."""
     if job.excluded:
         return "excluded", job.excluded
-    if leg.unpaired:
-        more = f" and {len(leg.unpaired) - 3} more" if len(leg.unpaired) > 3 else ""
-        return "unpaired", "; ".join(leg.unpaired[:3]) + more
+    if leg.refused:
+        return "unpaired", leg.refused
     if k in leg.excluded:
         return "excluded", f"the authors list stride {k + 1} of this leg as an outlier (stepsout)"
     if not np.isfinite(leg.durations[k]):
         return "unknown_duration", "the times of the stride are not finite and evenly ascending"
+    if not measured and leg.unpaired:
+        more = f" and {len(leg.unpaired) - 3} more" if len(leg.unpaired) > 3 else ""
+        return "unpaired", "; ".join(list(leg.unpaired.values())[:3]) + more
     if not measured:
         return "no_signal", "no finite sample of this stride"
     return "", ""
+
+
+def _doubts(legs: Iterable[Leg], unpaired: Mapping[str, str]) -> dict[str, str]:
+    """Return notes of the curves that no stride can be given, and of the legs without contact times."""
+    notes = {"unpaired": "; ".join(unpaired.values()), "clock": "; ".join(leg.doubt for leg in legs if leg.doubt)}
+    return {name: text for name, text in notes.items() if text}
 
 
 def _missing(spec: DatasetSpec, groups: Mapping[str, Mapping[str, Array]]) -> dict[str, str]:

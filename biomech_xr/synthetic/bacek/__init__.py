@@ -47,7 +47,8 @@ _SESSIONS: Final = {
     "Session3": (16, 18, 17, 20, 19, 6, 8, 10, 7, 9, 30, 28, 26, 27, 29),
 }
 _LEAST_STRIDES: Final = 6
-_SHORT_ROWS, _NO_EMG, _NO_STRIKES, _DOUBLE_RATE = 5, 4, 30, 13
+_SHORT_ROWS, _NO_EMG, _NO_STRIKES, _DOUBLE_RATE, _ASTRAY = 5, 4, 30, 13, 10
+_MORE_STRIDES: Final = 4
 _MUSCLES: Final = ("TibAnt", "GastroLat", "GastroMed", "VastLat", "RecFem", "BicFem", "Semitend", "GlutMax")
 
 
@@ -77,6 +78,8 @@ def write_bacek(out: Path, *, patients: int, seed: int, minutes: float) -> Truth
         "fields that are no tests": "MetabolicResting, NormFactors, Pref_Start, StaticCalibration",
         "right rows": "Sub1: angles and EMG between right strikes, forces between left ones; even numbers: all left",
         "unequal counts": f"T{_SHORT_ROWS}, segmented: the right EMG lacks a row",
+        "wrong belt": f"T{_ASTRAY}, raw: one left step is on the right belt, so that both feet lack a contact",
+        "loading": "the vertical force comes up within 25 ms of a contact, so that a threshold finds it some ms late",
         "test in one file": f"T{_NO_EMG} is not in segEnergetics, T{_NO_STRIKES} is not in segMechanics",
         "rate of forces": f"T{_DOUBLE_RATE}, raw: 2 kHz",
         "orthosis": "T16 to T30: the left knee keeps a third of its motion",
@@ -92,7 +95,8 @@ def _walk(person: Person, number: int, test: int, *, seed: int, minutes: float) 
     faster = replace(person, pace=person.pace / _CADENCES[step])
     rng = generator(seed, "bacek", number, test)
     nominal = 1.1 * faster.pace * (max(speed, 0.5) / 1.25) ** -0.58
-    length = max(_LEAST_STRIDES * nominal, minutes * 60 / len(SEGMENTED))
+    strides = _LEAST_STRIDES + (_MORE_STRIDES if test == _ASTRAY and number % 2 == 0 else 0)
+    length = max(strides * nominal, minutes * 60 / len(SEGMENTED))
     gait = make_gait(faster, [Bout(activity="walk", duration=length, speed=speed)], rng, grid=1000)
     return Walk(gait=gait, orthosis=test >= 16)
 
@@ -116,9 +120,7 @@ def _write_segmented(folder: Path, number: int, walks: dict[int, Walk], *, only:
                 "Metabolic": {"MetCost": np.full(40, 2.4), "CostTrans": np.full(40, 2.2)},
             }
         if only and test != _NO_STRIKES:
-            rows += walk.true_strides(
-                f"Sub{number}", name, sides=("left",) if test == _SHORT_ROWS else ("left", "right")
-            )
+            rows += walk.true_strides(f"Sub{number}", name)
     some = walks[1]
     rest = {"Session2": np.array([[1.3, 1.2, 1.25]]), "Session3": np.array([[1.3, 1.2, 1.25]])}
     preferred = {name: {"Metabolic": {"MetCost": np.full(30, 2.5), "CostTrans": np.full(30, 2.3)}} for name in rest}
@@ -143,8 +145,9 @@ def _write_raw(folder: Path, number: int, walks: dict[int, Walk], *, seed: int) 
     for test in sorted(walks, key=str):
         walk, name = walks[test], f"T{test}"
         rng = generator(seed, "bacek", number, test, "raw")
-        mechanics[name], energetics[name] = raw_content(walk, rng, rate=2000 if test == _DOUBLE_RATE else 1000)
-        rows += walk.true_strides(f"Sub{number}", name, recorded=True)
+        rate, astray = 2000 if test == _DOUBLE_RATE else 1000, walk.astray() if test == _ASTRAY else None
+        mechanics[name], energetics[name] = raw_content(walk, rng, rate=rate, astray=astray)
+        rows += walk.true_strides(f"Sub{number}", name, recorded=True, **({"astray": astray} if astray else {}))
     save_struct(folder / f"Sub{number}_rawMechanics.mat", {"rawMechanics": mechanics})
     save_struct(folder / f"Sub{number}_rawEnergetics.mat", {"rawEnergetics": energetics}, version="v7.3")
     return rows

@@ -16,15 +16,25 @@ _MARKER_RATE = 100
 _MARKERS = ("RASI", "LASI", "RCAL", "RTOE", "LCAL", "LTOE")
 
 
-def raw_content(walk: Walk, rng: np.random.Generator, *, rate: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return one test of rawMechanics (forces in N at ``rate`` Hz, markers in mm) and of rawEnergetics (EMG)."""
+def raw_content(
+    walk: Walk, rng: np.random.Generator, *, rate: int, astray: tuple[float, float] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return one test of rawMechanics (forces in N at ``rate`` Hz, markers in mm) and of rawEnergetics (EMG).
+
+    While ``astray``, s on the clock of the gait, the left foot is on the right belt.
+    """
     mass = walk.gait.person.body_mass
     time = walk.start + np.arange(round(walk.seconds * rate)) / rate
+    vertical = {side: walk.force(time, side) * mass for side in words.SIDES}
+    if astray:
+        crossed = (time >= astray[0]) & (time < astray[1])
+        vertical["right"] = vertical["right"] + np.where(crossed, vertical["left"], 0.0)
+        vertical["left"] = np.where(crossed, 0.0, vertical["left"])
     force: dict[str, FloatArray] = {}
     pressure: dict[str, FloatArray] = {}
     for side in words.SIDES:
         prefix = side.title()
-        up = walk.force(time, side) * mass
+        up = vertical[side]
         phase = walk.gait.cycles(time, side) % 1
         force |= {f"V_{prefix}": up, f"AP_{prefix}": -0.15 * up * np.cos(np.pi * phase / 0.61),
                   f"LM_{prefix}": 0.04 * up}  # fmt: skip

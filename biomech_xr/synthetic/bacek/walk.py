@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -30,8 +30,8 @@ _JOINTS: Final = ("Hip", "Knee", "Ankle")
 _START: Final = 0.3
 _REST: Final = 0.2
 _LOCKED: Final = 0.35
-_LANDING: Final = 1.0
-"""Vertical force (N/kg) at the first sample of a contact: the foot lands within a millisecond."""
+_LOADING: Final = 0.025
+"""Seconds over which the force of a contact comes up to its course."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,9 +74,18 @@ class Walk:
         return np.asarray(values)
 
     def force(self, time: FloatArray, side: str) -> FloatArray:
-        """Return the vertical force, N/kg."""
-        values = vertical_forces(self.gait, time, side)
-        return np.asarray(np.where(values > 0, np.maximum(values, _LANDING), 0.0))
+        """Return the vertical force, N/kg: nothing at the contact, its full course 25 ms later."""
+        contacts = self.gait.contacts[side]
+        last = contacts[np.clip(np.searchsorted(contacts, time, side="right") - 1, 0, None)]
+        loaded = np.where(time < last, 1.0, np.clip((time - last) / _LOADING, 0, 1))
+        return np.asarray(vertical_forces(self.gait, time, side) * loaded)
+
+    def astray(self) -> tuple[float, float]:
+        """Return a left contact in the middle of the test and the end of its swing, s on the clock of the gait."""
+        contacts = self.strikes("left", recorded=True)
+        middle = contacts.size // 2
+        start, stop = contacts[middle : middle + 2]
+        return float(start), float(start + 0.9 * (stop - start))
 
     def mechanics(self, *, left_rows: bool, left_forces: bool) -> dict[str, Any]:
         """Return one test of segMechanics; right rows lie between left strikes where asked for."""
@@ -108,12 +117,22 @@ class Walk:
         return result
 
     def true_strides(
-        self, patient: str, trial: str, *, sides: Sequence[str] = words.SIDES, recorded: bool = False
+        self,
+        patient: str,
+        trial: str,
+        *,
+        recorded: bool = False,
+        astray: tuple[float, float] = (np.inf, np.inf),
     ) -> list[dict[str, Any]]:
-        """Return the strides of one test: those cut, or those whose contacts are recorded."""
+        """Return the strides of one test: those cut, or those whose contacts are recorded.
+
+        While the left foot is ``astray`` on the right belt, no contact of either foot can be told.
+        """
         rows = []
-        for side in sides:
+        for side in words.SIDES:
             for start, stop in pairwise(self.strikes(side, recorded=recorded)):
+                if any(astray[0] <= time < astray[1] for time in (start, stop)):
+                    continue
                 rows.append({"source_patient": patient, "trial": trial, "side": side, "activity": "walk",
                              "trial_time": start - _START, "duration": stop - start})  # fmt: skip
         return rows

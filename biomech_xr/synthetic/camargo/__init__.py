@@ -49,6 +49,8 @@ PLANTED: Final = {
     "marker-made gait cycle": "elsewhere: partial ramps before the first and after the last strike",
     "changing speed": "treadmill belts accelerate from 0 and between four speeds",
     "idle": "what is walked in stair trials beside the stairs is labelled idle",
+    "label within a stride": "stair trials: the right stride off the last step down is 42 % stairdescent, 30 % "
+    "stairdescent-walk, 28 % idle",
     "off the plates": "id of a leg is NaN in stance but in the middle of each bout, not on the treadmill",
     "plate edge": "ramp_2_r_01_01: hip_flexion_r_moment and knee_angle_r_moment spike in one row of the ascent",
     "absolute time": "Header starts far from 0, and earlier in emg than in ik",

@@ -24,7 +24,11 @@ HEIGHTS: Final = {1: 4.0, 2: 5.0, 3: 6.0, 4: 7.0}
 _LABEL_RATE: Final = 20
 _LATE: Final = 0.3
 _AFTER: Final = 0.2
-"""Labels change this long (s) after a right contact, so that no stride lies half in one and half in another."""
+"""Labels change this long (s) after a right contact, so that no stride is half in one and half in another."""
+
+_MIDWAY: Final = (0.42, 0.72)
+"""Shares of the right stride off the last step down at which, there alone, the labels change to leaving and to
+idle."""
 
 _WORDS: Final = {
     "walk": "walk", "ramp_ascent": "rampascent", "ramp_descent": "rampdescent", "stair_ascent": "stairascent",
@@ -103,7 +107,7 @@ def labels(recording: Recording) -> list[tuple[float, str]]:
     """Return (start in s, label) of a trial off the treadmill, in order.
 
     A transition takes 0.3 s of the first stride after it; on stairs one into walking takes the whole stride, and what
-    else is walked there is idle.
+    else is walked there is idle. The right stride off the last step down changes twice and has no label for half of it.
     """
     gait, stairs = recording.gait, recording.mode == "stair"
     right, first = gait.contacts["right"], float(gait.starts[1])
@@ -117,8 +121,11 @@ def labels(recording: Recording) -> list[tuple[float, str]]:
         if before.startswith("turn") or word.startswith("turn"):
             result.append((entered, word))
         elif stairs and word == "walk":
-            following = float(right[np.searchsorted(right, start + 1e-9)]) + _AFTER
-            result += [(entered, f"{before}-walk"), (following, "idle")]
+            following = float(right[np.searchsorted(right, start + 1e-9)])
+            leaves, rests = entered, following + _AFTER
+            if before == "stairdescent":
+                leaves, rests = (float(start) + share * (following - float(start)) for share in _MIDWAY)
+            result += [(leaves, f"{before}-walk"), (rests, "idle")]
         else:
             result += [(entered, f"{before}-{word}"), (entered + 0.3, word)]
         before = word

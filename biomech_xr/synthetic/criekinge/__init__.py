@@ -99,7 +99,7 @@ def _subject(
     legs = {letter: _strides(gaits, side, first=letter in "LP") for letter, side in zip(letters, sides, strict=True)}
     events: dict[str, FloatArray] = {}
     for letter, strides in legs.items():
-        events |= _events(letter, strides, rows if number != _UNEQUAL or letter != "N" else [], name)
+        events |= _events(letter, strides, rows, name)
     content = {"sub_char": _facts(person, kind, number, lesion_left), "meas_char": _measurement(legs), "events": events}
     for letter, other in (letters, letters[::-1]):
         strides = legs[letter]

@@ -40,12 +40,15 @@ _SHIFTS: Final = ("ShiftInitial", "ShiftUpward", "ShiftDownward", "ShiftLeftward
 _PLAN: Final = (
     ("Ideal", "LG_0", "S_0x5", 1), ("Ideal", "LG_0", "S_1", 1), ("Ideal", "LG_0", "S_1x5", 1),
     ("Ideal", "AS_5", "S_1", 1), ("Ideal", "AS_10", "S_1", 2), ("Ideal", "DS_5", "S_1", 1),
-    ("Ideal", "DS_10", "S_1", 5), ("Fatigue", "LG_0", "S_1", 10), ("InterDay", "LG_0", "S_1", 1),
+    ("Ideal", "DS_10", "S_1", 5), ("Ideal", "LG_0", "S_1", 4), ("Fatigue", "LG_0", "S_1", 10),
+    ("InterDay", "LG_0", "S_1", 1),
     *((shift, "LG_0", "S_1", 1) for shift in _SHIFTS),
 )  # fmt: skip
 """Condition, mode, speed and trial of each trial that a person has."""
 
+_NEVER_CUT: Final = ("Ideal", "LG_0", "S_1", 4)
 _CUT_ONLY: Final = ("Fatigue", "DS_10")
+_UNCLEAR: Final = "DS_10"
 _WITHOUT_EVENTS: Final = "ShiftLeftward"
 _SINGLE: Final = "ShiftRightward"
 _SHORTEST: Final = 4
@@ -63,8 +66,9 @@ def write_k2muse(out: Path, *, patients: int, seed: int, minutes: float) -> Trut
             keys = (take.condition, take.mode, take.speed, f"Trial_{take.number}")
             if not take.cut_only:
                 _put(content["OriginalData"], keys, original(take))
-            _put(content["NormalizedData"], keys, normalized(take))
-            rows += _true_strides(name, take)
+            if not take.never_cut:
+                _put(content["NormalizedData"], keys, normalized(take))
+                rows += _true_strides(name, take)
         path = out / "ProcessedData" / f"{name}.mat"
         save_struct(path, {name: content}, version="v7.3" if index % 2 else "v5", compress=False)
     write_workbook(out / "ParticipantInformation.xlsx", "Sheet1", table)
@@ -82,6 +86,9 @@ def _planted() -> dict[str, str]:
         "cut only": f"trials of {' and '.join(_CUT_ONLY)} are not in OriginalData, nor "
         "of every second person those at 0.5 and 1.5 m/s",
         "fewer EMG cells": "in those trials one cell is missing on each leg, of a length unlike its neighbors",
+        "unclear EMG cells": f"but in {_UNCLEAR} the first cell of each leg is cut short and fits no event",
+        "only continuous": f"{'_'.join(_NEVER_CUT[:3])}_Trial_{_NEVER_CUT[3]} is not in NormalizedData: no events, no "
+        "strides",
         "no events": f"{_WITHOUT_EVENTS} has no Events and no original: nothing pairs its streams, no stride is kept",
         "single stride": f"{_SINGLE} has one left stride: its arrays have lost the third dim",
         "not measured": "VLO is zero in ShiftUpward",
@@ -103,6 +110,7 @@ def _takes(person: Person, name: str, index: int, *, seed: int, minutes: float) 
         length = max(needed, minutes * 60 / len(_PLAN))
         bout = Bout(activity=activity, duration=length, speed=SPEEDS[speed], incline=incline)
         without = condition == _WITHOUT_EVENTS
+        cut_only = bool(index % 2 and speed != "S_1") or condition in _CUT_ONLY or mode in _CUT_ONLY or without
         yield Take(
             gait=make_gait(person, [bout], rng, grid=100),
             condition=condition,
@@ -111,8 +119,10 @@ def _takes(person: Person, name: str, index: int, *, seed: int, minutes: float) 
             number=number,
             first_frame=62 if index % 2 else 1,
             moment_scale=1000.0 if index % 2 else 1.0,
-            cut_only=bool(index % 2 and speed != "S_1") or condition in _CUT_ONLY or mode in _CUT_ONLY or without,
+            cut_only=cut_only,
+            lost="samples" if mode == _UNCLEAR else "cell" if cut_only and not without else "",
             without_events=without,
+            never_cut=(condition, mode, speed, number) == _NEVER_CUT,
             single_left=condition == _SINGLE,
             silent=5 if condition == "ShiftUpward" else None,
             rng=rng,

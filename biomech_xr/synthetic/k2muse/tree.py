@@ -31,6 +31,7 @@ MUSCLES: Final = {
 
 _COMPONENTS: Final = [words.MOTIONS.index(motion) for motion in ("flexion", "adduction", "rotation")]
 _UNCOMPUTED: Final = 5
+_CLIPPED: Final = 777
 _NEXT_TO_NOTHING: Final = 1e-6
 _STEP: Final = EMG_RATE // FRAME_RATE
 
@@ -40,7 +41,8 @@ class Take:
     """One trial: its four levels, its walk, and what is peculiar about it.
 
     `first_frame` is the number of the first row; `moment_scale` the factor from N m/kg; `silent` a column of the right
-    leg that is zero; `cut_only` trials have no continuous form.
+    leg that is zero; `cut_only` trials have no continuous form; `lost` EMG of each leg is a ``cell`` that its length
+    tells apart, or the last ``samples`` of the first cell, so that no event is as long.
     """
 
     gait: Gait
@@ -51,7 +53,9 @@ class Take:
     first_frame: int
     moment_scale: float
     cut_only: bool
+    lost: str
     without_events: bool
+    never_cut: bool
     single_left: bool
     silent: int | None
     rng: np.random.Generator
@@ -144,9 +148,11 @@ def odd_one(lengths: list[int]) -> int | None:
 
 
 def _cells(take: Take, side: str, pairs: list[tuple[int, int]]) -> np.ndarray:
-    """Return the EMG cells; of a trial that exists only cut, without one stride that its length tells apart."""
-    missing = odd_one([stop - start for start, stop in pairs]) if take.cut_only and not take.without_events else None
+    """Return the EMG cells; `lost` says what is wrong with them."""
     rows = [((start - take.first_frame) * _STEP, (stop - take.first_frame) * _STEP) for start, stop in pairs]
+    missing = odd_one([stop - start for start, stop in pairs]) if take.lost == "cell" else None
+    if take.lost == "samples":
+        rows[0] = (rows[0][0], rows[0][1] - _CLIPPED)
     return cell([[take.emg[side][start:stop]] for k, (start, stop) in enumerate(rows) if k != missing])
 
 

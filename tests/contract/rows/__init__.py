@@ -9,7 +9,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+ESTIMATED: Final = {
+    "bacek": "the raw release has no events: contacts are estimated from the forces, by a threshold",
+    "moghadam": "the release has no events: contacts are estimated from the ankle moment",
+}
+"""Sources whose contacts are not known to one sample, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""Bacek 2024: one person in segmented form, one in raw form, whose contacts are found in a force at 1 kHz."""
+"""Bacek 2024: one person in segmented form, one in raw form.
+
+Raw contacts are where a force that comes up within 25 ms crosses a threshold, some ms late.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _MUSCLES = (
 )  # fmt: skip
 
 ROW = Row(
-    clock=2e-3,
+    clock=0.012,
     angles={"left": _JOINTS, "right": _JOINTS},
     muscles={"left": _MUSCLES, "right": _MUSCLES},
     emg_state=("envelope", "raw"),
