@@ -15,7 +15,7 @@ from biomech_xr.schema import Trial
 
 __all__ = ["Dataset", "DatasetSpec", "EmgColumn", "JointColumn", "Option", "get_dataset", "names"]
 
-_NOT_SOURCES = {"spec", "cycles", "deciding", "inertial", "knee", "plug_in_gait", "segments", "utd", "walking"}
+_NOT_SOURCES = {"spec", "cycles", "deciding", "inertial", "knee", "plug_in_gait", "power", "segments", "utd", "walking"}
 
 
 def names() -> list[str]:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import numpy as np
 
 from biomech_xr import evidence
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets.deciding import ANGLE_SIGNS, EMG_STATE, MOMENT_UNIT, FloatArray, Judge
+from biomech_xr.datasets.deciding import (
+    ANGLE_SIGNS,
+    EMG_STATE,
+    MOMENT_UNIT,
+    FloatArray,
+    Judge,
+    clearest,
+    hip_adduction_sign,
+    sign_option,
+)
 from biomech_xr.datasets.deciding import emg_state as vote_emg_state
 from biomech_xr.datasets.spec import JointColumn, Option
 from biomech_xr.evidence import Decision
@@ -18,7 +28,12 @@ from biomech_xr.evidence import Decision
 Factors = Mapping[tuple[str, str], float]
 """Factor from the file to canonical by (joint, motion)."""
 
+Value = TypeVar("Value")
+
 _SIGNS: Final = ("positive", "negative")
+_SPEAKS: Final = 0.5
+_SHARE: Final = 0.75
+_DIFFER: Final = "the legs differ"
 
 OPTIONS: Final[Mapping[str, Option]] = {
     "hip_sign": Option(kind="choice", choices=_SIGNS, help="Sign of hip flexion in the files."),
@@ -35,32 +50,79 @@ OPTIONS: Final[Mapping[str, Option]] = {
 }
 
 
+FRONTAL: Final[Mapping[str, Option]] = {
+    "frontal_moment_sign": sign_option("adductor", "abductor", "frontal hip moment"),
+}
+"""For sources that have it, beside `OPTIONS`."""
+
+ASSUMPTIONS: Final = (
+    "Signs and units are decided on each leg and must not differ between legs that speak (confidence above 0.5); where "
+    "neither leg is sure alone, both together decide.",
+    "Hip adduction and rotation angles have OpenSim's signs: they are not decided. The frontal hip moment goes with the "
+    "other moments unless it surely says otherwise; then the option frontal_moment_sign is asked for. The transverse "
+    "one goes with the others unchecked.",
+    "The EMG state is that of three quarters of the channels that are sure, constant channels left out.",
+)
+"""Of a source that decides by this module."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Walk:
     """The strides of one person's walking, in the signs and units of the files, and who judges them.
 
-    `curves` gives those of (`angle` or `moment`, joint) in the sagittal plane, shape (stride, point), contact to
-    contact of the own foot; `column` gives the name of the raw column for messages.
+    `curves` gives those of a leg by (`angle` or `moment`, joint, motion, side), shape (stride, point), contact to
+    contact of the own foot; `column` gives the name of the raw column of (kind, joint, motion) for messages.
     """
 
     judge: Judge
-    curves: Callable[[str, str], FloatArray]
-    column: Callable[[str, str], str]
+    curves: Callable[[str, str, str, words.Side], FloatArray]
+    column: Callable[[str, str, str], str]
+
+    def decide(
+        self, detect: Callable[[FloatArray], Decision[Value]], kind: str, joint: str, motion: str = "flexion"
+    ) -> Decision[Value]:
+        """Return what a detector says of both legs; without confidence where they differ."""
+        return by_leg(detect, {side: self.curves(kind, joint, motion, side) for side in words.SIDES})
 
 
-def angle_signs(walk: Walk) -> dict[tuple[str, str], float]:
-    """Return the factor of the three sagittal angles.
+def by_leg(detect: Callable[[FloatArray], Decision[Value]], curves: Mapping[words.Side, FloatArray]) -> Decision[Value]:
+    """Decide on the strides of each leg, shape (stride, point), and where neither is sure on those of both.
+
+    Returns
+    -------
+    Decision
+        Without confidence where two legs that speak (confidence above 0.5) differ.
+    """
+    legs = {side: detect(rows) for side, rows in curves.items() if len(rows)}
+    speaking = {decision.value for decision in legs.values() if decision.confidence > _SPEAKS}
+    if len(speaking) > 1:
+        text = "; ".join(f"{side}: {decision.note()}" for side, decision in legs.items())
+        return Decision(next(iter(legs.values())).value, 0.0, f"{_DIFFER}: {text}")
+    sure = [decision for decision in legs.values() if decision.sure]
+    if not sure:
+        return detect(np.concatenate(list(curves.values())))
+    best = clearest(sure)
+    silent = [side for side in curves if side not in legs or not legs[side].sure]
+    told = f"; the {silent[0]} leg alone is not sure" if silent else "; the legs agree"
+    return Decision(best.value, best.confidence, best.evidence + told)
+
+
+def angle_signs(walk: Walk, assumed: Iterable[tuple[str, str]] = ()) -> dict[tuple[str, str], float]:
+    """Return the factor of the three sagittal angles, and 1 for the components that are ``assumed`` canonical.
 
     Raises
     ------
     DataFormatError
-        The strides leave a sign open and no option settles it.
+        The strides leave a sign open, or the legs differ, and no option settles it.
     """
     signs: dict[tuple[str, str], float] = {}
+    for joint, motion in assumed:
+        signs[joint, motion] = 1.0
+        walk.judge.notes[f"assumed.{joint}_{motion}_sign"] = "1: OpenSim's sign, not decided"
     for joint, detect in ANGLE_SIGNS.items():
-        decision = detect(walk.curves("angle", joint))
-        sign = walk.judge.sign(f"{joint}_sign", walk.column("angle", joint), decision, canonical="positive")
-        signs[joint, "flexion"] = float(sign)
+        decision = walk.decide(detect, "angle", joint)
+        field = walk.column("angle", joint, "flexion")
+        signs[joint, "flexion"] = float(walk.judge.sign(f"{joint}_sign", field, decision, canonical="positive"))
     return signs
 
 
@@ -72,17 +134,33 @@ def moment_factors(walk: Walk, angles: Factors, body_mass: float) -> dict[tuple[
     Raises
     ------
     DataFormatError
-        The strides leave unit or sign open and no option settles it.
+        The strides leave unit or sign open, or the legs differ, and no option settles it.
     """
     judge = walk.judge
-    decision = evidence.moment_unit(walk.curves("moment", "ankle"), body_mass)
-    unit = judge.value("moment_unit", walk.column("moment", "ankle"), decision)
+    decision = walk.decide(partial(evidence.moment_unit, body_mass=body_mass), "moment", "ankle")
+    unit = judge.value("moment_unit", walk.column("moment", "ankle", "flexion"), decision)
     factor = evidence.FACTORS[unit](body_mass)
     if np.isnan(factor):
         judge.notes["kinetics"] = f"left out: moments are in {unit} and the body mass is not known"
         return {}
     conjugate = _conjugate(walk, angles)
-    return {component: factor * conjugate * sign for component, sign in angles.items()}
+    factors = {component: factor * conjugate * sign for component, sign in angles.items()}
+    if ("hip", "adduction") in factors:
+        factors["hip", "adduction"] = factor * _frontal(walk, int(conjugate * angles["hip", "adduction"]))
+    return factors
+
+
+def _frontal(walk: Walk, expected: int) -> int:
+    """Return the sign of the frontal hip moment: ``expected`` of the other moments unless it says otherwise."""
+    judge, name = walk.judge, "frontal_moment_sign"
+    field = walk.column("moment", "hip", "adduction")
+    if judge.options.get(name) is not None:
+        return judge.sign(name, field, canonical="adductor")
+    decision = walk.decide(hip_adduction_sign, "moment", "hip", "adduction")
+    if decision.evidence.startswith(_DIFFER) or (decision.sure and decision.value != expected):
+        told = f"the other moments give the factor {expected}, this one {decision.note()}"
+        return judge.sign(name, field, Decision(expected, 0.0, told), canonical="adductor")
+    return judge.assume(name, decision, expected, "as the other moments")
 
 
 def _conjugate(walk: Walk, angles: Factors) -> int:
@@ -91,7 +169,7 @@ def _conjugate(walk: Walk, angles: Factors) -> int:
     The ankle must be sure, and every other joint that is sure must agree: frontal and transverse planes go with them.
     """
     judge = walk.judge
-    found = {joint: evidence.moment_sign(joint, walk.curves("moment", joint)) for joint in words.JOINTS}
+    found = {joint: walk.decide(partial(evidence.moment_sign, joint), "moment", joint) for joint in words.JOINTS}
     for joint, decision in found.items():
         judge.heard(f"{joint}_moment_sign", decision)
     against = {joint: int(d.value * angles[joint, "flexion"]) for joint, d in found.items() if d.sure}
@@ -100,37 +178,47 @@ def _conjugate(walk: Walk, angles: Factors) -> int:
     if len(joints) > 1:
         text = "; ".join(f"{joint}: {found[joint].note()}" for joint in joints)
         ankle = replace(ankle, confidence=0.0, evidence=f"the joints disagree: {text}")
-    fields = ", ".join(walk.column("moment", joint) for joint in joints)
+    fields = ", ".join(walk.column("moment", joint, "flexion") for joint in joints)
     return judge.sign("moment_sign", fields, ankle, canonical="generalized_force")
 
 
 def emg_state(
-    judge: Judge, samples: FloatArray, rate: float, field: str, *, declared: words.EmgState | None = None
+    judge: Judge,
+    channels: Sequence[FloatArray],
+    rate: float,
+    field: str,
+    *,
+    declared: words.EmgState | None = None,
 ) -> words.EmgState:
-    """Return the state of the EMG.
+    """Return the state of the EMG by the vote of its channels; those without two different values have none.
 
     Parameters
     ----------
     judge
         Of the person.
-    samples
-        One channel, shape (sample,), any unit.
+    channels
+        Each (sample,), any unit.
     rate
         Hz.
     field
-        Name of the channel for messages.
+        Name of the channels for messages.
     declared
-        What the release says; it holds unless the samples are surely an envelope where the release says they are not.
+        What the release says; it holds unless the samples surely say otherwise, or are not negative where it says raw.
 
     Raises
     ------
     DataFormatError
         The samples leave the state open, or deny what the release says, and no option settles it.
     """
-    decision = vote_emg_state([samples], rate)
-    if declared is not None and decision.sure and (decision.value == "envelope") != (declared == "envelope"):
-        decision = Decision(declared, 0.0, f"the release says {declared}, the samples {decision.note()}")
-    elif declared is not None:
+    alive = [values for values in channels if np.unique(values[np.isfinite(values)]).size > 1]
+    decision = vote_emg_state(alive, rate, share=_SHARE)
+    if declared is None:
+        return judge.value("emg_state", field, decision)
+    positive = bool(alive) and sum(bool(np.nanmin(values) >= 0) for values in alive) >= _SHARE * len(alive)
+    if (decision.sure and decision.value != declared) or (positive and declared != "envelope"):
+        told = f"the release says {declared}, the samples {decision.note()}{'; none is negative' if positive else ''}"
+        decision = Decision(declared, 0.0, told)
+    else:
         decision = Decision(declared, 1.0, f"as released; the samples are {decision.note()}")
     return judge.value("emg_state", field, decision)
 

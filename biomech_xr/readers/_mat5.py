@@ -113,6 +113,8 @@ class Walker:
 
     def _array(self, limit: int, depth: int) -> Iterator[None]:
         """Follow one array (an element of type miMATRIX) that must end at ``limit`` or before."""
+        if self.position + 8 > limit:
+            raise DamageError("an array without all of its parts")
         yield from self._need(8)
         kind, size = self._pair.unpack_from(self._data, self.position - self._start)
         self._arrays += 1

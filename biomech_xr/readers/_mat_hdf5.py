@@ -114,6 +114,7 @@ class Hdf5Node(MatNode):
         return tuple(stated) if sorted(stated) == sorted(names) else tuple(names)
 
     def fields(self) -> tuple[str, ...]:
+        """Return the names of a struct's fields; none for any other kind."""
         return self._names
 
     def _child(self, name: str) -> MatNode:
@@ -138,6 +139,7 @@ class Hdf5Node(MatNode):
             return np.asarray(self._item[()]).reshape(-1)
 
     def element(self, index: int) -> MatNode:
+        """Return an element of a cell or struct array, from 0, column by column."""
         if self.kind == "struct" and index == 0:
             return self
         if self.kind not in ("cell", "structs") or not 0 <= index < len(self):
@@ -157,6 +159,7 @@ class Hdf5Node(MatNode):
         return np.atleast_2d(np.asarray(values)).T if np.ndim(values) < 2 else np.asarray(values).T
 
     def arrays(self) -> list[npt.NDArray[Any]]:
+        """Return the numbers of every element of a cell."""
         import h5py
 
         if self.kind != "cell":

@@ -29,6 +29,7 @@ class MemoryNode(MatNode):
         self.kind, self.shape = _describe(self._value)
 
     def fields(self) -> tuple[str, ...]:
+        """Return the names of a struct's fields; none for any other kind."""
         if self.kind != "struct":
             return ()
         return tuple(self._value) if isinstance(self._value, Mapping) else tuple(self._value.dtype.names)
@@ -38,6 +39,7 @@ class MemoryNode(MatNode):
         return self._node(value[name], self._join(name))
 
     def element(self, index: int) -> MatNode:
+        """Return an element of a cell or struct array, from 0, column by column."""
         if self.kind == "struct" and index == 0:
             return self
         if self.kind not in ("cell", "structs") or not 0 <= index < len(self):
@@ -54,6 +56,7 @@ class MemoryNode(MatNode):
         return [str(row) for row in self._value.reshape(-1)]
 
     def table(self) -> pd.DataFrame:
+        """Return a MATLAB table."""
         return matlab.plain_table(self._value) if self.kind == "table" else super().table()
 
     def _node(self, value: Any, path: str) -> MatNode:

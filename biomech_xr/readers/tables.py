@@ -81,7 +81,6 @@ def read_csv(
             usecols=positions,
             dtype={names.index(name): str for name in text if name in names},
             low_memory=False,
-            encoding="utf-8-sig",
             compression=None,
             sep=delimiter,
         )
@@ -134,8 +133,8 @@ def _choose(
 
 def check_numbers(path: Path, dataset: str, table: pd.DataFrame) -> None:
     """Raise `DataFormatError` for a column of a table from ``path`` that holds text; it names the first such cell."""
-    for name in table.columns:
-        if pd.api.types.is_numeric_dtype(table[name]):
+    for name, kind in table.dtypes.items():
+        if pd.api.types.is_numeric_dtype(kind):
             continue
         numbers = pd.to_numeric(table[name], errors="coerce")
         row = int((numbers.isna() & table[name].notna()).to_numpy().argmax())

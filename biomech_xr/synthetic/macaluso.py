@@ -69,7 +69,7 @@ def write_macaluso(out: Path, *, patients: int, seed: int, minutes: float) -> Tr
         "padding": "arrays of the left leg end in a zero column in level_part1",
         "missing values": "five zeros in the left TA of the first stride of level_part1; a NaN knee in level_part2",
         "outliers": f"right stride {OUTLIER} of level_part2 is in stepsout; "
-        f"an ankle moment of level_part1 is {SPIKE:g} times too large",
+        f"an ankle moment of uphill_part1 is {SPIKE:g} times too large",
         "gender": "a number without its coding",
     }
     return Truth(dataset="macaluso", strides=stride_truth(rows), sign_convention=SIGNS, planted=planted)
@@ -115,7 +115,7 @@ def _leg(cut: Cut, index: int, trial: str) -> dict[str, Any]:
         angle["knee"]["x"][:, OUTLIER - 1] += 60
     if trial == "level_part1" and left:
         emg["TA"][600:605, 0] = 0
-    if trial == "level_part1" and not left:
+    if trial == "uphill_part1" and not left:
         moment["ankle"]["x"][:, 1] *= SPIKE
     if trial == "uphill_part2" and left:
         emg |= {"RF": emg["RF"][:, :-1], "TA": padded(emg["TA"][:, :-1], cut.starts.size)}

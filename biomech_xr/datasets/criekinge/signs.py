@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from biomech_xr.datasets import _power as power
+from biomech_xr.datasets import power
 from biomech_xr.datasets.criekinge.people import Subject
 from biomech_xr.datasets.criekinge.strides import JOINTS, MOTIONS, LegData
 from biomech_xr.datasets.deciding import ANGLE_SIGNS, MOMENT_UNIT, Judge, clearest, hip_adduction_sign, sign_option

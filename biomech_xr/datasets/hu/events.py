@@ -107,14 +107,9 @@ def side_rows(
                 f"triggers {current[index]} and {current[index + 1]}, Mode {at_contacts[0]:g} and {at_contacts[1]:g}"
             )
             return cycles.Verdict(labels=labels, reason="activity_change", detail=found)
-        if mode.activity in words.POSTURES:
-            return cycles.Verdict(labels=labels, reason="posture", detail=mode.word)
-        if count > 1:
-            found = f"{count} foot offs between the contacts: a contact was left out"
-            return cycles.Verdict(labels=labels, reason="not_a_stride", detail=found)
-        if max(off, times[index + 1] - times[index] - off) > _LONGEST_HALF:
-            found = f"foot off {off:.2f} s after the contact: a half longer than {_LONGEST_HALF:g} s"
-            return cycles.Verdict(labels=labels, reason="not_a_stride", detail=found)
+        doubt = _no_stride(mode, off, count, times[index + 1] - times[index])
+        if doubt[0]:
+            return cycles.Verdict(labels=labels, reason=doubt[0], detail=doubt[1])
         if unpaired:
             return cycles.Verdict(labels=labels, reason="unpaired", detail=unpaired)
         if not cycles.has_samples(signals, side, times[index], times[index + 1]):
@@ -155,3 +150,14 @@ def check_modes(table: pd.DataFrame, path: Path) -> None:
 
 def _bad(path: Path, field: str, found: str, expected: str, action: str) -> DataFormatError:
     return DataFormatError.of(dataset="hu", file=path, field=field, found=found, expected=expected, action=action)
+
+
+def _no_stride(mode: _Mode, off: float, count: int, duration: float) -> tuple[str, str]:
+    """Return the reason and detail why two contacts of one mode are no stride of a walk, or nothing."""
+    if mode.activity in words.POSTURES:
+        return "posture", mode.word
+    if count > 1:
+        return "not_a_stride", f"{count} foot offs between the contacts: a contact was left out"
+    if max(off, duration - off) > _LONGEST_HALF:
+        return "not_a_stride", f"foot off {off:.2f} s after the contact: a half longer than {_LONGEST_HALF:g} s"
+    return "", ""

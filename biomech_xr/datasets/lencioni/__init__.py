@@ -15,7 +15,6 @@ import numpy as np
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
-from biomech_xr.datasets._power import PUBLISHED_POWER
 from biomech_xr.datasets.deciding import sign_option
 from biomech_xr.datasets.lencioni.file import (
     FEET,
@@ -31,6 +30,7 @@ from biomech_xr.datasets.lencioni.file import (
 from biomech_xr.datasets.lencioni.people import find_files, read_person
 from biomech_xr.datasets.lencioni.signs import Signs, decide_signs
 from biomech_xr.datasets.lencioni.speeds import check_speeds
+from biomech_xr.datasets.power import PUBLISHED_POWER
 from biomech_xr.datasets.segments import Cut, cut_joints, ragged_emg, sort_cuts
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
 from biomech_xr.errors import MissingInputError

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from biomech_xr.datasets import _power as power
+from biomech_xr.datasets import power
 from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge, hip_adduction_sign
 from biomech_xr.datasets.lencioni.file import POWERS, ROWS, Element
 from biomech_xr.errors import DataFormatError

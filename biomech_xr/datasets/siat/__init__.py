@@ -12,23 +12,30 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
-from biomech_xr.datasets.siat.decisions import Facts, decide, knees_of, name_of
+from biomech_xr.datasets.siat.decisions import Facts, Gait, decide, knees_of, name_of, pool_knees, read_gait
 from biomech_xr.datasets.siat.files import RATE, native_rows, people, read_data, read_person, trial_files
-from biomech_xr.datasets.siat.labels import Cycle, assign_legs, confirm_legs, find_cycles, read_labels
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
-from biomech_xr.datasets.walking import OPTIONS, with_factors
+from biomech_xr.datasets.siat.labels import Cycle, confirm_legs
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.walking import ASSUMPTIONS, FRONTAL, with_factors
+from biomech_xr.datasets.walking import OPTIONS as WALK_OPTIONS
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.tables import sha256
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
+
+FloatArray = npt.NDArray[np.float64]
 
 __all__ = ["OPTIONS", "SPEC", "patients", "recordings"]
 
 logger = logging.getLogger(__name__)
 
+OPTIONS: Final[Mapping[str, Option]] = {**WALK_OPTIONS, **FRONTAL}
+
+_LOOKAHEAD: Final[Mapping[str, float]] = {"raw": 0.0, "bandpassed": 4.72, "envelope": 5.29}
 _MUSCLES: Final = {
     "tensor fascia lata": "tensor_fasciae_latae",
     "rectus femoris": "rectus_femoris",
@@ -88,10 +95,17 @@ SPEC: Final = DatasetSpec(
     ),
     assumptions=(
         "EMG in mV.",
-        "The EMG has no filter that sees ahead, as the release calls it unprocessed (emg_lookahead 0).",
+        "The EMG has no filter that sees ahead, as the release calls it unprocessed (emg_lookahead 0). EMG that is "
+        "band-passed after all has the filters that the release's code applies, in both directions: Butterworth 15 to "
+        "400 Hz of order 7 and a notch at 50 Hz of Q 100, less than 1e-4 of whose response lies after 4.72 s; an "
+        "envelope a low-pass at 6 Hz or above of at most 4th order besides (5.29 s).",
         "The smoothing of angles is not stated: kinematics_lookahead is unknown.",
-        "Hip adduction is positive in adduction, as in OpenSim; its torque has the sign of the other torques against "
-        "their angles.",
+        *ASSUMPTIONS,
+        "A leg without a labelled cycle in level walking is judged on the cycles of the other leg half a cycle later.",
+        "A leg's cycles in one trial are no strides where its knee says that they start at the other foot's contact; "
+        "where they are too few to be sure, the leg's cycles of all trials say so.",
+        "Where only events are marked, a cycle ends at the first mark of the next one if that is of the same leg and the "
+        "time up to it within a quarter of the median of the trial's other cycles.",
         "The two electrodes on tibialis anterior stay apart.",
         "A held row of angles or torques belongs to the first time of its run.",
         "Movements without labelled gait phases are recordings without strides.",
@@ -137,22 +151,40 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     folder = found[patient]
     person, extra = read_person(folder.parent, root, patient)
     files = trial_files(folder)
-    facts = _facts(files, person, options, folder)
+    gait = {code: read_gait(*paths, code, SPEC) for code, paths in files.items() if code in _GAIT}
+    pooled = pool_knees(gait.values())
+    facts = _facts(files, gait, pooled, person, options, folder)
     watch = cycles.Watch(dataset="siat", folder=folder)
     for code, (data, label) in files.items():
-        table = read_data(data, SPEC)
+        walked = gait.pop(code, None)
+        table = read_data(data, SPEC) if walked is None else walked.table
         sources = tuple((cycles.relative(path, root), sha256(path)) for path in (data, label) if path is not None)
-        trial = _trial(table, data, label, code, person=person, facts=facts, sources=(*sources, *extra))
+        trial = _trial(
+            table,
+            data,
+            code,
+            person=person,
+            facts=facts,
+            sources=(*sources, *extra),
+            labelled=label is not None,
+            walked=walked,
+            pooled=pooled,
+        )
         joints = {**SPEC.angles, **(SPEC.moments if facts.moment else {})}
         yield watch.saw(trial, {"emg": cycles.silent(table, SPEC.emg), "joints": cycles.silent(table, joints)})
     watch.finish()
 
 
 def _facts(
-    files: Mapping[str, tuple[Path, Path | None]], person: Patient, options: Mapping[str, Any], folder: Path
+    files: Mapping[str, tuple[Path, Path | None]],
+    gait: Mapping[str, Gait],
+    pooled: Mapping[words.Side, FloatArray],
+    person: Patient,
+    options: Mapping[str, Any],
+    folder: Path,
 ) -> Facts:
     """Return what the person's level walking decides."""
-    if "WAK" not in files:
+    if "WAK" not in gait:
         raise DataFormatError.of(
             dataset="siat",
             file=folder / "Data",
@@ -161,21 +193,20 @@ def _facts(
             expected=f"{folder.name}_WAK_Data.csv, from which signs and units are decided",
             action="Complete the download, or leave this person out",
         )
-    data, label = files["WAK"]
-    table = read_data(data, SPEC)
-    labels = None if label is None else read_labels(label, "WAK", clock=table["Time"].to_numpy())
-    return decide(table, labels, data, body_mass=person.body_mass, options=options)
+    return decide(gait["WAK"], pooled, files["WAK"][0], body_mass=person.body_mass, options=options)
 
 
 def _trial(
     table: pd.DataFrame,
     data: Path,
-    label: Path | None,
     code: str,
     *,
     person: Patient,
     facts: Facts,
     sources: tuple[tuple[str, str], ...],
+    labelled: bool,
+    walked: Gait | None,
+    pooled: Mapping[words.Side, FloatArray],
 ) -> Trial:
     t0 = float(table["Time"].iloc[0])
     notes = dict(facts.notes)
@@ -187,12 +218,11 @@ def _trial(
         signals["kinetics"] = _joint_signal(table, with_factors(SPEC.moments, facts.moment), "kinetics", notes)
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
-    if label is None:
+    if not labelled:
         notes["labels"] = "no label file: no candidate"
         logger.warning("siat: %s: no label file, read without strides", data)
-    elif code in _GAIT:
-        found = _labelled(table, label, code, facts, notes)
-        kept, rejected = _rows(found, table, code, signals)
+    elif walked is not None:
+        kept, rejected = _rows(_labelled(walked, pooled, notes), table, code, signals)
     return Trial(
         patient=person,
         trial=code,
@@ -202,7 +232,7 @@ def _trial(
         rejected=rejected_table(rejected),
         sources=sources,
         emg_state=facts.emg_state,
-        emg_lookahead=SPEC.emg_lookahead,
+        emg_lookahead=_LOOKAHEAD[facts.emg_state],
         notes=notes,
     )
 
@@ -216,14 +246,11 @@ def _joint_signal(table: pd.DataFrame, columns: Mapping[str, JointColumn], group
     return cycles.joint_signal(rows, columns, rate=RATE / step, t0=t0, units=words.UNITS[group])
 
 
-def _labelled(table: pd.DataFrame, label: Path, code: str, facts: Facts, notes: dict[str, str]) -> list[Cycle]:
+def _labelled(walked: Gait, pooled: Mapping[words.Side, FloatArray], notes: dict[str, str]) -> list[Cycle]:
     """Return the cycles of a gait trial with their legs; notes say how the legs were decided."""
-    time = table["Time"].to_numpy()
-    labels = read_labels(label, code, clock=time)
-    if len(labels) != len(table):
-        notes["length"] = f"{len(table)} rows of data, {len(labels)} of labels: joined by Time"
-    knees = knees_of(table, facts.angle["knee", "flexion"])
-    note, found = confirm_legs(assign_legs(find_cycles(labels, code), knees, time), knees, time)
+    if walked.labels != len(walked.table):
+        notes["length"] = f"{len(walked.table)} rows of data, {walked.labels} of labels: joined by Time"
+    note, found = confirm_legs(walked.cycles, knees_of(walked.table), walked.time, pooled)
     notes["evidence.leg"] = note or "no cycle"
     return found
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +12,21 @@ import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.deciding import Judge
-from biomech_xr.datasets.siat.labels import FloatArray, assign_legs, confirm_legs, find_cycles, sample
+from biomech_xr.datasets.siat.files import RATE, read_data
+from biomech_xr.datasets.siat.labels import (
+    POINTS,
+    Cycle,
+    FloatArray,
+    assign_legs,
+    confirm_legs,
+    find_cycles,
+    read_labels,
+    sample,
+)
+from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.datasets.walking import Factors, Walk, angle_signs, emg_state, moment_factors
 
-_EMG: Final = "sEMG: rectus femoris"
+_EMG: Final = "sEMG:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,20 +48,66 @@ def name_of(kind: str, joint: str, motion: str, side: str) -> str:
     return f"{group}: {side} {joint} {motion} {word}"
 
 
-def knees_of(table: pd.DataFrame, factor: float = 1.0) -> dict[words.Side, FloatArray]:
-    """Return both knee angles of a data table, (row,), times a factor."""
-    return {side: table[name_of("angle", "knee", "flexion", side)].to_numpy() * factor for side in words.SIDES}
+def knees_of(table: pd.DataFrame) -> dict[words.Side, FloatArray]:
+    """Return both knee angles of a data table, (row,), sign of the file."""
+    return {side: table[name_of("angle", "knee", "flexion", side)].to_numpy() for side in words.SIDES}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gait:
+    """A gait trial: its data, the rows of its label file (0 without one) and its labelled cycles with their legs."""
+
+    table: pd.DataFrame
+    labels: int = 0
+    cycles: list[Cycle] = field(default_factory=list)
+
+    @property
+    def time(self) -> FloatArray:
+        """Times of the rows, s."""
+        return np.asarray(self.table["Time"], dtype=np.float64)
+
+
+def read_gait(data: Path, label: Path | None, code: str, spec: DatasetSpec) -> Gait:
+    """Return a gait trial.
+
+    Raises
+    ------
+    DataFormatError
+        A file breaks the format or is cut.
+    """
+    gait = Gait(table=read_data(data, spec))
+    if label is None:
+        return gait
+    labels = read_labels(label, code, clock=gait.time)
+    found = assign_legs(find_cycles(labels, code), knees_of(gait.table), gait.time)
+    return Gait(table=gait.table, labels=len(labels), cycles=found)
+
+
+def pool_knees(trials: Iterable[Gait]) -> dict[words.Side, FloatArray]:
+    """Return the knee of each leg in the cycles of all trials that are of that leg, shape (cycle, point)."""
+    pooled: dict[words.Side, list[FloatArray]] = {"left": [], "right": []}
+    for trial in trials:
+        for side, knee in knees_of(trial.table).items():
+            pooled[side].append(sample(knee, trial.time, [c for c in trial.cycles if c.side == side and not c.fault]))
+    return {side: np.concatenate([np.empty((0, POINTS)), *rows]) for side, rows in pooled.items()}
 
 
 def decide(
-    data: pd.DataFrame, labels: pd.DataFrame | None, path: Path, *, body_mass: float, options: Mapping[str, Any]
+    walking: Gait,
+    pooled: Mapping[words.Side, FloatArray],
+    path: Path,
+    *,
+    body_mass: float,
+    options: Mapping[str, Any],
 ) -> Facts:
     """Return the facts of one person from level walking.
 
     Parameters
     ----------
-    data, labels
-        The tables of `WAK`; without ``labels`` there are no strides to decide from.
+    walking
+        `WAK`; without labels there are no strides to decide from.
+    pooled
+        See `pool_knees`.
     path
         The data file, for messages.
     body_mass
@@ -63,24 +120,27 @@ def decide(
     DataFormatError
         The data leave a question open and no option settles it.
     """
-    time = data["Time"].to_numpy()
-    found = [] if labels is None else assign_legs(find_cycles(labels, "WAK"), knees_of(data), time)
-    strides = [cycle for cycle in confirm_legs(found, knees_of(data), time)[1] if not cycle.fault]
+    data, time = walking.table, walking.time
+    confirmed = confirm_legs(walking.cycles, knees_of(data), time, pooled)[1]
+    strides = {side: _windows(confirmed, side) for side in words.SIDES}
 
-    def curves(kind: str, joint: str) -> FloatArray:
-        sides: tuple[words.Side, ...] = words.SIDES
-        return np.concatenate(
-            [
-                sample(
-                    data[name_of(kind, joint, "flexion", side)].to_numpy(), time, [c for c in strides if c.side == side]
-                )
-                for side in sides
-            ]
-        )
+    def curves(kind: str, joint: str, motion: str, side: words.Side) -> FloatArray:
+        return sample(data[name_of(kind, joint, motion, side)].to_numpy(), time, strides[side])
 
     judge = Judge(dataset="siat", file=path, options=options)
-    walk = Walk(judge=judge, curves=curves, column=lambda kind, joint: name_of(kind, joint, "flexion", "*"))
-    angle = {("hip", "adduction"): 1.0, **angle_signs(walk)}
+    walk = Walk(judge=judge, curves=curves, column=lambda kind, joint, motion: name_of(kind, joint, motion, "*"))
+    angle = angle_signs(walk, assumed=[("hip", "adduction")])
     moment = moment_factors(walk, angle, body_mass)
-    state = emg_state(judge, data[_EMG].to_numpy(), 1920.0, _EMG, declared="raw")
+    channels = [data[name].to_numpy() for name in data if str(name).startswith(_EMG)]
+    state = emg_state(judge, channels, RATE, f"{_EMG} *", declared="raw")
     return Facts(angle=angle, moment=moment, emg_state=state, notes=judge.notes)
+
+
+def _windows(cycles: list[Cycle], side: words.Side) -> list[Cycle]:
+    """Return the strides of a leg; of one without any those of the other leg half a cycle later."""
+    whole = [cycle for cycle in cycles if not cycle.fault]
+    own = [cycle for cycle in whole if cycle.side == side]
+    if own:
+        return own
+    halves = [(cycle, 0.5 * (cycle.stop - cycle.start)) for cycle in whole]
+    return [replace(cycle, start=cycle.start + half, stop=cycle.stop + half) for cycle, half in halves]

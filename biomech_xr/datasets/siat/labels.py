@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -30,13 +31,15 @@ _PAUSE: Final = 0.010  # s of rows without a label that may separate two cycles
 _LONGEST: Final = 2.5
 _NEAR, _FAR = 0.15, 0.25
 _SHORTEST_FIRST: Final = 0.7
+_FIT: Final = 0.25
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cycle:
     """One labelled cycle: contact `start`, next contact `stop`, foot off and largest swing flexion, s; its `group`.
 
-    `first` is the length of phase 1 in s. `fault` says why the cycle is not contact to contact; `stop`, `off`, `peak`
+    `first` is the length of phase 1 in s. `marks`: only events are labelled, so that `stop` is the next cycle's first
+    mark, whatever its leg. `fault` says why the cycle is not contact to contact; `stop`, `off`, `peak`
     and `first` are NaN where they are not labelled.
     """
 
@@ -46,6 +49,7 @@ class Cycle:
     peak: float
     first: float
     group: int
+    marks: bool = False
     side: words.Side = "left"
     fault: str = ""
 
@@ -155,6 +159,7 @@ def _cycle(
         peak=at.get(count, float("nan")),
         first=at.get(2, float("nan")) - float(time[first[0]]),
         group=group,
+        marks=marks,
         fault=fault,
     )
 
@@ -163,6 +168,7 @@ def assign_legs(cycles: list[Cycle], knees: Mapping[words.Side, FloatArray], tim
     """Return the cycles with the leg whose knee bends most where the labels say so; the others with a fault.
 
     ``knees`` (row,) may have either sign; ``time`` (row,) in s. A cycle that is no stride takes the leg of the next.
+    Where only events are marked, a cycle whose next contact is not known has a fault too.
     """
     decided: list[Cycle] = []
     for cycle in cycles:
@@ -185,6 +191,31 @@ def assign_legs(cycles: list[Cycle], knees: Mapping[words.Side, FloatArray], tim
     for cycle in decided:
         after = next((other.side for other in whole if other.start > cycle.start), whole[-1].side if whole else "left")
         result.append(replace(cycle, side=after) if cycle.fault else cycle)
+    return _check_closings(result)
+
+
+def _check_closings(cycles: list[Cycle]) -> list[Cycle]:
+    """Return the cycles, with a fault where only events are marked and the next mark is not the contact that follows.
+
+    The next cycle must be of the same leg and the time up to it be that of the other cycles, but for a quarter.
+    """
+    same = [one.side == other.side for one, other in pairwise(cycles)] + [False]
+    lengths = [c.stop - c.start if ok and not c.fault else np.nan for c, ok in zip(cycles, same, strict=True)]
+    result = list(cycles)
+    for index, cycle in enumerate(cycles):
+        if not cycle.marks or cycle.fault:
+            continue
+        others = np.delete(lengths, index)
+        usual = float(np.median(others[np.isfinite(others)])) if np.isfinite(others).any() else np.nan
+        length = cycle.stop - cycle.start
+        if not same[index]:
+            fault = f"the marks after those of group {cycle.group} are of the other leg"
+        elif not abs(length - usual) <= _FIT * usual:
+            fault = f"the next marks are {length:.2f} s after those of group {cycle.group}, usually {usual:.2f} s"
+        else:
+            continue
+        fault += ": its next contact is not known"
+        result[index] = replace(cycle, fault=fault, stop=float("nan"))
     return result
 
 
@@ -210,22 +241,28 @@ def sample(values: FloatArray, time: FloatArray, cycles: list[Cycle]) -> FloatAr
 
 
 def confirm_legs(
-    cycles: list[Cycle], knees: Mapping[words.Side, FloatArray], time: FloatArray
+    cycles: list[Cycle],
+    knees: Mapping[words.Side, FloatArray],
+    time: FloatArray,
+    pooled: Mapping[words.Side, FloatArray],
 ) -> tuple[str, list[Cycle]]:
-    """Return a note, and the cycles: with a fault where the knee denies that their labels start at a contact.
+    """Return a note, and the cycles: with a fault where the knee says that their labels start at the other contact.
 
-    ``knees`` (row,) in degrees, either sign; ``time`` (row,) in s.
+    ``knees`` (row,) in degrees, either sign; ``time`` (row,) in s; ``pooled`` (cycle, POINTS) the knee in the cycles of
+    all trials of the person, which decide where those of this trial are not sure.
     """
     notes, result = [], list(cycles)
     for side, knee in knees.items():
         own = [cycle for cycle in cycles if cycle.side == side and not cycle.fault]
         if not own:
             continue
-        decision = evidence.start_from_knee(sample(knee, time, own))
+        decision, where = evidence.start_from_knee(sample(knee, time, own)), "starts"
+        if not decision.sure:
+            decision, where = evidence.start_from_knee(pooled[side]), "with the other trials starts"
         groups = ", ".join(str(cycle.group) for cycle in own)
-        notes.append(f"{side}: groups {groups}: starts at the contact of this leg: {decision.note()}")
-        if not (decision.sure and decision.value == "own"):
-            fault = f"the {side} knee does not show a contact at the start of phase 1: {decision.note()}"
+        notes.append(f"{side}: groups {groups}: {where} at the contact of this leg or the other: {decision.note()}")
+        if decision.value == "other":
+            fault = f"the {side} knee shows the other foot's contact at the start of phase 1: {decision.note()}"
             result = [replace(c, fault=fault) if c.side == side and not c.fault else c for c in result]
     return "; ".join(notes), result
 
