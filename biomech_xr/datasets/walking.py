@@ -58,8 +58,8 @@ FRONTAL: Final[Mapping[str, Option]] = {
 ASSUMPTIONS: Final = (
     "Signs and units are decided on each leg and must not differ between legs that speak (confidence above 0.5); where "
     "neither leg is sure alone, both together decide.",
-    "Hip adduction and rotation angles have OpenSim's signs: they are not decided. The frontal hip moment goes with the "
-    "other moments unless it surely says otherwise; then the option frontal_moment_sign is asked for. The transverse "
+    "Hip adduction and rotation angles have OpenSim's signs: they are not decided. The frontal hip moment goes with "
+    "the other moments unless it surely says otherwise; then the option frontal_moment_sign is asked for. The transverse "
     "one goes with the others unchecked.",
     "The EMG state is that of three quarters of the channels that are sure, constant channels left out.",
 )
@@ -210,8 +210,8 @@ def emg_state(
     DataFormatError
         The samples leave the state open, or deny what the release says, and no option settles it.
     """
-    alive = [values for values in channels if np.unique(values[np.isfinite(values)]).size > 1]
-    decision = vote_emg_state(alive, rate, share=_SHARE)
+    alive = _alive(channels)
+    decision = vote(channels, rate)
     if declared is None:
         return judge.value("emg_state", field, decision)
     positive = bool(alive) and sum(bool(np.nanmin(values) >= 0) for values in alive) >= _SHARE * len(alive)
@@ -221,6 +221,16 @@ def emg_state(
     else:
         decision = Decision(declared, 1.0, f"as released; the samples are {decision.note()}")
     return judge.value("emg_state", field, decision)
+
+
+def vote(channels: Sequence[FloatArray], rate: float) -> Decision[words.EmgState]:
+    """Return what three quarters of the sure channels, each (sample,) at ``rate`` Hz, say of the state of the EMG."""
+    return vote_emg_state(_alive(channels), rate, share=_SHARE)
+
+
+def _alive(channels: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return the channels with two different values or more."""
+    return [values for values in channels if np.unique(values[np.isfinite(values)]).size > 1]
 
 
 def with_factors(columns: Mapping[str, JointColumn], factors: Factors) -> dict[str, JointColumn]:

@@ -251,16 +251,16 @@ def test_trials_are_paired_by_number_whatever_the_prefix_and_place(tmp_path: Pat
 
 
 def test_both_containers_hold_the_same(tmp_path: Path) -> None:
-    read = {}
+    found = {}
     for version in ("v5", "v7.3"):
         content = make_content(filled=1)
         for name, variables in content.items():
             save_struct(tmp_path / version / f"{name}.mat", variables, version=version)
-        read[version] = read(tmp_path / version)
-    for name, trial in read["v5"].items():
-        pd.testing.assert_frame_equal(trial.strides, read["v7.3"][name].strides)
+        found[version] = read(tmp_path / version)
+    for name, trial in found["v5"].items():
+        pd.testing.assert_frame_equal(trial.strides, found["v7.3"][name].strides)
         for group, signal in trial.signals.items():
-            np.testing.assert_array_equal(signal.values, read["v7.3"][name].signals[group].values)
+            np.testing.assert_array_equal(signal.values, found["v7.3"][name].signals[group].values)
 
 
 @pytest.mark.parametrize(

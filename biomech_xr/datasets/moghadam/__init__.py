@@ -16,7 +16,7 @@ import numpy.typing as npt
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.deciding import Judge
-from biomech_xr.datasets.moghadam.contacts import CLOCK
+from biomech_xr.datasets.moghadam.contacts import BRIDGED, CLOCK
 from biomech_xr.datasets.moghadam.files import people, read_emg, read_imu, read_person, trials
 from biomech_xr.datasets.moghadam.motion import (
     Motion,
@@ -28,8 +28,8 @@ from biomech_xr.datasets.moghadam.motion import (
     walk_of,
 )
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.walking import ASSUMPTIONS, FRONTAL, Factors, angle_signs, emg_state, moment_factors, vote
 from biomech_xr.datasets.walking import OPTIONS as WALK_OPTIONS
-from biomech_xr.datasets.walking import Factors, angle_signs, emg_state, moment_factors
 from biomech_xr.errors import MissingInputError
 from biomech_xr.readers.tables import sha256
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
@@ -38,6 +38,7 @@ FloatArray = npt.NDArray[np.float64]
 
 OPTIONS: Final[Mapping[str, Option]] = {
     **WALK_OPTIONS,
+    **FRONTAL,
     "contacts": Option(
         kind="file",
         help="CSV with the columns patient, trial (trial_12), side and time (s on the trial's clock): every contact of "
@@ -110,13 +111,17 @@ SPEC: Final = DatasetSpec(
         f"A contact is the onset of the ankle moment after a quiet swing and before a push-off, right to {CLOCK:g} s: "
         "up to 0.022 s late in a real OpenSim trial against its force plates, up to 0.014 s early on synthetic people; "
         "durations are right to 0.015 s. Where it is not found, the candidate is rejected as unknown_duration.",
-        "Hip flexion is positive, as in OpenSim: the search for contacts needs it; the strides found must confirm it.",
+        "Hip flexion is positive, as in OpenSim, unless the option hip_sign says otherwise: the search for contacts needs "
+        "it; the strides found must confirm it.",
+        f"Gaps of hip or knee angles up to {BRIDGED:g} s are bridged in the search for contacts; the strides next to a "
+        "longer one are rejected as unknown_duration.",
         "Rates are those of the time columns; 100 Hz for EMG is what one reader assumed.",
         "EMG is taken for an envelope of a zero-phase low-pass at 3 Hz or above, of at most 4th order in each pass: "
-        "less than 1e-4 of the absolute sum of its impulse response lies after emg_lookahead (1.13 s).",
+        "less than 1e-4 of the absolute sum of its impulse response lies after emg_lookahead (1.13 s), which band-passed EMG is "
+        "given too; that of raw EMG is 0.",
         "The smoothing of angles is not stated: kinematics_lookahead is unknown.",
         "The unit of EMG and of the inertial units is not known.",
-        "Hip adduction and rotation have OpenSim's signs; their moments that of the others against their angles.",
+        *ASSUMPTIONS,
     ),
     emg={
         f"{prefix}{raw}": EmgColumn(muscle=muscle, side=side)
@@ -163,19 +168,36 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     folder = found[patient]
     person, extra = read_person(folder, root, patient)
     files = trials(folder)
-    motions = read_motions(files, SPEC)
+    motions = read_motions(files, SPEC, -1.0 if options.get("hip_sign") == "negative" else 1.0)
     asked = Judge(dataset="moghadam", file=folder, options=options)
     walk = walk_of(motions, asked)
-    angle = {("hip", "adduction"): 1.0, ("hip", "rotation"): 1.0, **angle_signs(walk)}
+    angle = angle_signs(walk, assumed=[("hip", "adduction"), ("hip", "rotation")])
     moment = moment_factors(walk, angle, person.body_mass)
     given = read_contacts(options["contacts"], patient) if "contacts" in options else None
-    reader = _Reader(person, asked, angle, moment, given)
+    reader = _Reader(person, asked, angle, moment, given, _emg_state(files, asked))
     watch = cycles.Watch(dataset="moghadam", folder=folder)
     for stem, paths in files.items():
         sources = tuple((cycles.relative(path, root), sha256(path)) for path in paths.values())
         trial, silent = reader.trial(stem, paths, motions[stem], (*sources, *extra))
         yield watch.saw(trial, silent)
     watch.finish()
+
+
+def _emg_state(files: Mapping[str, Mapping[str, Path]], asked: Judge) -> words.EmgState:
+    """Return the state of a person's EMG: that of the first trial in which it is sure, else of all together."""
+    channels: list[FloatArray] = []
+    rate = SPEC.emg_rate
+    for paths in files.values():
+        if "emg" not in paths or asked.options.get("emg_state") is not None:
+            continue
+        table = read_emg(paths["emg"], SPEC.emg)
+        rate = table.rate
+        channels += table.columns.values()
+        if vote(channels, rate).sure:
+            break
+    if not channels and asked.options.get("emg_state") is None:
+        return SPEC.emg_state
+    return emg_state(asked, channels, rate, "EMG")
 
 
 class _Reader:
@@ -188,9 +210,10 @@ class _Reader:
         angle: Factors,
         moment: Factors,
         given: Mapping[tuple[str, words.Side], FloatArray] | None,
+        state: words.EmgState,
     ) -> None:
         self._person, self._asked, self._angle, self._moment, self._given = person, asked, angle, moment, given
-        self._state: words.EmgState | None = None
+        self._state = state
 
     def trial(
         self, stem: str, paths: Mapping[str, Path], motion: Motion, sources: tuple[tuple[str, str], ...]
@@ -221,17 +244,14 @@ class _Reader:
             strides=stride_table(kept),
             rejected=rejected_table(rejected),
             sources=sources,
-            emg_state=self._state or SPEC.emg_state,
-            emg_lookahead=SPEC.emg_lookahead,
+            emg_state=self._state,
+            emg_lookahead=0.0 if self._state == "raw" else SPEC.emg_lookahead,
             notes=self._asked.notes | notes,
         )
         return trial, silent
 
     def _emg(self, path: Path, notes: dict[str, str]) -> tuple[Signal, dict[str, str]]:
         table = read_emg(path, SPEC.emg)
-        if self._state is None:
-            name = next((name for name, values in table.columns.items() if np.isfinite(values).any()), "RSoleus")
-            self._state = emg_state(self._asked, table.columns[name], table.rate, name)
         notes["emg_columns"] = table.note
         signal = cycles.emg_signal(table.columns, SPEC.emg, rate=table.rate, t0=table.t0, units=SPEC.emg_unit)
         return signal, cycles.silent(table.columns, SPEC.emg)
@@ -259,6 +279,8 @@ class _Reader:
         sides: tuple[words.Side, ...] = words.SIDES
         for side in sides:
             contacts, faults = self._contacts(name, motion, side)
+            if self._given is None and motion.angles is not None and not len(contacts):
+                notes[f"contacts_{side}"] = "no forward reach in the hip and knee angles: no candidate"
             for index in range(len(contacts) - 1):
                 verdict = judge(index, contacts, faults, overlap, legs, side)
                 rows = cycles.sort_candidates(

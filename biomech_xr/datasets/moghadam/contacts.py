@@ -22,6 +22,9 @@ CLOCK: Final = 0.025
 """Largest error (s) of a contact found here: up to 22 ms late in a real OpenSim trial against its force plates (20 N),
 up to 14 ms early on synthetic people."""
 
+BRIDGED: Final = 0.1
+"""Longest gap (s) of hip or knee angles that the search for the forward reach bridges."""
+
 _THIGH, _SHANK = 0.245, 0.246  # of body height, Winter 2009
 _APART: Final = 0.7
 _PROMINENCE: Final = 0.08
@@ -56,14 +59,27 @@ def forward_reach(hip: FloatArray, knee: FloatArray) -> FloatArray:
     return np.asarray(_THIGH * np.sin(thigh) + _SHANK * np.sin(shank))
 
 
-def reaches(time: FloatArray, hip: FloatArray, knee: FloatArray) -> FloatArray:
-    """Return the times (s) of the largest forward reach of one leg in every stride; arrays of shape (row,), uniform."""
-    forward = forward_reach(hip, knee)
-    if time.size < 3 or not np.isfinite(forward).all():
-        return np.empty(0)
+def reaches(time: FloatArray, hip: FloatArray, knee: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the times (s) of the largest forward reach of one leg in every stride, and of gaps between them.
+
+    Arrays of shape (row,), uniform; hip flexion positive. Gaps of the angles of at most `BRIDGED` are bridged by a
+    straight line; a longer one hides the reaches in it: its middle is in the second array, unless it is at an end.
+    """
+    finite = np.isfinite(hip) & np.isfinite(knee)
+    if time.size < 3 or not finite.any():
+        return np.empty(0), np.empty(0)
     step = float(np.median(np.diff(time)))
-    peaks, _ = find_peaks(forward, distance=max(round(_APART / step), 1), prominence=_PROMINENCE)
-    return np.asarray(time[peaks])
+    rows = np.flatnonzero(finite)
+    wide = np.flatnonzero(np.diff(rows) - 1 > round(BRIDGED / step))
+    pieces = np.split(
+        np.arange(rows[0], rows[-1] + 1), np.ravel(np.column_stack([rows[wide] + 1, rows[wide + 1]])) - rows[0]
+    )
+    forward = np.interp(time, time[rows], forward_reach(hip[rows], knee[rows]))
+    found = [np.empty(0)]
+    for piece in pieces[::2]:
+        peaks, _ = find_peaks(forward[piece], distance=max(round(_APART / step), 1), prominence=_PROMINENCE)
+        found.append(time[piece[peaks]])
+    return np.concatenate(found), np.asarray((time[rows[wide]] + time[rows[wide + 1]]) / 2)
 
 
 def find_contacts(time: FloatArray, moment: FloatArray, near: FloatArray, peak: float) -> list[Contact]:

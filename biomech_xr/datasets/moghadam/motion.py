@@ -25,12 +25,17 @@ FloatArray = npt.NDArray[np.float64]
 
 _POINTS: Final = 200
 _EMPTY_ROWS: Final = 3
-_COORDINATES: Final = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
+_COORDINATES: Final = {
+    ("hip", "flexion"): "hip_flexion",
+    ("hip", "adduction"): "hip_adduction",
+    ("knee", "flexion"): "knee_angle",
+    ("ankle", "flexion"): "ankle_angle",
+}
 
 
-def column(kind: str, joint: str, side: str) -> str:
-    """Return the raw name of a sagittal column; ``kind`` is `angle` or `moment`, ``side`` starts with l or r."""
-    name = f"{_COORDINATES[joint]}_{side[0]}"
+def column(kind: str, joint: str, side: str, motion: str = "flexion") -> str:
+    """Return the raw name of a column; ``kind`` is `angle` or `moment`, ``side`` starts with l or r."""
+    name = f"{_COORDINATES[joint, motion]}_{side[0]}"
     return f"{name}_moment" if kind == "moment" else name
 
 
@@ -46,8 +51,13 @@ class Motion:
     contacts: Mapping[words.Side, list[Contact]]
 
 
-def read_motions(files: Mapping[str, Mapping[str, Path]], spec: DatasetSpec) -> dict[str, Motion]:
-    """Return the motion of every trial by stem; the person's largest ankle moment is the measure of contacts."""
+def read_motions(
+    files: Mapping[str, Mapping[str, Path]], spec: DatasetSpec, hip_sign: float = 1.0
+) -> dict[str, Motion]:
+    """Return the motion of every trial by stem; the person's largest ankle moment is the measure of contacts.
+
+    ``hip_sign`` is -1 where the files count hip extension positive; the angles that are returned keep their sign.
+    """
     tables = {
         stem: (
             read_joints(paths["kinematics"], spec.angles, angles=True) if "kinematics" in paths else None,
@@ -62,7 +72,7 @@ def read_motions(files: Mapping[str, Mapping[str, Path]], spec: DatasetSpec) -> 
         for side in words.SIDES
     ]
     peak = float(np.percentile(tops, 90)) if tops else 0.0
-    return {stem: _motion(angles, moments, peak) for stem, (angles, moments) in tables.items()}
+    return {stem: _motion(angles, moments, peak, hip_sign) for stem, (angles, moments) in tables.items()}
 
 
 def _measured(table: Table) -> Table:
@@ -80,17 +90,20 @@ def _measured(table: Table) -> Table:
     return Table(t0=table.t0, rate=table.rate, rows=table.rows, columns=columns, note=table.note)
 
 
-def _motion(angles: Table | None, moments: Table | None, peak: float) -> Motion:
+def _motion(angles: Table | None, moments: Table | None, peak: float, hip_sign: float) -> Motion:
     contacts: dict[words.Side, list[Contact]] = {"left": [], "right": []}
     if angles is None:
         return Motion(angles=None, moments=moments, contacts=contacts)
     for side in contacts:
-        near = reaches(angles.time, *(angles.columns[column("angle", joint, side)] for joint in ("hip", "knee")))
+        hip, knee = (angles.columns[column("angle", joint, side)] for joint in ("hip", "knee"))
+        near, gaps = reaches(angles.time, hip_sign * hip, knee)
         if moments is None or not peak > 0:
             contacts[side] = [Contact(reach=float(t), time=np.nan, fault="no moments in this trial") for t in near]
         else:
             ankle = moments.columns[column("moment", "ankle", side)]
             contacts[side] = find_contacts(moments.time, ankle, near, peak)
+        hidden = [Contact(reach=float(t), time=np.nan, fault="hip or knee angles are missing there") for t in gaps]
+        contacts[side] = sorted([*contacts[side], *hidden], key=lambda contact: contact.reach)
     if moments is not None:
         moments = _real(moments, contacts)
     return Motion(angles=angles, moments=moments, contacts=contacts)
@@ -113,23 +126,26 @@ def walk_of(motions: Mapping[str, Motion], asked: Judge) -> Walk:
     between contacts that were found.
     """
 
-    def curves(kind: str, joint: str) -> FloatArray:
-        rows = [curve for motion in motions.values() for curve in _curves(motion, kind, joint)]
+    def curves(kind: str, joint: str, motion: str, side: words.Side) -> FloatArray:
+        rows = [
+            curve
+            for trial in motions.values()
+            for curve in _curves(trial, kind, column(kind, joint, side, motion), side)
+        ]
         return np.array(rows).reshape(-1, _POINTS)
 
-    return Walk(judge=asked, curves=curves, column=lambda kind, joint: column(kind, joint, "*"))
+    return Walk(judge=asked, curves=curves, column=lambda kind, joint, motion: column(kind, joint, "*", motion))
 
 
-def _curves(motion: Motion, kind: str, joint: str) -> Iterator[FloatArray]:
+def _curves(motion: Motion, kind: str, name: str, side: words.Side) -> Iterator[FloatArray]:
     table = motion.angles if kind == "angle" else motion.moments
     if table is None:
         return
-    for side, contacts in motion.contacts.items():
-        times = [contact.reach if kind == "angle" else contact.time for contact in contacts]
-        for start, stop in pairwise(times):
-            if np.isfinite(start) and np.isfinite(stop) and stop - start < 2.0:
-                stamps = start + np.arange(_POINTS) / _POINTS * (stop - start)
-                yield np.interp(stamps, table.time, table.columns[column(kind, joint, side)], np.nan, np.nan)
+    times = [contact.reach if kind == "angle" else contact.time for contact in motion.contacts[side]]
+    for start, stop in pairwise(times):
+        if np.isfinite(start) and np.isfinite(stop) and stop - start < 2.0:
+            stamps = start + np.arange(_POINTS) / _POINTS * (stop - start)
+            yield np.interp(stamps, table.time, table.columns[name], np.nan, np.nan)
 
 
 def read_contacts(path: Path, patient: str) -> dict[tuple[str, words.Side], FloatArray]:

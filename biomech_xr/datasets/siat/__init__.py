@@ -104,8 +104,8 @@ SPEC: Final = DatasetSpec(
         "A leg without a labelled cycle in level walking is judged on the cycles of the other leg half a cycle later.",
         "A leg's cycles in one trial are no strides where its knee says that they start at the other foot's contact; "
         "where they are too few to be sure, the leg's cycles of all trials say so.",
-        "Where only events are marked, a cycle ends at the first mark of the next one if that is of the same leg and the "
-        "time up to it within a quarter of the median of the trial's other cycles.",
+        "Where only events are marked, a cycle ends at the first mark of the next one if that is of the same leg and "
+        "the time up to it within a quarter of the median of the trial's other cycles.",
         "The two electrodes on tibialis anterior stay apart.",
         "A held row of angles or torques belongs to the first time of its run.",
         "Movements without labelled gait phases are recordings without strides.",
