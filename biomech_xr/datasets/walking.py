@@ -59,8 +59,8 @@ ASSUMPTIONS: Final = (
     "Signs and units are decided on each leg and must not differ between legs that speak (confidence above 0.5); where "
     "neither leg is sure alone, both together decide.",
     "Hip adduction and rotation angles have OpenSim's signs: they are not decided. The frontal hip moment goes with "
-    "the other moments unless it surely says otherwise; then the option frontal_moment_sign is asked for. The transverse "
-    "one goes with the others unchecked.",
+    "the other moments unless it surely says otherwise; then the option frontal_moment_sign is asked for. The "
+    "transverse one goes with the others unchecked.",
     "The EMG state is that of three quarters of the channels that are sure, constant channels left out.",
 )
 """Of a source that decides by this module."""

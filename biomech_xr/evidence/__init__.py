@@ -9,7 +9,7 @@ from biomech_xr.evidence.axes import axis_order, flexion_column
 from biomech_xr.evidence.decision import LEAST, Decision, require
 from biomech_xr.evidence.emg import emg_state
 from biomech_xr.evidence.events import contacts_from_force, contacts_from_heel
-from biomech_xr.evidence.moments import moment_sign
+from biomech_xr.evidence.moments import STATED, moment_sign
 from biomech_xr.evidence.rates import DEVICE_RATES, emg_rate
 from biomech_xr.evidence.signs import ankle_sign, hip_sign, knee_sign
 from biomech_xr.evidence.start import start_from_force, start_from_knee
@@ -19,6 +19,7 @@ __all__ = [
     "DEVICE_RATES",
     "FACTORS",
     "LEAST",
+    "STATED",
     "Decision",
     "ankle_sign",
     "axis_order",

@@ -18,15 +18,23 @@ from biomech_xr.errors import ConfigError
 from biomech_xr.evidence._cycles import Cycles, FloatArray, Landmark, cycles, weigh
 from biomech_xr.evidence.decision import Decision
 
+STATED: Final[Decision[str]] = Decision("own", 1.0, "own contact, as the caller states")
+"""The start of strides whose caller knows that they begin at contact of the own foot, in walking forward."""
 
-def moment_sign(joint: str, moment: npt.ArrayLike) -> Decision[int]:
+_UNKNOWN_START: Final = 0.85
+
+
+def moment_sign(joint: str, moment: npt.ArrayLike, *, start: Decision[str] = STATED) -> Decision[int]:
     """Decide whether the sagittal moment of one joint has the canonical sign.
 
     The ankle plantarflexes in late stance while its moment is near zero in swing. The knee extends in loading response,
-    and in swing its moment turns from extension (heel rise) to flexion (braking the shank). The hip extends in loading
-    response and in late swing, and flexes around foot off; its moment looks alike upside down and half a stride later,
-    so that the start must be known. Hip and knee need five strides that repeat well, as in an unknown unit the slow
-    waves of standing have no size by which to tell them apart.
+    and in swing its moment turns from extension (heel rise) to flexion (braking the shank); no flexion is much larger
+    than that extension, and that in late swing is smaller. The hip extends in loading response and in late swing, and
+    flexes around foot off. Hip and knee need five strides that repeat well, as in an unknown unit the slow waves of standing have no
+    size by which to tell them apart.
+
+    A hip moment looks alike upside down and half a stride later or walking backward, and no landmark tells them apart;
+    a knee moment after stroke may, a quarter of a stride later. So neither is surer than ``start`` allows.
 
     Parameters
     ----------
@@ -34,6 +42,10 @@ def moment_sign(joint: str, moment: npt.ArrayLike) -> Decision[int]:
         `hip`, `knee` or `ankle`.
     moment
         Sagittal moment in any unit, shape (stride, point), contact to contact of the own foot; NaN strides ignored.
+    start
+        Whose contact begins the strides. By default the caller vouches for the own foot's, walking forward; where the
+        source does not say so, pass what `start_from_force` or `start_from_knee` found. If that is not surely `own`,
+        hip and knee stay below a confidence of 0.9, to be settled by agreement with the ankle.
 
     Returns
     -------
@@ -54,12 +66,18 @@ def moment_sign(joint: str, moment: npt.ArrayLike) -> Decision[int]:
     windows = _MEASURES[joint]
     values = [_difference(strides, *window) / scale for window, _ in windows]
     landmarks = [Landmark(values=value, needed=needed) for value, (_, needed) in zip(values, windows, strict=True)]
-    gates = (swing_gate(strides, scale),) if joint == "ankle" else (_alike(strides),)
+    gates = [swing_gate(strides, scale) if joint == "ankle" else _alike(strides)]
+    if joint == "knee":
+        gates += _loading_gates(strides.typical * (np.sign(np.median(values[0])) or 1.0))
     sign, sure = weigh(strides, landmarks, gates=gates)
     seen = ", ".join(
         f"{np.median(value):+.2f} ({_name(window)})" for value, (window, _) in zip(values, windows, strict=True)
     )
-    return Decision(sign, sure, f"{joint} moment, shares of the peak {scale:.3g}: {seen}; {strides.describe()}")
+    text = f"{joint} moment, shares of the peak {scale:.3g}: {seen}; {strides.describe()}"
+    if joint != "ankle":
+        sure = sure if start.sure and start.value == "own" else min(sure, _UNKNOWN_START)
+        text += f"; start of the strides: {start.evidence if start is STATED else start.note()}"
+    return Decision(sign, sure, text)
 
 
 Window = tuple[float, float]
@@ -87,6 +105,13 @@ def _name(window: tuple[Window | None, Window]) -> str:
 def _alike(strides: Cycles) -> float:
     """Return how well strides repeat against what a few slow waves of standing may reach by chance: 1 = enough."""
     return 2 * strides.repeatability / (0.6 + 1.9 / strides.count) - 1 if strides.count > 1 else 0.0
+
+
+def _loading_gates(typical: FloatArray) -> tuple[float, float]:
+    """Return how clearly extension in loading response exceeds flexion in late swing, and is not far below any."""
+    extension = max(-float(typical[8:25].min()), 1e-12)
+    swing, most = float(np.roll(typical, -82)[:21].max()), float(typical.max())
+    return 1 + (0.75 - swing / extension) / 0.2, 1 + (1.2 - most / extension) / 0.2
 
 
 def swing_gate(strides: Cycles, scale: float) -> float:

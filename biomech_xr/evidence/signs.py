@@ -1,8 +1,8 @@
 """Which way a sagittal joint angle is positive, from the shape of the stride.
 
 All detectors take strides that begin and end at contact of the own foot; where a source does not say so, settle that
-first (`start_from_force`, `start_from_knee`). The knee and the hip refuse strides of the other foot; an ankle going
-down stairs looks alike upside down and half a stride later, and cannot.
+first (`start_from_force`, `start_from_knee`). Strides of the other foot are refused, and so are most others that do not
+begin at contact. An ankle on stairs looks alike upside down and half a stride later, so that it is never sure.
 
 Landmarks after Perry & Burnfield 2010, *Gait Analysis*, 2nd ed. (level); McIntosh et al. 2006, J Biomech 39:2491
 (ramps); Riener et al. 2002, Gait & Posture 15:32 (stairs). The sizes that a landmark needs leave room for gait after
@@ -22,6 +22,10 @@ from biomech_xr.evidence.decision import Decision
 
 _NOTHING: Final = "no usable stride"
 _LARGEST_ANGLE: Final = 130.0
+_PUSH_OFF: Final = 57.0
+"""Where the ankle plantarflexes fastest, per cent; 9 more or less are usual."""
+_BOTH: Final = 0.62
+"""Share of push-off that the ankle dorsiflexes before and after it together; less in backward walking upside down."""
 
 
 def knee_sign(curves: npt.ArrayLike) -> Decision[int]:
@@ -91,8 +95,11 @@ def hip_sign(curves: npt.ArrayLike) -> Decision[int]:
 def ankle_sign(curves: npt.ArrayLike) -> Decision[int]:
     """Decide whether ankle dorsiflexion is positive.
 
-    The ankle plantarflexes at push-off (58 to 72 per cent) from dorsiflexion in late stance (36 to 50 per cent), which
-    it reached as the shank went over the foot, or from which it recovers in swing.
+    The ankle plantarflexes at push-off (58 to 72 per cent) from dorsiflexion in late stance (36 to 50 per cent). It
+    came there as the shank went over the foot (from 4 to 12 per cent), at push-off it is below middle stance (12 to 28
+    per cent), and it recovers in swing. It falls fastest at push-off, and faster than it ever rises. All of that is needed:
+    running, equinus, walking backward, stairs and strides that begin elsewhere show parts of it upside down, and are
+    refused.
 
     Parameters
     ----------
@@ -109,15 +116,30 @@ def ankle_sign(curves: npt.ArrayLike) -> Decision[int]:
         return Decision(1, 0.0, _NOTHING)
     push = strides.mean(36, 50) - strides.mean(58, 72)
     over = strides.mean(30, 48) - strides.mean(4, 12)
+    above = strides.mean(12, 28) - strides.mean(58, 70)
     recovery = strides.mean(78, 92) - strides.mean(58, 70)
-    way = np.sign(np.median(push)) or 1.0
-    support = way * np.maximum(way * over, way * recovery)
-    sign, sure = weigh(strides, (Landmark(values=push, needed=5.0), Landmark(values=support, needed=4.0)))
+    landmarks = (
+        Landmark(values=push, needed=5.0),
+        Landmark(values=over, needed=2.0),
+        Landmark(values=recovery, needed=2.0),
+        Landmark(values=over + recovery, needed=_BOTH * max(abs(float(np.median(push))), 1.0)),
+        Landmark(values=above, needed=3.0),
+    )
+    place, haste = _push_off(strides.typical * (np.sign(np.median(push)) or 1.0))
+    sign, sure = weigh(strides, landmarks, gates=(2 - abs(place - _PUSH_OFF) / 9, 1 + haste / 0.3))
     text = (
         f"ankle {np.median(push):+.1f} degrees in late stance against push-off, {np.median(over):+.1f} against early "
-        f"stance, {np.median(recovery):+.1f} from push-off to swing ({strides.describe()})"
+        f"stance, {np.median(recovery):+.1f} from push-off to swing, fastest fall at {place} % "
+        f"({strides.describe()})"
     )
     return Decision(sign, sure, text)
+
+
+def _push_off(typical: FloatArray) -> tuple[int, float]:
+    """Return where a curve falls fastest over 6 % (per cent), and by which share faster than it rises (-1 to 1)."""
+    change = np.roll(typical, -6) - typical
+    rise, fall = float(change.max()), -float(change.min())
+    return (int(np.argmin(change)) + 3) % typical.size, (fall - rise) / max(fall + rise, 1e-12)
 
 
 def _extremes(strides: Cycles) -> tuple[FloatArray, FloatArray]:

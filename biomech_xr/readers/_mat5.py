@@ -131,23 +131,22 @@ class Walker:
         yield from self._need(min(size, _HEAD))
         kind, flags = self._flags(stop)
         if kind == _OPAQUE:
-            self._named(self._text(stop) or "-")
+            name = self._text(stop)
+            self.name = (name or "-") if self.name is None else self.name
             self._text(stop)
             self._before_metadata = self._text(stop) == _WRAPPER and self._inside_store
             self._objects = True
             yield from self._array(stop, depth + 1)
         else:
             dims = self._dims(stop)
-            self._named(self._text(stop))
+            name = self._text(stop)
+            self.name = name if self.name is None else self.name
             if depth == 0 and not self.name:
                 yield from self._store(stop, kind, flags, math.prod(dims))
             else:
                 yield from self._body(stop, depth, kind, flags, dims)
         if self.position != stop:
             raise DamageError(f"an array whose parts end at byte {self.position}, not {stop}")
-
-    def _named(self, name: str) -> None:
-        self.name = name if self.name is None else self.name
 
     def _body(self, stop: int, depth: int, kind: int, flags: int, dims: list[int]) -> Iterator[None]:
         """Follow what stands behind the name of an array."""

@@ -92,13 +92,13 @@ class Hdf5Node(MatNode):
         if _has(item, "MATLAB_empty") and item.attrs["MATLAB_empty"]:
             dims = tuple(int(n) for n in np.atleast_1d(item[()]).reshape(-1))
             return "empty", dims if 0 in dims else (0, 0)
-        shape = tuple(item.shape[::-1]) or (1, 1)
+        shape = tuple(item.id.shape[::-1]) or (1, 1)
         shape = shape if len(shape) > 1 else (shape[0], 1)
         if 0 in shape:
             return "empty", shape
         if _is_reference(item):
             return "cell", shape
-        whole = item.dtype.kind in "iu"
+        whole = item.id.dtype.kind in "iu"
         return ("text" if whole and item.attrs.get("MATLAB_class") == b"char" else "numeric"), shape
 
     @cached_property
@@ -125,7 +125,7 @@ class Hdf5Node(MatNode):
         with _guard(self.file, self.dataset):
             if self._item.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
                 raise self.bad(found=f"{name} outside the file", expected="data in it", action="Do not trust this file")
-            item = self._item[name]
+            item = _open(self._item, name)
             if self._index is not None:
                 item = self._item.file[item[()].reshape(-1)[self._index]]
         node = Hdf5Node(item, dataset=self.dataset, file=self.file, path=self._join(name))
@@ -155,7 +155,7 @@ class Hdf5Node(MatNode):
         if self._item.nbytes > MAX_BYTES and columns is None:
             raise self.bad(found=f"{self._item.nbytes} bytes", expected=f"at most {MAX_BYTES}", action="Split the file")
         with _guard(self.file, self.dataset):
-            values = self._item[()] if columns is None else self._item[columns]
+            values = _whole(self._item.id) if columns is None else self._item[columns]
         return np.atleast_2d(np.asarray(values)).T if np.ndim(values) < 2 else np.asarray(values).T
 
     def arrays(self) -> list[npt.NDArray[Any]]:
@@ -201,11 +201,30 @@ def _describe_group(group: Any) -> tuple[Kind, tuple[int, ...]]:
     """Return kind and shape of a group: a struct array has nothing but references without a class."""
     shape = None
     for name in group:
-        member = group[name]
+        member = _open(group, name)
         if not _is_reference(member) or _has(member, "MATLAB_class"):
             return "struct", (1, 1)
         shape = shape or member.shape
     return ("empty", (0, 0)) if shape is None else ("structs", tuple(shape[::-1]))
+
+
+def _open(group: Any, name: str) -> Any:
+    """Return a member of a group, as indexing does at twice the time."""
+    import h5py
+
+    item = h5py.h5o.open(group.id, name.encode())
+    return h5py.Dataset(item) if isinstance(item, h5py.h5d.DatasetID) else h5py.Group(item)
+
+
+def _whole(item: Any) -> npt.NDArray[Any]:
+    """Return all of a low-level dataset."""
+    import h5py
+
+    if item.dtype.kind not in REAL:
+        return np.asarray(h5py.Dataset(item)[()])
+    values = np.empty(item.shape, item.dtype)
+    item.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    return values
 
 
 def _has(item: Any, attribute: str) -> bool:
@@ -222,4 +241,4 @@ def _is_group(item: Any) -> bool:
 def _is_reference(item: Any) -> bool:
     import h5py
 
-    return not _is_group(item) and h5py.check_ref_dtype(item.dtype) is h5py.Reference
+    return not _is_group(item) and h5py.check_ref_dtype(item.id.dtype) is h5py.Reference

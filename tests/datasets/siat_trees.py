@@ -16,13 +16,13 @@ INNER = Path("SIAT_LLMD20230404") / "SIAT_LLMD20230404"
 KNEES = [f"Kinematic: {side} knee flexion angle" for side in ("left", "right")]
 
 
-def level_walking(root: Path, folder: Path) -> Path:
-    """Copy the workbook and Sub01's level walking into ``folder``, without the archive's folders."""
+def level_walking(root: Path, folder: Path, person: str = "Sub01") -> Path:
+    """Copy the workbook and the level walking of a person into ``folder`` as Sub01, without the archive's folders."""
     source = root / INNER
     for name, kind in (("Data", "Data"), ("Labels", "Label")):
         (folder / "Sub01" / name).mkdir(parents=True)
         file = f"Sub01_WAK_{kind}.csv"
-        shutil.copy(source / "Sub01" / name / file, folder / "Sub01" / name / file)
+        shutil.copy(source / person / name / file.replace("Sub01", person), folder / "Sub01" / name / file)
     shutil.copy(source / "SubjectInformation.xlsx", folder)
     return folder
 

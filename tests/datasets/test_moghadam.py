@@ -15,8 +15,7 @@ from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
 from biomech_xr.schema import Trial, validate_trial
 from biomech_xr.synthetic import Truth
 from biomech_xr.synthetic.moghadam import write_moghadam
-
-TOP = Path("Surrogate_modelling_to_predict_gait_time_series-main")
+from tests.datasets.moghadam_trees import TOP, files, five_trials, read, rewrite, scale
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestWarning")
 
@@ -35,42 +34,7 @@ def trials(tree: tuple[Path, Truth]) -> dict[tuple[str, str], Trial]:
 
 @pytest.fixture
 def small(tree: tuple[Path, Truth], tmp_path: Path) -> Path:
-    """Return a tree of P1 alone with five trials and without inertial units."""
-    shutil.copytree(tree[0] / TOP / "Gait_Time_Series" / "P1Data", tmp_path / "Gait_Time_Series" / "P1Data")
-    shutil.copy(tree[0] / TOP / "Study Summary.xlsx", tmp_path)
-    person = tmp_path / "Gait_Time_Series" / "P1Data"
-    shutil.rmtree(person / "IMU")
-    for path in person.rglob("*.*"):
-        if path.stem not in ("1", "2", "3", "5", "6"):
-            path.unlink()
-    return tmp_path
-
-
-def files(root: Path, folder: str) -> list[Path]:
-    return sorted((root / "Gait_Time_Series" / "P1Data" / folder).iterdir())
-
-
-def rewrite(path: Path, change: Callable[[str], str]) -> None:
-    path.write_text(change(path.read_text(encoding="ascii")), encoding="ascii")
-
-
-def scale(path: Path, words: tuple[str, ...], factor: float) -> None:
-    """Multiply the columns of a storage file whose name holds a word."""
-    head, mark, body = path.read_text(encoding="ascii").partition("endheader\n")
-    names, *rows = body.splitlines()
-    chosen = [any(word in name for word in words) for name in names.split("\t")]
-    lines = [
-        "\t".join(f"{float(c) * factor:.8f}" if on else c for c, on in zip(row.split("\t"), chosen, strict=True))
-        for row in rows
-    ]
-    path.write_text(head + mark + "\n".join([names, *lines]) + "\n", encoding="ascii")
-
-
-def read(root: Path, **options: object) -> list[Trial]:
-    found = list(recordings(root, "P1", options))
-    for trial in found:
-        validate_trial(trial)
-    return found
+    return five_trials(tree[0], tmp_path)
 
 
 def ankle_push(trial: Trial) -> float:

@@ -24,7 +24,7 @@ def test_contacts_from_moments_agree_with_force_plates(samples: Path, leg: str, 
     ankle = moments.column(f"ankle_angle_{leg}_moment")
     if low_pass:
         ankle = sosfiltfilt(butter(2, low_pass, fs=60, output="sos"), ankle)
-    near = reaches(angles.time, angles.column(f"hip_flexion_{leg}"), angles.column(f"knee_angle_{leg}"))
+    near, _ = reaches(angles.time, angles.column(f"hip_flexion_{leg}"), angles.column(f"knee_angle_{leg}"))
     found = np.array([c.time for c in find_contacts(moments.time, ankle, near, float(np.abs(ankle).max()))])
     known = found[np.isfinite(found)]
     assert known.size == (2 if leg == "r" else 1)  # the last left stance is not whole
@@ -46,7 +46,7 @@ def leg(offset: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
 
 def test_a_missing_push_off_or_moment_leaves_the_contact_open() -> None:
     time, hip, knee, ankle = leg()
-    near = reaches(time, hip, knee)
+    near, _ = reaches(time, hip, knee)
     assert near.size >= 4
     assert np.diff(near) == pytest.approx(1.1, abs=0.011)
     whole = find_contacts(time, ankle, near, 120)
@@ -61,7 +61,7 @@ def test_a_missing_push_off_or_moment_leaves_the_contact_open() -> None:
 
 def test_noise_in_swing_is_no_quiet_foot() -> None:
     time, hip, knee, ankle = leg()
-    near = reaches(time, hip, knee)
+    near, _ = reaches(time, hip, knee)
     shaken = ankle + np.random.default_rng(0).normal(0, 20, ankle.size)
     assert {contact.fault for contact in find_contacts(time, shaken, near, 120)} <= {
         "the ankle moment is not quiet before it", "the moments do not cover it",
@@ -70,13 +70,30 @@ def test_noise_in_swing_is_no_quiet_foot() -> None:
 
 def test_either_knee_sign_gives_the_same_reaches() -> None:
     time, hip, knee, _ = leg()
-    np.testing.assert_array_equal(reaches(time, hip, knee), reaches(time, hip, -knee))
-    assert reaches(time, np.full_like(hip, np.nan), knee).size == 0
+    np.testing.assert_array_equal(reaches(time, hip, knee)[0], reaches(time, hip, -knee)[0])
+    assert [found.size for found in reaches(time, np.full_like(hip, np.nan), knee)] == [0, 0]
+
+
+def test_a_gap_in_hip_or_knee_hides_only_what_lies_in_it() -> None:
+    time, hip, knee, _ = leg()
+    whole, _ = reaches(time, hip, knee)
+    for start, width, gaps in (
+        (2.5, 0.015, 0),
+        (2.5, 0.095, 0),
+        (2.5, 0.2, 1),
+        (whole[1] - 0.2, 0.4, 1),
+        (0.5, 0.2, 0),
+    ):
+        broken = np.where((time >= start) & (time < start + width), np.nan, hip)
+        found, hidden = reaches(time, broken, knee)
+        kept = whole[(whole < start) | (whole > start + width)] if gaps else whole
+        np.testing.assert_allclose(found, kept, atol=0.011)
+        np.testing.assert_allclose(hidden, [start + width / 2] * gaps, atol=0.011)
 
 
 def test_moments_are_real_from_the_swing_before_to_the_next_reach() -> None:
     time, hip, knee, ankle = leg()
-    found = find_contacts(time, np.where(time < 2.9, ankle, 0.5), reaches(time, hip, knee), 120)
+    found = find_contacts(time, np.where(time < 2.9, ankle, 0.5), reaches(time, hip, knee)[0], 120)
     real = on_plates(time, found)
     good = [contact for contact in found if not contact.fault]
     assert real[(time > good[0].time) & (time < good[-1].time + 0.6)].all()

@@ -11,6 +11,7 @@ import pytest
 
 from biomech_xr import evidence
 from biomech_xr.datasets.siat import OPTIONS, SPEC, patients, recordings
+from biomech_xr.datasets.siat.labels import Cycle, _check_closings
 from biomech_xr.errors import DataFormatError
 from biomech_xr.schema import Trial, validate_trial
 from biomech_xr.synthetic import Truth
@@ -18,7 +19,6 @@ from biomech_xr.synthetic.siat import write_siat
 from tests.datasets.siat_trees import INNER, KNEES, level_walking, rewrite, walk
 
 KNEE_TORQUES = [f"Kinetic: {side} knee flexion torque" for side in ("left", "right")]
-TORQUES = [f"Kinetic: {side} knee flexion torque" for side in ("left", "right")]
 TORQUES = list(SPEC.moments)
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestWarning")
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestWarning")
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
     root = tmp_path_factory.mktemp("siat")
-    return root, write_siat(root, patients=2, seed=3, minutes=0.3)
+    return root, write_siat(root, patients=3, seed=3, minutes=0.1)
 
 
 @pytest.fixture(scope="module")
 def trials(tree: tuple[Path, Truth]) -> dict[tuple[str, str], Trial]:
     root, _ = tree
-    return {(name, trial.trial): trial for name in patients(root) for trial in recordings(root, name, {})}
+    return {(name, trial.trial): trial for name in ("Sub01", "Sub02") for trial in recordings(root, name, {})}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def ankle_push(trial: Trial) -> float:
 
 def test_people_are_found_at_either_level_of_the_doubled_folder(tree: tuple[Path, Truth]) -> None:
     root, _ = tree
-    assert patients(root) == patients(root / INNER.parts[0]) == patients(root / INNER) == ["Sub01", "Sub02"]
+    assert patients(root) == patients(root / INNER.parts[0]) == patients(root / INNER) == ["Sub01", "Sub02", "Sub03"]
 
 
 def test_every_movement_is_a_valid_recording_and_a_missing_one_is_no_error(
@@ -165,8 +165,7 @@ def test_moments_are_per_mass_internal_and_in_the_right_joint(trials: dict[tuple
         assert np.isnan(trial.signals["kinetics"].values.sel(motion="rotation")).all()
 
 
-@pytest.mark.parametrize("knee", [1, -1])
-@pytest.mark.parametrize("opposite", [False, True])
+@pytest.mark.parametrize(("knee", "opposite"), [(-1, False), (1, True)])
 def test_knee_sign_and_torque_sign_are_decided(small: Path, knee: int, opposite: bool) -> None:
     def change(table: pd.DataFrame) -> pd.DataFrame:
         table[KNEES + KNEE_TORQUES] *= knee
@@ -212,18 +211,46 @@ def test_without_a_mass_torques_in_newton_metres_are_left_out(small: Path) -> No
     assert np.isnan(trial.patient.body_mass)
 
 
-def test_event_marks_alone_are_read_as_cycles(small: Path) -> None:
-    whole = walk(small).strides
+def test_event_marks_alone_are_read_as_cycles_of_one_leg(tree: tuple[Path, Truth], tmp_path: Path) -> None:
+    """The last cycle of the right leg must not end at the first mark of the left one."""
+    trial = walk(level_walking(tree[0], tmp_path, "Sub03"))
+    made = tree[1].strides.query("source_patient == 'Sub03' and trial == 'WAK'")
+    found = trial.strides.sort_values(["side", "trial_time"])
+    np.testing.assert_allclose(found[["trial_time", "duration"]], made[["trial_time", "duration"]], atol=1e-6)
+    assert list(found["side"]) == list(made["side"]) == ["left"] * 4 + ["right"] * 4
+    assert trial.rejected.set_index("side")["reason"].to_dict() == dict.fromkeys(("left", "right"), "not_a_stride")
+    assert "group 5 are of the other leg" in trial.rejected.query("side == 'right'")["detail"].item()
 
-    def marks(table: pd.DataFrame) -> pd.DataFrame:
-        first = table["Status"].ne(table["Status"].shift()) | table["Group"].ne(table["Group"].shift())
-        return table.assign(Status=table["Status"].where(first), Group=table["Group"].where(first))
 
-    rewrite(small, marks, "Label")
-    found = walk(small).strides
-    left = whole.query("side == 'left'").iloc[:-1]
-    np.testing.assert_allclose(found.query("side == 'left'")["trial_time"], left["trial_time"], atol=1e-6)
-    np.testing.assert_allclose(found.query("side == 'left'")["duration"], left["duration"], atol=1e-6)
+def test_event_marks_after_a_pause_do_not_close_a_cycle() -> None:
+    given = [
+        Cycle(start=s, stop=e, off=0, peak=0, first=0, group=k, marks=True)
+        for k, (s, e) in enumerate([(0, 1.1), (1.1, 2.2), (2.2, 3.9), (3.9, 5.0), (5.0, 6.1)])
+    ]
+    checked = _check_closings(given)
+    assert ["1.70 s after" in cycle.fault for cycle in checked] == [False, False, True, False, False]
+    assert np.isnan(checked[2].stop)
+
+
+def test_a_leg_with_few_cycles_in_a_trial_is_judged_with_the_others(tree: tuple[Path, Truth], small: Path) -> None:
+    for name, kind in (("Data", "Data"), ("Labels", "Label")):
+        shutil.copy(tree[0] / INNER / "Sub01" / name / f"Sub01_UPS_{kind}.csv", small / "Sub01" / name)
+    path = small / "Sub01" / "Labels" / "Sub01_UPS_Label.csv"
+    table = pd.read_csv(path, dtype=str)
+    few = table["Group"].isin(["1", "2", "6", "7"])
+    table.assign(Status=table["Status"].where(few), Group=table["Group"].where(few)).to_csv(path, index=False)
+    climb, _ = recordings(small, "Sub01", {})
+    assert climb.strides["side"].value_counts().to_dict() == {"left": 2, "right": 2}
+    assert "with the other trials" in climb.notes["evidence.leg"]
+
+
+@pytest.mark.parametrize("person", ["Sub01", "Sub02"])
+def test_legs_of_different_sign_do_not_pass(tree: tuple[Path, Truth], tmp_path: Path, person: str) -> None:
+    """Sub02 has labelled cycles of the left leg alone."""
+    small = level_walking(tree[0], tmp_path, person)
+    rewrite(small, lambda table: table.assign(**{KNEES[1]: -table[KNEES[1]]}))
+    with pytest.raises(DataFormatError, match=r"knee flexion angle; .*the legs differ: left: .*right: .*knee_sign="):
+        walk(small)
 
 
 def test_labels_of_the_other_foot_are_no_strides(small: Path) -> None:

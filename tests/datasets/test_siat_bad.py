@@ -1,4 +1,4 @@
-"""SIAT-LLMD: every wrong, cut or missing file is one clear error."""
+"""SIAT-LLMD: every wrong, cut or missing file, and data that deny the release, are one clear error."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import butter, sosfiltfilt
 
-from biomech_xr.datasets.siat import patients, recordings
+from biomech_xr.datasets.siat import SPEC, patients, recordings
 from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
 from biomech_xr.synthetic.siat import write_siat
 from tests.datasets.siat_trees import KNEES, level_walking, rewrite, walk
+
+ADDUCTION = [f"Kinetic: {side} hip adduction torque" for side in ("left", "right")]
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("siat")
-    write_siat(root, patients=1, seed=3, minutes=0.3)
+    write_siat(root, patients=1, seed=3, minutes=0.1)
     return root
 
 
@@ -80,3 +83,32 @@ def test_missing_folders_and_people(tmp_path: Path, small: Path) -> None:
     (small / "Sub01" / "Data" / "Sub01_WAK_Data.csv").unlink()
     with pytest.raises(BiomechXRError, match=r"siat: .*no file like Sub01_WAK_Data\.csv"):
         list(recordings(small, "Sub01", {}))
+
+
+@pytest.mark.parametrize("state", ["bandpassed", "rectified"])
+def test_emg_that_is_not_raw_is_not_called_raw(small: Path, state: str) -> None:
+    band = butter(4, (20, 400), "bandpass", fs=1920, output="sos")
+
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        for name in SPEC.emg:
+            values = table[name] - table[name].mean()
+            table[name] = sosfiltfilt(band, values) if state == "bandpassed" else np.abs(values)
+        return table
+
+    rewrite(small, change)
+    with pytest.raises(DataFormatError, match=r"sEMG: \*.*the release says raw, the samples .*emg_state="):
+        walk(small)
+    if state == "bandpassed":
+        trial = walk(small, emg_state=state)
+        assert (trial.emg_state, trial.emg_lookahead) == (state, 4.72)
+
+
+def test_a_reversed_frontal_torque_does_not_pass(small: Path) -> None:
+    before = walk(small)
+    assert before.notes["evidence.frontal_moment_sign"].startswith("1 (")
+    assert "OpenSim" in before.notes["assumed.hip_adduction_sign"]
+    rewrite(small, lambda table: table.assign(**{name: -table[name] for name in ADDUCTION}))
+    with pytest.raises(DataFormatError, match=r"hip adduction torque.*the other moments give.*frontal_moment_sign="):
+        walk(small)
+    after = walk(small, frontal_moment_sign="abductor")
+    np.testing.assert_allclose(after.signals["kinetics"].values, before.signals["kinetics"].values, atol=1e-4)

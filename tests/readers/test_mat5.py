@@ -14,6 +14,7 @@ import sys
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from biomech_xr.readers.matlab import check_file, load_struct, load_tables
 from biomech_xr.synthetic.matfile import FIELDLESS, Structs, cell, save_struct, save_tables
 
 HEADER = 128
-VALUES = {
+VALUES: dict[str, dict[str, Any]] = {
     "struct": {
         "D": {
             "Q": {"data": np.arange(35.0).reshape(5, 7), "name": "hip", "none": np.empty((0, 3)), "empty": FIELDLESS},

@@ -34,7 +34,7 @@ COLUMNS = [
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
     root = tmp_path_factory.mktemp("siat")
-    truth = write_siat(root, patients=2, seed=3, minutes=0.3)
+    truth = write_siat(root, patients=2, seed=3, minutes=0.1)
     return root / "SIAT_LLMD20230404" / "SIAT_LLMD20230404", truth
 
 
@@ -125,7 +125,7 @@ def test_truth_has_both_legs_and_follows_from_the_labels(tree: tuple[Path, Truth
 
 
 def test_the_same_seed_gives_the_same_bytes(tree: tuple[Path, Truth], tmp_path: Path) -> None:
-    write_siat(tmp_path, patients=1, seed=3, minutes=0.3)
+    write_siat(tmp_path, patients=1, seed=3, minutes=0.1)
     for path in sorted(tmp_path.rglob("Sub01_W*.csv")):
         twin = tree[0].parents[1] / path.relative_to(tmp_path)
         assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(twin.read_bytes()).digest()

@@ -27,8 +27,9 @@ from biomech_xr.datasets.moghadam.motion import (
     read_motions,
     walk_of,
 )
+from biomech_xr.datasets.moghadam.state import state_of
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
-from biomech_xr.datasets.walking import ASSUMPTIONS, FRONTAL, Factors, angle_signs, emg_state, moment_factors, vote
+from biomech_xr.datasets.walking import ASSUMPTIONS, FRONTAL, Factors, angle_signs, moment_factors
 from biomech_xr.datasets.walking import OPTIONS as WALK_OPTIONS
 from biomech_xr.errors import MissingInputError
 from biomech_xr.readers.tables import sha256
@@ -111,14 +112,14 @@ SPEC: Final = DatasetSpec(
         f"A contact is the onset of the ankle moment after a quiet swing and before a push-off, right to {CLOCK:g} s: "
         "up to 0.022 s late in a real OpenSim trial against its force plates, up to 0.014 s early on synthetic people; "
         "durations are right to 0.015 s. Where it is not found, the candidate is rejected as unknown_duration.",
-        "Hip flexion is positive, as in OpenSim, unless the option hip_sign says otherwise: the search for contacts needs "
-        "it; the strides found must confirm it.",
+        "Hip flexion is positive, as in OpenSim, unless the option hip_sign says otherwise: the search for contacts "
+        "needs it; the strides found must confirm it.",
         f"Gaps of hip or knee angles up to {BRIDGED:g} s are bridged in the search for contacts; the strides next to a "
         "longer one are rejected as unknown_duration.",
         "Rates are those of the time columns; 100 Hz for EMG is what one reader assumed.",
         "EMG is taken for an envelope of a zero-phase low-pass at 3 Hz or above, of at most 4th order in each pass: "
-        "less than 1e-4 of the absolute sum of its impulse response lies after emg_lookahead (1.13 s), which band-passed EMG is "
-        "given too; that of raw EMG is 0.",
+        "less than 1e-4 of the absolute sum of its impulse response lies after emg_lookahead (1.13 s), which "
+        "band-passed EMG is given too; that of raw EMG is 0.",
         "The smoothing of angles is not stated: kinematics_lookahead is unknown.",
         "The unit of EMG and of the inertial units is not known.",
         *ASSUMPTIONS,
@@ -174,30 +175,13 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     angle = angle_signs(walk, assumed=[("hip", "adduction"), ("hip", "rotation")])
     moment = moment_factors(walk, angle, person.body_mass)
     given = read_contacts(options["contacts"], patient) if "contacts" in options else None
-    reader = _Reader(person, asked, angle, moment, given, _emg_state(files, asked))
+    reader = _Reader(person, asked, angle, moment, given, state_of(files, asked, SPEC))
     watch = cycles.Watch(dataset="moghadam", folder=folder)
     for stem, paths in files.items():
         sources = tuple((cycles.relative(path, root), sha256(path)) for path in paths.values())
         trial, silent = reader.trial(stem, paths, motions[stem], (*sources, *extra))
         yield watch.saw(trial, silent)
     watch.finish()
-
-
-def _emg_state(files: Mapping[str, Mapping[str, Path]], asked: Judge) -> words.EmgState:
-    """Return the state of a person's EMG: that of the first trial in which it is sure, else of all together."""
-    channels: list[FloatArray] = []
-    rate = SPEC.emg_rate
-    for paths in files.values():
-        if "emg" not in paths or asked.options.get("emg_state") is not None:
-            continue
-        table = read_emg(paths["emg"], SPEC.emg)
-        rate = table.rate
-        channels += table.columns.values()
-        if vote(channels, rate).sure:
-            break
-    if not channels and asked.options.get("emg_state") is None:
-        return SPEC.emg_state
-    return emg_state(asked, channels, rate, "EMG")
 
 
 class _Reader:

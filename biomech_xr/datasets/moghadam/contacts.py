@@ -70,16 +70,12 @@ def reaches(time: FloatArray, hip: FloatArray, knee: FloatArray) -> tuple[FloatA
         return np.empty(0), np.empty(0)
     step = float(np.median(np.diff(time)))
     rows = np.flatnonzero(finite)
-    wide = np.flatnonzero(np.diff(rows) - 1 > round(BRIDGED / step))
-    pieces = np.split(
-        np.arange(rows[0], rows[-1] + 1), np.ravel(np.column_stack([rows[wide] + 1, rows[wide + 1]])) - rows[0]
-    )
     forward = np.interp(time, time[rows], forward_reach(hip[rows], knee[rows]))
-    found = [np.empty(0)]
-    for piece in pieces[::2]:
-        peaks, _ = find_peaks(forward[piece], distance=max(round(_APART / step), 1), prominence=_PROMINENCE)
-        found.append(time[piece[peaks]])
-    return np.concatenate(found), np.asarray((time[rows[wide]] + time[rows[wide + 1]]) / 2)
+    peaks, _ = find_peaks(forward, distance=max(round(_APART / step), 1), prominence=_PROMINENCE)
+    wide = np.flatnonzero(np.diff(rows) - 1 > round(BRIDGED / step))
+    first, last = rows[wide], rows[wide + 1]
+    hidden = ((peaks[:, None] >= first) & (peaks[:, None] <= last)).any(axis=1)
+    return np.asarray(time[peaks[~hidden]]), np.asarray((time[first] + time[last]) / 2)
 
 
 def find_contacts(time: FloatArray, moment: FloatArray, near: FloatArray, peak: float) -> list[Contact]:

@@ -3,7 +3,8 @@
 Layout, columns, labels and rates are those of the data descriptor (doi:10.1038/s41597-023-02263-3) and of public
 readers of the release. A trial is named after its movement code (`WAK`, `UPS`, ...). Two readings of `Group` exist, and
 both are written: people with odd numbers have groups 1 to 5 of the right leg and 6 to 10 of the left, the others count
-the cycles of the left leg.
+the cycles of the left leg. So with `Status`: it fills the rows of a phase, and for one person, Sub03, it only marks the
+row where a phase begins; there the last cycle of a leg has no known end.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ _SIDES: Final = ("left", "right")
 _SPEED: Final = 1.25
 _REST_SECONDS: Final = 1.0
 _LABELLED: Final = 4
+_MARKS: Final = "Sub03"
 
 
 def write_siat(out: Path, *, patients: int, seed: int, minutes: float) -> Truth:
@@ -73,6 +75,7 @@ def write_siat(out: Path, *, patients: int, seed: int, minutes: float) -> Truth:
     planted = {
         "doubled folder": "SIAT_LLMD20230404/SIAT_LLMD20230404",
         "legs by group": "odd people: groups 1-5 right, 6-10 left; even people: a counter of left cycles",
+        "event marks": f"{_MARKS}: Status and Group only where a phase begins; the last cycle of each leg has no end",
         "partial cycles": "first and last cycle of the even people's UPS",
         "no label": "first row of every label file; after the last group of gait files",
         "lengths": "the label files of DNS are 7 rows longer than the data",
@@ -100,7 +103,7 @@ def _odd(name: str) -> bool:
 
 def _write_gait(root: Path, name: str, code: str, person: Person, *, seed: int, minutes: float) -> list[dict[str, Any]]:
     rng = generator(seed, "siat", name, code, "gait")
-    count = 2 * _LABELLED + (5 if code == "WAK" else 3) if _odd(name) else _LABELLED + 3
+    count = 2 * _LABELLED + (5 if code == "WAK" or name == _MARKS else 3) if _odd(name) else _LABELLED + 3
     length = max(count * stride_time(person, GAIT[code], _SPEED), minutes * 60 / 3)
     gait = make_gait(person, [Bout(activity=GAIT[code], duration=length, speed=_SPEED)], rng, grid=RATE)
     time = np.arange(round(gait.duration * RATE)) / RATE
@@ -123,6 +126,10 @@ def _write_gait(root: Path, name: str, code: str, person: Person, *, seed: int, 
         columns["sEMG: soleus"][:] = 0
     labelled = _groups(gait, name, code)
     states, group = _labels(gait, labelled, time.size, phases=5 if code == "WAK" else 3)
+    if name == _MARKS:
+        begins = np.r_[False, (np.diff(states) != 0) | (np.diff(group) != 0)] & np.isfinite(states)
+        states[~begins] = group[~begins] = np.nan
+        labelled = [cycle for cycle, later in pairwise(labelled) if cycle[3] == later[3]]
     if code == "UPS" and not _odd(name):
         first, last = labelled[0], labelled[-1]
         states[: round((first[0] + 0.5 * (first[1] - first[0])) * RATE)] = np.nan
@@ -154,8 +161,8 @@ Labelled = tuple[float, float, float, str, int]
 def _groups(gait: Gait, name: str, code: str) -> list[Labelled]:
     """Return the labelled cycles, in order of time and without overlap."""
     found: list[Labelled] = []
-    plan = (("right", _LABELLED + 1), ("left", _LABELLED + 1)) if _odd(name) and code == "WAK" else (
-        (("right", _LABELLED), ("left", _LABELLED)) if _odd(name) else (("left", 99),))  # fmt: skip
+    each = _LABELLED + 1 if code == "WAK" or name == _MARKS else _LABELLED
+    plan = (("right", each), ("left", each)) if _odd(name) else (("left", 99),)
     free = 0.3
     for order, (side, count) in enumerate(plan):
         cycles = [
