@@ -30,8 +30,8 @@ def moment_sign(joint: str, moment: npt.ArrayLike, *, start: Decision[str] = STA
     The ankle plantarflexes in late stance while its moment is near zero in swing. The knee extends in loading response,
     and in swing its moment turns from extension (heel rise) to flexion (braking the shank); no flexion is much larger
     than that extension, and that in late swing is smaller. The hip extends in loading response and in late swing, and
-    flexes around foot off. Hip and knee need five strides that repeat well, as in an unknown unit the slow waves of standing have no
-    size by which to tell them apart.
+    flexes around foot off. Hip and knee need five strides that repeat well, as in an unknown unit the slow waves of
+    standing have no size by which to tell them apart.
 
     A hip moment looks alike upside down and half a stride later or walking backward, and no landmark tells them apart;
     a knee moment after stroke may, a quarter of a stride later. So neither is surer than ``start`` allows.

@@ -97,9 +97,9 @@ def ankle_sign(curves: npt.ArrayLike) -> Decision[int]:
 
     The ankle plantarflexes at push-off (58 to 72 per cent) from dorsiflexion in late stance (36 to 50 per cent). It
     came there as the shank went over the foot (from 4 to 12 per cent), at push-off it is below middle stance (12 to 28
-    per cent), and it recovers in swing. It falls fastest at push-off, and faster than it ever rises. All of that is needed:
-    running, equinus, walking backward, stairs and strides that begin elsewhere show parts of it upside down, and are
-    refused.
+    per cent), and it recovers in swing. It falls fastest at push-off, and faster than it ever rises. All of that is
+    needed: running, equinus, walking backward, stairs and strides that begin elsewhere show parts of it upside down,
+    and are refused.
 
     Parameters
     ----------

@@ -39,8 +39,7 @@ _LOGICAL, _COMPLEX = 0x200, 0x800
 _MOST_DIMS: Final = 32
 _LONGEST_NAME: Final = 1024
 _MOST_FIELDS: Final = 1 << 14
-_MOST_BLANK: Final = 1 << 14
-_LONGEST_EMPTY: Final = 1 << 22
+_MOST_BLANK, _LONGEST_EMPTY = 1 << 14, 1 << 22
 _HEAD: Final = 1 << 13
 _WRAPPER: Final = "FileWrapper__"
 

@@ -1,10 +1,12 @@
 """Parse throughput of each source in MB/s of raw input, beside the bare library read of the same files.
 
-    python -m tests.benchmarks.parse --json bench/parse.json [--megabytes 200] [--sources hu embry]
+    python -m tests.benchmarks.parse --json bench/parse.json [--megabytes 200] [--sources hu embry] [--memory]
 
 A synthetic tree of each source is written large enough; the files that the reader names as its sources are counted.
 The bare read loads the same files whole with the library of their format (pandas, SciPy, mat-io, h5py, ezc3d, calamine)
-and throws the result away. Both are run in a child process of their own, twice; the faster time counts.
+and throws the result away. Both are run in a child process of their own, twice in turn; the faster time counts. The
+note gives the ratio of processor time too, which other work on the machine disturbs less. With `--memory` a file of
+3 GB is made as well (see `memory`).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from biomech_xr.datasets import names
 from biomech_xr.parse import find_patients, read_patient
 from biomech_xr.readers.mat import is_hdf5
 from biomech_xr.synthetic import PEOPLE, write
+from tests.benchmarks import memory
 from tests.benchmarks.common import Case, arguments, report
 from tests.contract.rows import row_of
 
@@ -36,32 +39,36 @@ def main() -> None:
     parser = arguments("Parse throughput beside the bare library read of the same files.")
     parser.add_argument("--megabytes", type=float, default=200.0, help="least size of a source's raw files")
     parser.add_argument("--sources", nargs="+", default=names(), choices=names())
+    parser.add_argument("--memory", action="store_true", help="measure a worker's memory on a file of 3 GB too")
     given = parser.parse_args()
     cases = {}
     for name in given.sources:
         with tempfile.TemporaryDirectory() as folder:
             cases[name] = measure(name, Path(folder), given.megabytes)
+    if given.memory:
+        with tempfile.TemporaryDirectory() as folder:
+            cases["memory v7.3"] = memory.measure(Path(folder), 3.0)
     report(cases, given.json)
 
 
 def measure(name: str, folder: Path, megabytes: float) -> Case:
     """Return parse throughput of one source against the bare read."""
     raw = large_tree(name, folder, megabytes)
-    times, peaks = [], []
-    for _ in range(_REPEATS):
-        result = child("parse", name, raw)
-        times.append(result["seconds"])
-        peaks.append(result["peak"])
-    files = result["files"]
-    size = sum(Path(raw, file).stat().st_size for file in files) / 1e6
     listing = folder / "files.json"
-    listing.write_text(json.dumps(files))
-    bare = min(child("bare", str(listing), raw)["seconds"] for _ in range(_REPEATS))
+    parsed, bare = [], []
+    for _ in range(_REPEATS):
+        parsed.append(child("parse", name, raw))
+        files = parsed[0]["files"]
+        listing.write_text(json.dumps(files))
+        bare.append(child("bare", str(listing), raw))
+    seconds, least = (min(run["seconds"] for run in runs) for runs in (parsed, bare))
+    processor = min(run["cpu"] for run in bare) / min(run["cpu"] for run in parsed)
+    size = sum(Path(raw, file).stat().st_size for file in files) / 1e6
     kinds = sorted({kind_of(Path(raw, file)) for file in files})
     largest = max(Path(raw, file).stat().st_size for file in files) / 1e6
     note = f"{size:.0f} MB in {len(files)} file(s), largest {largest:.0f} MB, {', '.join(kinds)}"
-    note += f"; peak {max(peaks):.2f} GiB"
-    return Case(value=size / min(times), unit="MB/s", baseline=size / bare, ratio=bare / min(times), note=note)
+    note += f"; processor ratio {processor:.2f}; peak {max(run['peak'] for run in parsed):.2f} GiB"
+    return Case(value=size / seconds, unit="MB/s", baseline=size / least, ratio=least / seconds, note=note)
 
 
 def large_tree(name: str, folder: Path, megabytes: float) -> Path:
@@ -92,6 +99,12 @@ def kind_of(path: Path) -> str:
     return path.suffix.lstrip(".").upper()
 
 
+def has_tables(path: Path) -> bool:
+    """Return whether a v5 file says that it holds MATLAB objects."""
+    with path.open("rb") as stream:
+        return stream.read(124)[116:] not in (bytes(8), b" " * 8)
+
+
 def child(task: str, what: str, raw: Path) -> dict[str, Any]:
     """Run one measurement in a process of its own and return its result."""
     command = [sys.executable, "-m", "tests.benchmarks.parse", "--child", task, what, str(raw)]
@@ -101,24 +114,24 @@ def child(task: str, what: str, raw: Path) -> dict[str, Any]:
 
 
 def run_child(task: str, what: str, raw: Path) -> None:
-    """Parse a source, or read a list of files with their libraries; print seconds, peak memory (GiB) and files."""
-    started, files = time.perf_counter(), []
+    """Parse a source, or read files with their libraries; print seconds, processor time, peak memory (GiB) and files."""
+    started, used, files = time.perf_counter(), time.process_time(), []
     if task == "parse":
         patients = find_patients(what, raw)
         warm_up(what)
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         for patient in patients:
             for trial in read_patient(what, raw, patient, row_of(what).options):
                 files += [name for name, _ in trial.sources]
     else:
         listed = [Path(raw, name) for name in json.loads(Path(what).read_text())]
         readers = {path: bare_reader(path) for path in listed}
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         for path, read in readers.items():
             read(path)
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"seconds": seconds, "peak": peak, "files": sorted(set(files))}))
+    print(json.dumps({"seconds": seconds, "cpu": used, "peak": peak, "files": sorted(set(files))}))
 
 
 def warm_up(name: str) -> None:
@@ -151,19 +164,21 @@ def bare_reader(path: Path) -> Callable[[Path], object]:
             for item in datasets:
                 item[()]
 
-    def read_v5(file: Path) -> object:
-        content = scipy.io.loadmat(file)
-        return matio.load_from_mat(str(file)) if "__function_workspace__" in content else content
-
     def read_opensim(file: Path) -> object:
         with file.open() as stream:
             header = next((number for number, line in enumerate(stream) if line.strip() == "endheader"), -1)
         return pd.read_csv(file, sep=r"\s+", skiprows=header + 1)
 
+    def read_tables(file: Path) -> object:
+        return matio.load_from_mat(str(file))
+
+    read_mat: Callable[[Path], object] = scipy.io.loadmat
+    if path.suffix == ".mat":
+        read_mat = read_hdf5 if is_hdf5(path) else read_tables if has_tables(path) else scipy.io.loadmat
     kinds: dict[str, Callable[[Path], object]] = {
         ".csv": pd.read_csv,
         ".txt": lambda file: pd.read_csv(file, sep="\t", on_bad_lines="skip", encoding="latin-1"),
-        ".mat": read_hdf5 if path.suffix == ".mat" and is_hdf5(path) else read_v5,
+        ".mat": read_mat,
         ".c3d": lambda file: ezc3d.c3d(str(file)),
         ".xlsx": lambda file: python_calamine.load_workbook(str(file)).get_sheet_by_index(0).to_python(),
         ".mot": read_opensim,

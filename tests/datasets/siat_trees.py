@@ -7,13 +7,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from biomech_xr.datasets.siat import recordings
 from biomech_xr.schema import Trial, validate_trial
+from biomech_xr.synthetic import Truth
+from biomech_xr.synthetic.siat import write_siat
 from biomech_xr.synthetic.tables import write_csv
 
 INNER = Path("SIAT_LLMD20230404") / "SIAT_LLMD20230404"
 KNEES = [f"Kinematic: {side} knee flexion angle" for side in ("left", "right")]
+
+
+_WRITTEN: dict[str, tuple[Path, Truth]] = {}
+
+
+def written(factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
+    """Return the tree of three people that all tests of a session share, and its truth. Not to be changed."""
+    if "siat" not in _WRITTEN:
+        root = factory.mktemp("siat")
+        _WRITTEN["siat"] = root, write_siat(root, patients=3, seed=3, minutes=0.1)
+    return _WRITTEN["siat"]
 
 
 def level_walking(root: Path, folder: Path, person: str = "Sub01") -> Path:

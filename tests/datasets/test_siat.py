@@ -15,8 +15,7 @@ from biomech_xr.datasets.siat.labels import Cycle, _check_closings
 from biomech_xr.errors import DataFormatError
 from biomech_xr.schema import Trial, validate_trial
 from biomech_xr.synthetic import Truth
-from biomech_xr.synthetic.siat import write_siat
-from tests.datasets.siat_trees import INNER, KNEES, level_walking, rewrite, walk
+from tests.datasets.siat_trees import INNER, KNEES, level_walking, rewrite, walk, written
 
 KNEE_TORQUES = [f"Kinetic: {side} knee flexion torque" for side in ("left", "right")]
 TORQUES = list(SPEC.moments)
@@ -26,8 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestWarning")
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
-    root = tmp_path_factory.mktemp("siat")
-    return root, write_siat(root, patients=3, seed=3, minutes=0.1)
+    return written(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

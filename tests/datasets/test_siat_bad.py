@@ -12,17 +12,14 @@ from scipy.signal import butter, sosfiltfilt
 
 from biomech_xr.datasets.siat import SPEC, patients, recordings
 from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
-from biomech_xr.synthetic.siat import write_siat
-from tests.datasets.siat_trees import KNEES, level_walking, rewrite, walk
+from tests.datasets.siat_trees import KNEES, level_walking, rewrite, walk, written
 
 ADDUCTION = [f"Kinetic: {side} hip adduction torque" for side in ("left", "right")]
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("siat")
-    write_siat(root, patients=1, seed=3, minutes=0.1)
-    return root
+    return written(tmp_path_factory)[0]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from biomech_xr.synthetic.gait import Bout, angles, make_gait, moments, vertical
 from biomech_xr.synthetic.person import generator, make_person
 
 FloatArray = npt.NDArray[np.float64]
+Points = tuple[tuple[float, float], ...]
 
 POINTS = 101
 SPEEDS = (0.4, 0.7, 1.0, 1.3, 1.6)
@@ -36,6 +37,11 @@ class Strides:
     angles: FloatArray
     moments: FloatArray
     force: FloatArray
+
+    @property
+    def group(self) -> str:
+        """Return person, mode and leg, whatever was done to the strides."""
+        return ", ".join(self.name.split(", ")[:3])
 
 
 @lru_cache
@@ -157,7 +163,7 @@ def nonsense(rng: np.random.Generator, size: float, strides: int = 8) -> Iterato
     yield "constant", np.full((strides, POINTS), 5 * size)
     yield "nan", np.full((strides, POINTS), np.nan)
     yield "none", np.empty((0, POINTS))
-    for _ in range(12):
+    for _ in range(8):
         yield "white noise", size * rng.standard_normal((strides, POINTS))
         slow = np.cumsum(rng.standard_normal((strides, POINTS)), axis=1)
         yield "wandering", size * (slow - slow.mean(axis=1, keepdims=True)) / 4

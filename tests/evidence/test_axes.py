@@ -27,19 +27,17 @@ def test_every_order_and_sign_of_columns_is_found_or_refused(record_property: Re
     tallies = {kind: Tally(f"axis_order, {kind}") for kind in ("healthy", "stroke")}
     columns = {kind: Tally(f"flexion_column, {kind}") for kind in ("healthy", "stroke")}
     plants = list(product(ORDERS, SIGNS))
-    for number, (kind, strides) in enumerate(everyone(rng)):
+    for kind, strides in everyone(rng):
         joints = [noisy(rng, strides.angles[:, :, joint], 0.5) for joint in (HIP, KNEE, ANKLE)]
-        for turn in range(2):
-            order, signs = plants[(2 * number + turn) % len(plants)]
-            case = f"{strides.name}, order {order}, signs {signs}"
-            hip, knee, ankle = (planted(curves, order, signs) for curves in joints)
-            truth = tuple(words.MOTIONS[motion] for motion in order)
-            tallies[kind].add(axis_order(knee, hip, ankle), truth, case)
-            columns[kind].add(flexion_column(knee), truth.index("flexion"), case)
-    tallies["healthy"].report(record_property, most_refused=0.4, least_cases=200)
-    tallies["stroke"].report(record_property, most_refused=0.4, least_cases=250)
-    columns["healthy"].report(record_property, most_refused=0.02, least_cases=200)
-    columns["stroke"].report(record_property, most_refused=0.1, least_cases=250)
+        order, signs = plants[tallies[kind].cases % len(plants)]
+        case = f"{strides.name}, order {order}, signs {signs}"
+        hip, knee, ankle = (planted(curves, order, signs) for curves in joints)
+        truth = tuple(words.MOTIONS[motion] for motion in order)
+        tallies[kind].add(axis_order(knee, hip, ankle), truth, case, strides.group)
+        columns[kind].add(flexion_column(knee), truth.index("flexion"), case, strides.group)
+    for kind, least in (("healthy", 100), ("stroke", 125)):
+        tallies[kind].report(record_property, most_refused=0.4, least_cases=least)
+        columns[kind].report(record_property, most_refused=0.02 if kind == "healthy" else 0.1, least_cases=least)
 
 
 def pooled(activity: str, *, speed: float | None = None) -> Strides:
@@ -61,10 +59,9 @@ def test_all_orders_and_signs_are_found_when_people_are_pooled(order: tuple[int,
     rng = np.random.default_rng(6)
     strides = pooled("walk", speed=1.3)
     truth = tuple(words.MOTIONS[motion] for motion in order)
+    joints = [noisy(rng, strides.angles[:, :, joint], 0.5) for joint in (HIP, KNEE, ANKLE)]
     for signs in SIGNS:
-        hip, knee, ankle = (
-            planted(noisy(rng, strides.angles[:, :, joint], 0.5), order, signs) for joint in (HIP, KNEE, ANKLE)
-        )
+        hip, knee, ankle = (planted(curves, order, signs) for curves in joints)
         decision = axis_order(knee, hip, ankle)
         assert (decision.value, decision.confidence >= LEAST) == (truth, True), decision.note()
 

@@ -22,11 +22,12 @@ def test_every_planted_moment_sign_is_found_or_refused(joint: str, record_proper
     for kind, strides in everyone(rng):
         for size in (0.03, 0.15):
             curves = noisy(rng, strides.moments[..., JOINTS.index(joint), FLEXION], size)
-            for sign, factor in ((1, 1.0), (-1, 70_000.0)):
-                tally = clean if kind == "healthy" and size < 0.1 else hard
-                tally.add(moment_sign(joint, sign * factor * curves), sign, f"{strides.name}, noise {size}")
-    clean.report(record_property, most_refused=0.02, least_cases=200)
-    hard.report(record_property, most_refused=0.25, least_cases=500)
+            sign, factor = int(rng.choice([-1, 1])), rng.choice([1.0, 70_000.0])
+            tally = clean if kind == "healthy" and size < 0.1 else hard
+            decision = moment_sign(joint, sign * factor * curves)
+            tally.add(decision, sign, f"{strides.name}, noise {size}", strides.group)
+    clean.report(record_property, most_refused=0.02, least_cases=100)
+    hard.report(record_property, most_refused=0.3, least_cases=250)
 
 
 @pytest.mark.parametrize("joint", JOINTS)
@@ -39,7 +40,7 @@ def test_without_gait_no_moment_sign_and_no_unit_is_decided(joint: str, record_p
                 tally.add(moment_sign(joint, curves), None, f"{name} of size {size}, {strides} strides")
                 if joint == "ankle":
                     tally.add(moment_unit(curves, 130.0), None, f"unit, {name} of size {size}, {strides} strides")
-    tally.report(record_property, most_refused=1.0, least_cases=300)
+    tally.report(record_property, most_refused=1.0, least_cases=250)
     assert tally.refused == tally.cases
 
 
@@ -47,25 +48,24 @@ def test_ankle_and_knee_moments_of_the_other_foot_give_no_wrong_sign(record_prop
     tally = Tally("moment_sign ankle and knee, cycles of the other foot")
     for strides in healthy():
         for joint, index in (("knee", KNEE), ("ankle", ANKLE)):
-            for sign in (1, -1):
-                curves = sign * shifted(strides.moments[..., index, FLEXION])
-                tally.add(moment_sign(joint, curves), sign, f"{joint}, {strides.name}")
-    tally.report(record_property, most_refused=1.0, least_cases=300)
+            curves = shifted(strides.moments[..., index, FLEXION])
+            tally.add(moment_sign(joint, -curves), -1, f"{joint}, {strides.name}", strides.group)
+    tally.report(record_property, most_refused=1.0, least_cases=200)
 
 
 def test_every_planted_unit_is_found_or_refused_at_every_mass(record_property: Record) -> None:
     rng = np.random.default_rng(3)
     clean, hard = Tally("moment_unit, healthy"), Tally("moment_unit, stroke")
     for kind, strides in everyone(rng):
-        for mass in (40.0, 130.0):
-            curves = noisy(rng, strides.moments[..., ANKLE, FLEXION], 0.08)
-            for unit, factor in FACTORS.items():
-                raw = rng.choice([-1, 1]) * curves / factor(mass)
-                tally = clean if kind == "healthy" else hard
-                speed = float(rng.choice([math.nan, strides.speed]))
-                tally.add(moment_unit(raw, mass, speed), unit, f"{strides.name}, {mass}")
-    clean.report(record_property, most_refused=0.02, least_cases=800)
-    hard.report(record_property, most_refused=0.3, least_cases=1000)
+        mass = 40.0 if strides.name.split(", ")[2] == "left" else 130.0
+        curves = noisy(rng, strides.moments[..., ANKLE, FLEXION], 0.08)
+        for unit, factor in FACTORS.items():
+            raw = rng.choice([-1, 1]) * curves / factor(mass)
+            tally = clean if kind == "healthy" else hard
+            speed = float(rng.choice([math.nan, strides.speed]))
+            tally.add(moment_unit(raw, mass, speed), unit, f"{strides.name}, {mass}", strides.group)
+    clean.report(record_property, most_refused=0.02, least_cases=400)
+    hard.report(record_property, most_refused=0.3, least_cases=500)
 
 
 def test_a_weak_push_off_of_a_heavy_person_is_refused(record_property: Record) -> None:

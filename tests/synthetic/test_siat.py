@@ -12,6 +12,7 @@ import pytest
 
 from biomech_xr.synthetic import Truth
 from biomech_xr.synthetic.siat import write_siat
+from tests.datasets.siat_trees import INNER, written
 
 COLUMNS = [
     "Time",
@@ -33,9 +34,8 @@ COLUMNS = [
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
-    root = tmp_path_factory.mktemp("siat")
-    truth = write_siat(root, patients=2, seed=3, minutes=0.1)
-    return root / "SIAT_LLMD20230404" / "SIAT_LLMD20230404", truth
+    root, truth = written(tmp_path_factory)
+    return root / INNER, truth
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,9 @@ def walk(tree: tuple[Path, Truth]) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_layout_is_that_of_the_archive(tree: tuple[Path, Truth]) -> None:
     root, _ = tree
-    assert sorted(path.name for path in root.iterdir()) == ["Code", "Sub01", "Sub02", "SubjectInformation.xlsx"]
+    assert sorted(path.name for path in root.iterdir()) == [
+        "Code", "Sub01", "Sub02", "Sub03", "SubjectInformation.xlsx",
+    ]  # fmt: skip
     data = {path.name.split("_")[1] for path in (root / "Sub01" / "Data").glob("*_Data.csv")}
     labels = {path.name.split("_")[1] for path in (root / "Sub01" / "Labels").glob("*_Label.csv")}
     assert data == labels
@@ -122,6 +124,19 @@ def test_truth_has_both_legs_and_follows_from_the_labels(tree: tuple[Path, Truth
     np.testing.assert_allclose(made["trial_time"], starts, atol=1e-6)
     for first, second in pairwise(made.to_dict("records")):
         assert first["trial_time"] + first["duration"] == pytest.approx(second["trial_time"])
+
+
+def test_event_marks_of_sub03_end_no_leg(tree: tuple[Path, Truth]) -> None:
+    root, truth = tree
+    for code, phases in (("WAK", 5), ("UPS", 3), ("DNS", 3)):
+        labels = pd.read_csv(root / "Sub03" / "Labels" / f"Sub03_{code}_Label.csv").dropna()
+        assert labels["Group"].value_counts().to_dict() == dict.fromkeys(range(1, 11), phases)
+        starts = labels.loc[labels["Status"] == 1].set_index("Group")["Time"]
+        made = truth.strides.query(f"source_patient == 'Sub03' and trial == '{code}'")
+        whole = starts.drop([5, 10])
+        ends = dict(zip(made["trial_time"].round(6), (made["trial_time"] + made["duration"]).round(6), strict=True))
+        assert sorted(ends) == pytest.approx(whole.tolist(), abs=2e-6)
+        assert sorted(ends.values()) == pytest.approx(starts.drop([1, 6]).tolist(), abs=2e-6)
 
 
 def test_the_same_seed_gives_the_same_bytes(tree: tuple[Path, Truth], tmp_path: Path) -> None:

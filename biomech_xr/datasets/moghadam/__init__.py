@@ -16,7 +16,7 @@ import numpy.typing as npt
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.deciding import Judge
-from biomech_xr.datasets.moghadam.contacts import BRIDGED, CLOCK
+from biomech_xr.datasets.moghadam.contacts import BRIDGED, CLOCK, HIDDEN
 from biomech_xr.datasets.moghadam.files import people, read_emg, read_imu, read_person, trials
 from biomech_xr.datasets.moghadam.motion import (
     Motion,
@@ -114,7 +114,7 @@ SPEC: Final = DatasetSpec(
         "durations are right to 0.015 s. Where it is not found, the candidate is rejected as unknown_duration.",
         "Hip flexion is positive, as in OpenSim, unless the option hip_sign says otherwise: the search for contacts "
         "needs it; the strides found must confirm it.",
-        f"Gaps of hip or knee angles up to {BRIDGED:g} s are bridged in the search for contacts; the strides next to a "
+        f"Gaps of hip or knee angles up to {BRIDGED:g} s are bridged in the search for contacts; the strides around a "
         "longer one are rejected as unknown_duration.",
         "Rates are those of the time columns; 100 Hz for EMG is what one reader assumed.",
         "EMG is taken for an envelope of a zero-phase low-pass at 3 Hz or above, of at most 4th order in each pass: "
@@ -262,11 +262,11 @@ class _Reader:
             notes["evidence.contacts"] = "given by the option contacts"
         sides: tuple[words.Side, ...] = words.SIDES
         for side in sides:
-            contacts, faults = self._contacts(name, motion, side)
+            contacts, faults, gaps = self._contacts(name, motion, side)
             if self._given is None and motion.angles is not None and not len(contacts):
                 notes[f"contacts_{side}"] = "no forward reach in the hip and knee angles: no candidate"
             for index in range(len(contacts) - 1):
-                verdict = judge(index, contacts, faults, overlap, legs, side)
+                verdict = judge(index, contacts, faults, gaps, overlap, legs, side)
                 rows = cycles.sort_candidates(
                     spec=SPEC,
                     trial=name,
@@ -280,14 +280,15 @@ class _Reader:
                 rejected += rows[1]
         return [row | {"duration_source": self._origin()} for row in kept], rejected
 
-    def _contacts(self, name: str, motion: Motion, side: words.Side) -> tuple[FloatArray, list[str]]:
-        """Return the contacts of a foot (s) with the reasons why one is not known; then the time is the reach."""
+    def _contacts(self, name: str, motion: Motion, side: words.Side) -> tuple[FloatArray, list[str], FloatArray]:
+        """Return the contacts of a foot (s), why one is not known (then the time is the reach), and gaps (s)."""
         if self._given is not None:
             times = self._given.get((name, side), np.empty(0))
-            return times, [""] * times.size
-        found = motion.contacts[side]
+            return times, [""] * times.size, np.empty(0)
+        found = [contact for contact in motion.contacts[side] if contact.fault != HIDDEN]
+        gaps = [contact.reach for contact in motion.contacts[side] if contact.fault == HIDDEN]
         times = np.array([contact.reach if contact.fault else contact.time for contact in found], dtype=np.float64)
-        return times, [contact.fault for contact in found]
+        return times, [contact.fault for contact in found], np.array(gaps)
 
     def _origin(self) -> str:
         return "samples" if self._given is None else "events"

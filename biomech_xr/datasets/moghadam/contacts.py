@@ -25,6 +25,9 @@ up to 14 ms early on synthetic people."""
 BRIDGED: Final = 0.1
 """Longest gap (s) of hip or knee angles that the search for the forward reach bridges."""
 
+HIDDEN: Final = "hip or knee angles are missing there"
+"""Fault of a gap that is wider: a contact may be in it or not."""
+
 _THIGH, _SHANK = 0.245, 0.246  # of body height, Winter 2009
 _APART: Final = 0.7
 _PROMINENCE: Final = 0.08

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.deciding import Judge
-from biomech_xr.datasets.moghadam.contacts import Contact, find_contacts, on_plates, reaches
+from biomech_xr.datasets.moghadam.contacts import HIDDEN, Contact, find_contacts, on_plates, reaches
 from biomech_xr.datasets.moghadam.files import Table, bad, read_joints
 from biomech_xr.datasets.spec import DatasetSpec, JointColumn
 from biomech_xr.datasets.walking import Factors, Walk, with_factors
@@ -102,7 +102,7 @@ def _motion(angles: Table | None, moments: Table | None, peak: float, hip_sign: 
         else:
             ankle = moments.columns[column("moment", "ankle", side)]
             contacts[side] = find_contacts(moments.time, ankle, near, peak)
-        hidden = [Contact(reach=float(t), time=np.nan, fault="hip or knee angles are missing there") for t in gaps]
+        hidden = [Contact(reach=float(t), time=np.nan, fault=HIDDEN) for t in gaps]
         contacts[side] = sorted([*contacts[side], *hidden], key=lambda contact: contact.reach)
     if moments is not None:
         moments = _real(moments, contacts)
@@ -195,11 +195,12 @@ def judge(
     index: int,
     contacts: FloatArray,
     faults: list[str],
+    gaps: FloatArray,
     span: tuple[float, float],
     signals: Mapping[str, Signal],
     side: str,
 ) -> cycles.Verdict:
-    """Return what is to be said of the candidate from contact ``index`` to the next."""
+    """Return what is to be said of the candidate from contact ``index`` to the next; ``gaps`` of the angles in s."""
     labels: dict[str, Any] = {"source_activity": "overground_walking"}
     if not span[1] > span[0]:
         clocks = ", ".join(f"{name} from {signal.t0:.3f} s" for name, signal in signals.items())
@@ -207,6 +208,7 @@ def judge(
     reasons = [
         f"the contact near {contacts[k]:.2f} s is not known: {faults[k]}" for k in (index, index + 1) if faults[k]
     ]
+    reasons += [f"a contact near {gap:.2f} s? {HIDDEN}" for gap in gaps if contacts[index] < gap < contacts[index + 1]]
     if reasons:
         return cycles.Verdict(labels=labels, reason="unknown_duration", detail="; ".join(reasons))
     if not cycles.has_samples(signals, side, float(contacts[index]), float(contacts[index + 1])):
