@@ -67,8 +67,8 @@ class Landmark:
 
     def strength(self) -> float:
         """Return median / needed, shrunk towards 0 by two standard errors of the median."""
-        middle = float(np.median(self.values))
-        spread = 1.4826 * float(np.median(np.abs(self.values - middle)))
+        middle = float(_median(self.values))
+        spread = 1.4826 * float(_median(np.abs(self.values - middle)))
         certain = max(abs(middle) - 2 * 1.2533 * spread / math.sqrt(self.values.size), 0.0)
         return math.copysign(certain, middle) / self.needed
 
@@ -119,7 +119,7 @@ def _bridge(row: FloatArray) -> FloatArray:
 def _gather(curves: FloatArray) -> Cycles:
     if not len(curves):
         return Cycles(curves=curves, typical=np.full(POINTS, np.nan), repeatability=math.nan)
-    return Cycles(curves=curves, typical=np.median(curves, axis=0), repeatability=_repeatability(curves))
+    return Cycles(curves=curves, typical=_median(curves), repeatability=_repeatability(curves))
 
 
 def _repeatability(curves: FloatArray) -> float:
@@ -129,8 +129,14 @@ def _repeatability(curves: FloatArray) -> float:
     centered = curves - curves.mean(axis=1, keepdims=True)
     alike = centered @ centered.T
     size = np.sqrt(alike.diagonal())
-    pairs = (alike / (size * size[:, None]))[np.tri(len(curves), k=-1, dtype=np.bool_)]
-    return float(np.median(pairs))
+    pairs = np.sort((alike / (size * size[:, None]))[np.tri(len(curves), k=-1, dtype=np.bool_)])
+    return float(pairs[(pairs.size - 1) // 2] + pairs[pairs.size // 2]) / 2
+
+
+def _median(values: FloatArray) -> FloatArray:
+    """Return the median along the first axis of finite values; much faster than numpy's for a few strides."""
+    ordered, half = np.sort(values, axis=0), len(values) // 2
+    return np.asarray((ordered[(len(values) - 1) // 2] + ordered[half]) / 2)
 
 
 def _between(start: float, stop: float) -> npt.NDArray[np.intp]:

@@ -114,7 +114,7 @@ def child(task: str, what: str, raw: Path) -> dict[str, Any]:
 
 
 def run_child(task: str, what: str, raw: Path) -> None:
-    """Parse a source, or read files with their libraries; print seconds, processor time, peak memory (GiB) and files."""
+    """Parse a source, or read files with their libraries; print time, processor time, peak memory (GiB) and files."""
     started, used, files = time.perf_counter(), time.process_time(), []
     if task == "parse":
         patients = find_patients(what, raw)

@@ -15,10 +15,13 @@ from biomech_xr import vocabulary as words
 from biomech_xr.parse import find_patients, read_patient
 from biomech_xr.schema import Signal, Trial
 from biomech_xr.synthetic import Truth, write
+from biomech_xr.synthetic.person import one_human
 from tests.contract.rows import Row, row_of
 
 Curve = npt.NDArray[np.float64]
 GRID = np.arange(100) / 100
+HUMAN, SEED = "ada", 11
+"""All people of all trees are this one human, so that what comes back can be compared with her own curves."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> GetSource:
         if name not in made:
             row = row_of(name)
             raw = tmp_path_factory.mktemp("raw") / name
-            truth = write(name, raw, patients=row.patients, seed=5, minutes=row.minutes)
+            with one_human(HUMAN):
+                truth = write(name, raw, patients=row.patients, seed=SEED, minutes=row.minutes)
             trials = {
                 patient: list(read_patient(name, raw, patient, row.options)) for patient in find_patients(name, raw)
             }

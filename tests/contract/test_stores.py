@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from biomech_xr.datasets import get_dataset, names
 from biomech_xr.errors import ProcessingError
 from biomech_xr.parse import find_patients, read_patient
 from biomech_xr.process import ProcessConfig, strides
 from biomech_xr.run import parse_patient, pending_patients
-from biomech_xr.store import check_store, open_patient
-from biomech_xr.synthetic import write
+from biomech_xr.store import list_patients, open_patient, patient_entry
 from biomech_xr.vocabulary import JOINTS, MOTIONS, MUSCLES, SUBSTITUTES
 
 from .rows import Row, row_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def make(out: Path) -> subprocess.CompletedProcess[str]:
+    """Run `make sources` in the environment that runs the tests."""
+    return run("make", "-o", f"{sys.prefix}/.stamp", "sources", f"VENV={sys.prefix}", f"OUT={out}", "PEOPLE=1")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which `make sources` wrote, parsed and checked every source."""
+    out = tmp_path_factory.mktemp("sources")
+    done = make(out)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "0 problem(s)" in done.stdout
+    return out
 
 
 class Store:
@@ -24,15 +48,16 @@ class Store:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.row = name, row_of(name)
-        self.raw, self.root = folder / "raw", str(folder / "store")
-        write(name, self.raw, patients=1, seed=2, minutes=self.row.minutes)
+        self.raw, self.root = folder / "raw" / name, str(folder / "store")
         self.patient = find_patients(name, self.raw)[0]
-        self.entry = parse_patient(name, str(self.raw), self.root, self.patient, self.row.options)
+        entry = patient_entry(self.root, name, f"{name}-{self.patient}")
+        assert entry is not None
+        self.entry = entry
 
 
-@pytest.fixture(scope="module", params=names())
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return Store(request.param, tmp_path_factory.mktemp(request.param))
+@pytest.fixture(params=names())
+def store(request: pytest.FixtureRequest, made: Path) -> Store:
+    return Store(request.param, made)
 
 
 def test_what_was_read_is_what_is_stored(store: Store) -> None:
@@ -67,10 +92,6 @@ def test_a_second_run_has_nothing_to_do_and_writes_nothing(store: Store) -> None
     before = {path: path.stat().st_mtime_ns for path in Path(store.root).rglob("*") if path.is_file()}
     assert parse_patient(store.name, str(store.raw), store.root, store.patient, options) == store.entry
     assert {path: path.stat().st_mtime_ns for path in Path(store.root).rglob("*") if path.is_file()} == before
-
-
-def test_the_whole_store_reads_back(store: Store) -> None:
-    assert [problem for unit in check_store(store.root) for problem in unit.problems] == []
 
 
 def muscles_expected(row: Row, side: str) -> set[str]:
@@ -118,3 +139,60 @@ def test_only_sources_with_signed_emg_serve_the_bandpassed_chain(store: Store) -
     else:
         made = strides(store.root, config)
         assert made.sizes["stride"] > 0
+
+
+def test_every_source_passes_in_one_go(made: Path) -> None:
+    out = made
+    assert {dataset for dataset, _ in list_patients(str(out / "store"))} == set(names())
+
+
+def test_a_second_run_parses_nothing(made: Path) -> None:
+    out = made
+    before = {path: path.stat().st_mtime_ns for path in (out / "store").rglob("*") if path.is_file()}
+    done = make(out)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "parse:" not in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in (out / "store").rglob("*") if path.is_file()} == before
+
+
+def test_the_configuration_names_every_source() -> None:
+    config = yaml.safe_load((ROOT / "pipelines/configs/sources.yaml").read_text(encoding="utf-8"))
+    assert sorted(config["sources"]) == names()
+
+
+def test_a_broken_person_is_named_and_the_rest_is_done(made: Path, tmp_path: Path) -> None:
+    """One file is cut: its person fails by name, the other source is parsed, the exit code says partial."""
+    out = made
+    raw = tmp_path / "lencioni"
+    raw.mkdir()
+    for path in (out / "raw" / "lencioni").iterdir():
+        if path.is_file():
+            (raw / path.name).write_bytes(path.read_bytes())
+    broken = next(raw.glob("Subject*.mat"))
+    broken.write_bytes(broken.read_bytes()[:2000])
+    config = {
+        "store": str(tmp_path / "store"),
+        "workers": 1,
+        "sources": {"lencioni": {"raw": str(raw)}, "falisse": {"raw": str(out / "raw" / "falisse")}},
+    }
+    (tmp_path / "parse.yaml").write_text(json.dumps(config), encoding="utf-8")
+    done = run(sys.executable, "-m", "pipelines.parse", str(tmp_path / "parse.yaml"))
+    assert done.returncode == 1, done.stderr
+    assert "1 unit(s) failed" in done.stderr
+    assert broken.name in done.stderr
+    assert [dataset for dataset, _ in list_patients(str(tmp_path / "store"))] == ["falisse"]
+
+
+def test_a_source_that_is_not_there_stops_no_other(made: Path, tmp_path: Path) -> None:
+    out = made
+    (tmp_path / "empty").mkdir()
+    config = {
+        "store": str(tmp_path / "store"),
+        "workers": 1,
+        "sources": {"hu": {"raw": str(tmp_path / "empty")}, "falisse": {"raw": str(out / "raw" / "falisse")}},
+    }
+    (tmp_path / "parse.yaml").write_text(json.dumps(config), encoding="utf-8")
+    done = run(sys.executable, "-m", "pipelines.parse", str(tmp_path / "parse.yaml"))
+    assert done.returncode == 1, done.stderr
+    assert "hu" in done.stderr
+    assert [dataset for dataset, _ in list_patients(str(tmp_path / "store"))] == ["falisse"]
