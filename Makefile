@@ -70,8 +70,9 @@ sources: $(STAMP)
 	$(BIN)/python -m pipelines.parse pipelines/configs/sources.yaml raw_root=$(OUT)/raw store=$(OUT)/store $(ARGS)
 	$(BIN)/biomech-xr check $(OUT)/store
 
+# One thread a worker: the workers are the parallelism, and threads of BLAS and OpenMP would fight for the same cores.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not gpu" $(ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not gpu" $(ARGS)
 
 check: lint types layers
 

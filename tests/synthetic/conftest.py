@@ -21,7 +21,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Tree]:
         if dataset not in written:
             root = tmp_path_factory.mktemp("raw") / dataset
             people = min(2, synthetic.PEOPLE[dataset])
-            written[dataset] = root, synthetic.write(dataset, root, patients=people, seed=3, minutes=0.5)
+            written[dataset] = root, synthetic.write(dataset, root, patients=people, seed=3, minutes=0.1)
         return written[dataset]
 
     return of
