@@ -125,7 +125,8 @@ class VariableStream:
         self._pieces = pieces
         self._at = 0
         self._data = b""
-        self._start = 0
+        self._start = HEADER
+        self._sound = 0
         self.received = 0
 
     def name(self) -> str:
@@ -136,6 +137,10 @@ class VariableStream:
 
     def read(self, count: int) -> bytes:
         """Return the next bytes, fewer than ``count`` only at the end."""
+        at = self._at - self._start
+        if at >= 0 and at + count <= self._sound:
+            self._at += count
+            return self._data[at : at + count]
         if self._at < HEADER:
             found = self._header[self._at : self._at + count]
             self._at += len(found)
@@ -143,12 +148,11 @@ class VariableStream:
         parts = []
         left = min(count, self._end() - self._at)
         while left > 0:
-            at = self._at - HEADER
-            if at < self._start:
+            at = self._at - self._start
+            if at < 0:
                 raise OSError("bytes that are gone")
-            checked = min(self._walker.position, self.received)
-            if at < checked:
-                part = self._data[at - self._start : min(at + left, checked) - self._start]
+            if at < self._sound:
+                part = self._data[at : min(at + left, self._sound)]
                 parts.append(part)
                 self._at += len(part)
                 left -= len(part)
@@ -181,11 +185,12 @@ class VariableStream:
         piece = next(self._pieces, None)
         if piece is None:
             raise CutError("a variable that is shorter than it says")
-        kept = max(self._start, min(self._at - HEADER, self.received))
+        kept = min(max(self._start, self._at), HEADER + self.received)
         self._feed(piece)
         rest = self._data[kept - self._start :]
         self._data = rest + piece if rest else piece
         self._start = kept
+        self._sound = HEADER + min(self._walker.position, self.received) - kept
 
     def _feed(self, piece: bytes) -> None:
         """Let the walker pass a piece; of damaged content, count the rest, which may be too large."""

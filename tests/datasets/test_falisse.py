@@ -29,7 +29,7 @@ SAGITTAL = ("hip_flexion", "knee_angle", "ankle_angle")
 
 @pytest.fixture(scope="module")
 def trial(samples: Path) -> Trial:
-    (found,) = get_dataset("falisse").recordings(samples / "falisse", "subject1")
+    (found,) = get_dataset("falisse").recordings(samples / "falisse", "subject1", {})
     return found
 
 
