@@ -72,7 +72,8 @@ def read_labels(path: Path, code: str, *, clock: FloatArray) -> pd.DataFrame:
     if table["Time"].iloc[0] > clock[-1] or table["Time"].iloc[-1] < clock[0]:
         found = f"{table['Time'].iloc[0]:.3f} to {table['Time'].iloc[-1]:.3f} s"
         raise _bad(path, "Time", found, f"the clock of the data file, {clock[0]:.3f} to {clock[-1]:.3f} s")
-    status = table["Status"].fillna("").astype(str).str.strip().str.upper()
+    written = table["Status"].fillna("").astype(str)
+    status = written.map({word: word.strip().upper() for word in written.unique()})
     phase = pd.to_numeric(status, errors="coerce")
     known = phase.isin(range(1, PHASES.get(code, 5) + 1)) | status.isin(("", "NAN", *_RESTING))
     if not known.all():
