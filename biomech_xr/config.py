@@ -40,7 +40,8 @@ class Config(BaseModel):
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Self:
         """Return the configuration of a YAML file with ``key=value`` overrides applied.
 
-        Nested keys are written with dots (``train.steps=50``); values are parsed as YAML.
+        Nested keys are written with dots (``train.steps=50``); values are parsed as YAML. Without a file, ``path`` may
+        be the first override.
 
         Raises
         ------
@@ -50,6 +51,11 @@ class Config(BaseModel):
             Unknown key, wrong type or impossible value; all problems at once.
         """
         file = Path(path)
+        if "=" in str(path) and not file.is_file():
+            values: dict[str, Any] = {}
+            for override in (str(path), *overrides):
+                _apply(values, override)
+            return cls.of(values, origin="command line")
         if not file.is_file():
             raise MissingInputError(f"{file}: no such configuration file. Give the path of a YAML file.")
         try:

@@ -1,8 +1,11 @@
 """Parse raw trees into recordings.
 
-    python -m pipelines.parse pipelines/configs/parse.yaml sources.hu.raw=raw/hu store=my-store workers=4
+    python -m pipelines.parse store=my-store sources.moreira.raw=raw/moreira sources.moreira.options.stride_time=1.1
+    python -m pipelines.parse pipelines/configs/sources.yaml raw_root=raw store=my-store workers=4
 
-A rerun parses only the people that are not in the store yet.
+Keys come from a YAML file, from `key=value`, or both: `store`; `sources.NAME.raw`, `.patients`, `.options.OPTION`;
+`raw_root`, `cluster`, `workers`. A rerun parses only the people that are not in the store yet. Exit code 0: all done;
+1: some people or sources failed, each is named, the others are done; 2: nothing could be parsed.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from pydantic import Field
 
 from biomech_xr.config import Config
 from biomech_xr.errors import BiomechXRError
+from biomech_xr.parse import check_options
 from biomech_xr.run import parse_patient, pending_patients
 from pipelines.cluster import ClusterConfig, connect
 from pipelines.command import gather, main, report_failures
@@ -50,6 +54,8 @@ class ParseConfig(ClusterConfig):
 
 def run(config: ParseConfig) -> int:
     """Parse all sources of the configuration, return the exit code; one that cannot be walked stops no other."""
+    for dataset, source in config.sources.items():
+        check_options(dataset, source.options)
     work: list[Unit] = []
     failures: list[str] = []
     already = 0

@@ -78,8 +78,8 @@ def source_page(dataset: Dataset) -> str:
         _list("Known defects", spec.known_defects),
         _list("What the reader assumes", spec.assumptions),
         f"## Try it\n\n```bash\nbiomech-xr synth {spec.name} --patients {min(2, spec.people or 2)} "
-        f"--out raw/{spec.name}\n```\n\nwrites a synthetic tree in this format. "
-        "[How to parse it](../how-to/run-on-a-dask-cluster.md).\n",
+        f"--out raw/{spec.name}          # a synthetic tree in this format\n"
+        f"python -m pipelines.parse store=store sources.{spec.name}.raw=raw/{spec.name}\n```\n",
         "*This page is made from the reader's facts by `make docs`.*\n",
     ]
     return "\n".join(part for part in parts if part)

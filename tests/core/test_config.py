@@ -34,6 +34,12 @@ def test_values_and_overrides(tmp_path: Path) -> None:
     assert config == Outer(inner=Inner(cutoff=8.0, order=4), steps=(1, 2), workers=7)
 
 
+def test_a_configuration_needs_no_file() -> None:
+    assert Outer.load("workers=7", ["inner.cutoff=8"]) == Outer(inner=Inner(cutoff=8.0), workers=7)
+    with pytest.raises(ConfigError, match=r"command line[\s\S]*did you mean 'workers'"):
+        Outer.load("wrokers=7")
+
+
 def test_all_problems_are_listed_with_the_nearest_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         Outer.load(write(tmp_path, "inner: {cutof: 8}\nwrokers: 3\nsteps: [x]\n"))

@@ -208,6 +208,11 @@ def _trials(folder: Path, angles: str) -> list[TrialFiles]:
                 continue
             unique = name if len(dates) == 1 else f"{date.name}_{name}"
             found.append(TrialFiles(mode=mode, name=unique, session=date.name, files=read))
+    if angles != "ik" and not any(angles in one.files for one in found):
+        raise MissingInputError(
+            f"camargo: {folder}: option angles={angles}: found no folder {angles} in any mode; expected the update of "
+            "2024. Leave the option out to read ik."
+        )
     return sorted(found, key=lambda one: bool(SIGNALS & set(one.files)))
 
 
