@@ -72,7 +72,7 @@ sources: $(STAMP)
 
 # One thread a worker: the workers are the parallelism, and threads of BLAS and OpenMP would fight for the same cores.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not gpu" $(ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not gpu" $(ARGS)
 
 check: lint types layers
 

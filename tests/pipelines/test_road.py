@@ -203,7 +203,7 @@ def test_another_chain_configuration_does_not_overwrite(store: str, client: Clie
     changed.write_text(preset.read_text(encoding="utf-8").replace("cutoff: 6", "cutoff: 8"), encoding="utf-8")
     assert changed.read_text(encoding="utf-8") != preset.read_text(encoding="utf-8")
     before = snapshot(store)
-    assert process.process(client, store, ["falisse"], load_chain(changed)) == 1
+    assert process.process(client, store, ["falisse"], load_chain(changed)) == 2
     error = capsys.readouterr().err
     assert "falisse" in error
     assert "configuration" in error
