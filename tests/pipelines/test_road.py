@@ -194,7 +194,8 @@ def test_a_pipeline_runs_as_a_module() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.parse", "--help"], capture_output=True, text=True, check=True
     )
-    assert "python -m pipelines.parse pipelines/configs/parse.yaml" in done.stdout
+    assert "python -m pipelines.parse pipelines/configs/sources.yaml" in done.stdout
+    assert "Exit code 0: all done" in done.stdout
 
 
 def test_another_chain_configuration_does_not_overwrite(store: str, client: Client, tmp_path: Path, capsys) -> None:
