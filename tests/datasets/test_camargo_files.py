@@ -153,7 +153,7 @@ def test_angles_are_those_of_the_model_unless_the_offset_is_asked_for(tmp_path: 
 
 def test_the_offset_of_a_tree_before_the_update_is_missing(tmp_path: Path) -> None:
     write(tmp_path, tables())
-    with pytest.raises(DataFormatError, match=r"found no stride \(9 unpaired\)"):
+    with pytest.raises(MissingInputError, match="option angles=ik_offset: found no folder ik_offset"):
         read(tmp_path, angles="ik_offset")
 
 
