@@ -44,7 +44,7 @@ def find_patients(dataset: str, raw: str | Path, *, only: Sequence[str] | None =
     if not root.is_dir():
         raise MissingInputError(
             f"{dataset}: {root}: found no such folder; expected the root of the raw {dataset} files. "
-            "Correct `raw`, or make a synthetic tree with: biomech-xr synth"
+            f"Correct `raw`, or make a synthetic tree with: biomech-xr synth {dataset} --out FOLDER"
         )
     found = sorted(get_dataset(dataset).patients(root))
     if not found:

@@ -51,8 +51,8 @@ def pending_patients(
         place.append(patient)
     if other:
         raise OccupiedError(
-            f"{dataset}: {root}: found {', '.join(other)} parsed by another reader version, or under other facts or "
-            "another mapping than now; expected one set in a store. Parse into another store, or remove "
+            f"{dataset}: {root}: found {', '.join(other)} parsed by another reader version, or under other options, "
+            "facts or another mapping than now; expected one set in a store. Parse into another store, or remove "
             f"recordings/{dataset} there and run again."
         )
     return todo, done
