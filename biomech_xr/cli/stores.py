@@ -1,0 +1,68 @@
+"""Commands on a store: what it holds, whether it is whole, how it looks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from biomech_xr.cli._app import AsJson, StoreUrl, app, console
+
+
+@app.command()
+def info(url: StoreUrl, as_json: AsJson = False) -> None:
+    """Say what a store holds: sources, people, activities, strides, rejected candidates."""
+    from biomech_xr.store import summarize
+
+    summary = summarize(url)
+    if as_json:
+        print(json.dumps(summary, indent=2))
+        return
+    screen = console()
+    for kind, rows in summary.items():
+        if not rows:
+            continue
+        table = Table(title=kind, title_justify="left")
+        for heading in rows[0]:
+            table.add_column(heading, justify="right" if isinstance(rows[0][heading], int) else "left")
+        for row in rows:
+            table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
+        screen.print(table)
+
+
+@app.command()
+def check(url: StoreUrl, as_json: AsJson = False) -> None:
+    """Read a whole store and list what is not as it was written; exit code 1 when there is anything."""
+    from biomech_xr.store import check_store
+
+    units, problems = 0, list[str]()
+    objects = size = 0
+    for unit in check_store(url):
+        units, objects, size = units + 1, objects + unit.objects, size + unit.size
+        problems += unit.problems
+    if as_json:
+        print(json.dumps({"units": units, "objects": objects, "bytes": size, "problems": problems}, indent=2))
+    else:
+        print(f"{url}: {units} unit(s), {objects:,} objects, {size / 1e6:,.1f} MB read, {len(problems)} problem(s)")
+        for problem in problems:
+            print(f"  {problem}", file=sys.stderr)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    url: StoreUrl,
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    chain: Annotated[str, typer.Option(help="Strides product to show.")] = "envelope",
+    scores: Annotated[Path | None, typer.Option(help="JSON of `training.evaluate --json`.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder for the figures as SVG files.")] = None,
+) -> None:
+    """Write a self-contained HTML page: sources, ensemble curves, scores."""
+    from biomech_xr.quality import write_report
+
+    print(write_report(url, out, chain=chain, scores=scores, figures=figures))
