@@ -129,8 +129,9 @@ def _repeatability(curves: FloatArray) -> float:
     centered = curves - curves.mean(axis=1, keepdims=True)
     alike = centered @ centered.T
     size = np.sqrt(alike.diagonal())
-    pairs = np.sort((alike / (size * size[:, None]))[np.tri(len(curves), k=-1, dtype=np.bool_)])
-    return float(pairs[(pairs.size - 1) // 2] + pairs[pairs.size // 2]) / 2
+    pairs = (alike / (size * size[:, None]))[np.tri(len(curves), k=-1, dtype=np.bool_)]
+    middle = [(pairs.size - 1) // 2, pairs.size // 2]
+    return float(np.partition(pairs, middle)[middle].mean())
 
 
 def _median(values: FloatArray) -> FloatArray:

@@ -22,6 +22,7 @@ _MAINS: Final = (50.0, 60.0)
 _LEAST_TIME: Final = 1.5
 _SEGMENT: Final = 2.0
 _LINE_SEGMENT: Final = 10.0
+_MOST_TIME: Final = 120.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +52,7 @@ def emg_state(samples: npt.ArrayLike, rate: float = math.nan) -> Decision[str]:
     An envelope is not negative (but for a filter's undershoot) and has next to no power above 25 Hz. Band-passed EMG
     swings about zero with next to no power below 10 Hz or above 460 Hz and without a mains line. Raw EMG shows an
     offset or slow artefacts (De Luca et al. 2010, J Biomech 43:1573). A mains line alone, a rectified but unsmoothed
-    signal and a constant are not decided.
+    signal and a constant are not decided. Of more than 120 s an even selection of pieces is used.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def emg_state(samples: npt.ArrayLike, rate: float = math.nan) -> Decision[str]:
         raise ConfigError(f"evidence: EMG of shape {values.shape}; expected (sample,) or (stride, point).")
     stated = math.isfinite(rate) and rate > 0
     pace = rate if stated else values.shape[-1] / _NOMINAL_STRIDE if values.ndim == 2 else 1000.0
-    pieces = [piece for row in np.atleast_2d(values) for piece in _finite_runs(row)]
+    pieces = _selected([piece for row in np.atleast_2d(values) for piece in _finite_runs(row)], pace)
     joined = np.concatenate([np.empty(0), *pieces])
     if joined.size < _SHORTEST or np.ptp(joined) <= 1e-12 * np.abs(joined).max():
         return Decision("raw", 0.0, f"{joined.size} usable samples, constant or too few")
@@ -91,10 +92,25 @@ def _finite_runs(row: FloatArray) -> list[FloatArray]:
     return [run for run in np.split(row, borders) if run.size >= _SHORTEST and np.isfinite(run[0])]
 
 
+def _selected(pieces: list[FloatArray], rate: float) -> list[FloatArray]:
+    """Return an even selection of at most `_MOST_TIME` of signal, cut into pieces of at most `_LINE_SEGMENT`."""
+    most, longest = round(_MOST_TIME * rate), round(_LINE_SEGMENT * rate)
+    total = sum(piece.size for piece in pieces)
+    if total <= most:
+        return pieces
+    short = [piece[start : start + longest] for piece in pieces for start in range(0, piece.size, longest)]
+    short = [piece for piece in short if piece.size >= _SHORTEST]
+    kept = np.linspace(0, len(short) - 1, max(1, int(len(short) * most / total))).astype(int)
+    return [short[index] for index in kept]
+
+
 def _measure(pieces: list[FloatArray], joined: FloatArray, rate: float) -> _Figures:
     mean, spread = float(joined.mean()), float(joined.std())
-    frequency, power = _spectrum(pieces, mean, rate, _SEGMENT)
-    fine = _spectrum(pieces, mean, rate, _LINE_SEGMENT)
+    longest = max(piece.size for piece in pieces)
+    frequency, power = _spectrum(pieces, mean, rate, min(longest, round(_SEGMENT * rate)))
+    fine = (frequency, power)
+    if longest > _SEGMENT * rate:
+        fine = _spectrum(pieces, mean, rate, min(longest, round(_LINE_SEGMENT * rate)))
     total = float(power.sum()) or 1.0
     low, high = np.percentile(joined, [1, 99.5])
     return _Figures(
@@ -109,18 +125,18 @@ def _measure(pieces: list[FloatArray], joined: FloatArray, rate: float) -> _Figu
     )
 
 
-def _spectrum(pieces: list[FloatArray], mean: float, rate: float, longest: float) -> tuple[FloatArray, FloatArray]:
-    """Return the mean power spectrum about the common mean, over segments of at most ``longest`` s, on one grid."""
-    from scipy.signal import welch
-
-    size = min(max(piece.size for piece in pieces), max(_SHORTEST, round(longest * rate)))
+def _spectrum(pieces: list[FloatArray], mean: float, rate: float, longest: int) -> tuple[FloatArray, FloatArray]:
+    """Return the mean power spectrum about the common mean, over half-overlapping Hann segments, on one grid."""
+    size = max(_SHORTEST, longest)
     total = np.zeros(size // 2 + 1)
-    frequency = np.asarray(np.fft.rfftfreq(size, 1 / rate), dtype=np.float64)
     for piece in pieces:
         length = min(size, piece.size)
-        _, power = welch(piece - mean, fs=rate, nperseg=length, nfft=size, detrend=False)
-        total += piece.size * power
-    return frequency, total
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+        rows = np.lib.stride_tricks.sliding_window_view(piece - mean, length)[:: max(1, length // 2)]
+        power = np.abs(np.fft.rfft(rows * window, n=size, axis=-1)) ** 2
+        total += piece.size * power.mean(axis=0) / (window @ window)
+    total[1 : -1 if size % 2 == 0 else None] *= 2
+    return np.asarray(np.fft.rfftfreq(size, 1 / rate), dtype=np.float64), total
 
 
 def _line(frequency: FloatArray, power: FloatArray, mains: float) -> float:
