@@ -223,12 +223,13 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, LabelKind]) 
     unknown = sorted({key for row in rows for key in row} - set(columns))
     if unknown:
         raise SchemaError.of("stride table", [f"unknown column {name!r}" for name in unknown])
-    data = {}
+    data, index = {}, pd.RangeIndex(len(rows))
     for name, kind in columns.items():
         default = _SPECIAL_DEFAULTS.get(name, _DEFAULTS[kind])
         values = [row.get(name, default) for row in rows]
-        data[name] = pd.Series(values, dtype=_DTYPES.get(kind, "object"))
-    return pd.DataFrame(data)
+        array = np.array(values, dtype=_DTYPES.get(kind, "object"))
+        data[name] = pd.Series(array, index, dtype=array.dtype, copy=False)
+    return pd.DataFrame(data, index, copy=False)
 
 
 def validate_trial(trial: Trial) -> None:

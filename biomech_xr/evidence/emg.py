@@ -22,7 +22,7 @@ _MAINS: Final = (50.0, 60.0)
 _LEAST_TIME: Final = 1.5
 _SEGMENT: Final = 2.0
 _LINE_SEGMENT: Final = 10.0
-_MOST_TIME: Final = 120.0
+_MOST_TIME: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,7 @@ def emg_state(samples: npt.ArrayLike, rate: float = math.nan) -> Decision[str]:
     An envelope is not negative (but for a filter's undershoot) and has next to no power above 25 Hz. Band-passed EMG
     swings about zero with next to no power below 10 Hz or above 460 Hz and without a mains line. Raw EMG shows an
     offset or slow artefacts (De Luca et al. 2010, J Biomech 43:1573). A mains line alone, a rectified but unsmoothed
-    signal and a constant are not decided. Of more than 120 s an even selection of pieces is used.
+    signal and a constant are not decided. Of more than 60 s an even selection of pieces is used.
 
     Parameters
     ----------
