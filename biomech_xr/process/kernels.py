@@ -75,15 +75,16 @@ def filter_sections(
     data = np.asarray(values, dtype=np.float64)
     flat = data.reshape(-1, data.shape[-1])
     out = np.full_like(flat, np.nan)
+    from biomech_xr.process.lanes import filter_both, filter_forward
+
     initial = signal.sosfilt_zi(sections)
     for rows, start, stop in finite_pieces(flat):
         piece = flat[rows, start:stop]
         if causal:
-            state = initial[:, None, :] * piece[None, :, :1]
-            out[rows, start:stop] = signal.sosfilt(sections, piece, axis=-1, zi=state)[0]
+            out[rows, start:stop] = filter_forward(piece, sections, initial)
         elif stop - start >= max(2, shortest * rate):
             length = min(stop - start - 1, round(PAD_SECONDS * rate))
-            out[rows, start:stop] = signal.sosfiltfilt(sections, piece, axis=-1, padtype=padding, padlen=length)
+            out[rows, start:stop] = filter_both(piece, sections, initial, padding=padding, length=length)
     return out.reshape(data.shape)
 
 
