@@ -115,7 +115,9 @@ def _apply(raw: dict[str, Any], override: str) -> None:
 def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     if detail["type"] != "extra_forbidden":
-        return f"{place}: {detail['msg']} (found {detail['input']!r})"
+        where = f"{place}: " if place else ""
+        found = "" if isinstance(detail["input"], dict) else f" (found {detail['input']!r})"
+        return f"{where}{detail['msg']}{found}"
     known = _known_keys(model, detail["loc"][:-1])
     near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.0)
     hint = f"; did you mean {near[0]!r}?" if near else "."
@@ -131,7 +133,7 @@ def _known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
             field = candidate.model_fields.get(str(part))
             nested += _models_in(field.annotation) if field is not None else []
         current = nested or current
-    return sorted({name for candidate in current for name in candidate.model_fields})
+    return sorted({field.alias or name for candidate in current for name, field in candidate.model_fields.items()})
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -66,3 +66,10 @@ def report_failures(title: str, failures: Iterable[str], *, done: int) -> int:
         return 0
     print(f"error: {title}: {len(messages)} unit(s) failed:\n{count_lines(messages)}", file=sys.stderr)
     return 1 if done else 2
+
+
+def with_reasons(rejected: int, reasons: Mapping[str, int]) -> str:
+    """Return ``12 rejected (too_long 8, unpaired 4)``, the most frequent reason first."""
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    why = ", ".join(f"{reason} {count:,}" for reason, count in ordered)
+    return f"{rejected:,} rejected" + (f" ({why})" if why else "")

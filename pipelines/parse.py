@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from biomech_xr.errors import BiomechXRError
 from biomech_xr.parse import check_options
 from biomech_xr.run import parse_patient, pending_patients
 from pipelines.cluster import ClusterConfig, connect
-from pipelines.command import gather, main, report_failures
+from pipelines.command import gather, main, report_failures, with_reasons
 
 
 class SourceConfig(Config):
@@ -88,8 +89,9 @@ def parse(client: Client, root: str, work: Sequence[Unit]) -> int:
     results, failures = gather(client, "parse", futures, lambda entry: f"{entry['patient']}")
     strides = sum(entry["counts"]["strides"] for entry in results)
     rejected = sum(entry["counts"]["rejected"] for entry in results)
+    reasons = sum((Counter(entry["reasons"]) for entry in results), Counter[str]())
     print(
-        f"parse: {len(results)} patient(s), {strides} strides, {rejected} candidates rejected, "
+        f"parse: {len(results)} patient(s), {strides} strides, {with_reasons(rejected, reasons)}, "
         f"{time.monotonic() - started:.1f} s"
     )
     return report_failures("parse", failures, done=len(results))

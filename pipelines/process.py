@@ -17,9 +17,9 @@ from distributed import Client
 from biomech_xr.errors import BiomechXRError, NotAStoreError
 from biomech_xr.process import Chain, load_chain
 from biomech_xr.run import finish_strides, shard_work
-from biomech_xr.store import list_patients
+from biomech_xr.store import list_patients, reason_counts
 from pipelines.cluster import ClusterConfig, connect
-from pipelines.command import gather, main, report_failures
+from pipelines.command import gather, main, report_failures, with_reasons
 
 
 class ProcessConfig(ClusterConfig):
@@ -70,8 +70,9 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> in
     seconds = time.monotonic() - started
     known = work.plan.attrs["kinematics_lookahead_known"]
     counts, lookahead = manifest["counts"], work.plan.attrs["lookahead"]
+    rejected = with_reasons(counts["rejected"], reason_counts(work.plan.rejected))
     print(
-        f"{dataset}: {strides} strides of {counts['patients']} patient(s), {counts['rejected']} rejected, "
+        f"{dataset}: {strides} strides of {counts['patients']} patient(s), {rejected}, "
         f"chain {chain.name}, lookahead {'' if known else 'at least '}{lookahead:.3f} s, "
         f"{work.done} shard(s) there already, {seconds:.1f} s"
     )

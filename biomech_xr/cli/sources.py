@@ -4,66 +4,92 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from biomech_xr.cli._app import AsJson, app, console
-from biomech_xr.datasets import DatasetSpec, get_dataset, names
+from biomech_xr.datasets import Dataset, DatasetSpec, get_dataset, names
+from biomech_xr.datasets.spec import LICENCE_USES
 from biomech_xr.vocabulary import EVIDENCES
 
 
 @app.command()
 def datasets(
+    name: Annotated[str | None, typer.Argument(help="One source, to see all of it.")] = None,
     as_json: AsJson = False,
     pages: Annotated[
         Path | None, typer.Option(help="Checkout whose pages and tables of sources to write instead of printing.")
     ] = None,
 ) -> None:
-    """List the sources with their facts: what they hold, their licence, how far the reader is proven."""
-    if pages is not None:
-        from biomech_xr.quality import write_pages
+    """List the sources with their facts, or one source in full: what it holds, its licence, its defects."""
+    from biomech_xr.quality import catalog
 
-        for path in write_pages(pages):
+    if pages is not None:
+        for path in catalog.write_pages(pages):
             print(path)
         return
-    specs = [get_dataset(name).spec for name in names()]
+    listed = [get_dataset(one) for one in (names() if name is None else [name])]
     if as_json:
-        print(json.dumps([_facts(spec) for spec in specs], indent=2))
-        return
-    table = Table(title="Sources", title_justify="left")
-    for heading in ("name", "people", "sides", "EMG", "kinetics", "licence", "reader", "DOI"):
-        table.add_column(heading, overflow="fold")
+        facts = [catalog.facts(dataset) for dataset in listed]
+        print(json.dumps(facts if name is None else facts[0], indent=2))
+    elif name is None:
+        console().print(_table([dataset.spec for dataset in listed]))
+    else:
+        _show(listed[0])
+
+
+def _table(specs: list[DatasetSpec]) -> Table:
+    title = "Sources (one in full: biomech-xr datasets NAME)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("name", "people", "legs", "EMG", "moments", "licence", "use", "reader"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("licence", "use"))
     for spec in specs:
-        facts = _facts(spec)
+        rate = f" {spec.emg_rate:g} Hz" if spec.emg_rate > 0 else ""
+        moments = "yes" if spec.moments or not (spec.emg or spec.angles) else "no"
+        use = LICENCE_USES[spec.licence_use]
+        licence = spec.licence.partition(" (")[0]
         table.add_row(
-            *(str(facts[key]) for key in ("name", "people", "sides", "emg", "kinetics", "licence")),
-            str(facts["reader"]),
-            spec.doi,
+            *(
+                spec.name,
+                str(spec.people or "yours"),
+                "both" if len(spec.sides) == 2 else spec.sides[0],
+                f"{spec.emg_state}{rate}",
+                moments,
+            ),
+            *(licence, use, EVIDENCES[spec.evidence]),
         )
-    console().print(table)
+    return table
 
 
-def _facts(spec: DatasetSpec) -> dict[str, Any]:
-    rate = f" {spec.emg_rate:g} Hz" if spec.emg_rate > 0 else ""
-    return {
-        "name": spec.name,
-        "title": spec.title,
-        "people": spec.people or "yours",
-        "sides": ", ".join(spec.sides),
-        "emg": f"{spec.emg_state}{rate}",
-        "kinetics": "yes" if spec.moments or not (spec.emg or spec.angles) else "no",
-        "activities": list(spec.activities),
-        "licence": spec.licence,
-        "reader": EVIDENCES[spec.evidence],
-        "doi": spec.doi,
-        "data_doi": spec.data_doi,
-        "citation": spec.citation,
-        "options": {name: option.help for name, option in get_dataset(spec.name).options.items()},
-        "assumptions": list(spec.assumptions),
-        "known_defects": list(spec.known_defects),
-    }
+def _show(dataset: Dataset) -> None:
+    """Print one source: identity, signals, options, known defects, assumptions."""
+    from biomech_xr.quality import catalog
+
+    screen = Console(width=min(console().width, 100), highlight=False)
+    screen.print(Text(f"{dataset.spec.name}: {dataset.spec.title}\n", style="bold"))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in [*catalog.identity(dataset.spec), *catalog.signals(dataset.spec)]:
+        table.add_row(name, Text(value))
+    screen.print(table)
+    options = [f"{name}: {option.help}" for name, option in dataset.options.items()]
+    for title, lines in (
+        ("Options (sources.NAME.options.OPTION=VALUE)", options),
+        ("Known defects", dataset.spec.known_defects),
+        ("What the reader assumes", dataset.spec.assumptions),
+    ):
+        if lines:
+            screen.print(Text(f"\n{title}", style="bold"))
+            bullets = Table(box=None, show_header=False, pad_edge=False)
+            for line in lines:
+                bullets.add_row("-", Text(line))
+            screen.print(bullets)
 
 
 @app.command()

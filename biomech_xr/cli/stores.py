@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from biomech_xr.cli._app import AsJson, StoreUrl, app, console
+from biomech_xr.datasets.spec import LICENCE_USES
 
 
 @app.command()
 def info(url: StoreUrl, as_json: AsJson = False) -> None:
-    """Say what a store holds: sources, people, activities, strides, rejected candidates."""
+    """Say what a store holds: sources, people, strides, licences, and rejected candidates by reason."""
     from biomech_xr.store import summarize
 
     summary = summarize(url)
@@ -27,11 +28,20 @@ def info(url: StoreUrl, as_json: AsJson = False) -> None:
         if not rows:
             continue
         table = Table(title=kind, title_justify="left")
-        for heading in rows[0]:
-            table.add_column(heading, justify="right" if isinstance(rows[0][heading], int) else "left")
+        shown = {name: value for name, value in rows[0].items() if name != "licence"}
+        for name, value in shown.items():
+            heading = "use" if name == "licence_use" else name
+            table.add_column(heading, justify="right" if isinstance(value, int) else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
+            table.add_row(*(_cell(name, row[name]) for name in shown))
         screen.print(table)
+
+
+def _cell(name: str, value: Any) -> str:
+    """Return a value as a table shows it."""
+    if name == "licence_use":
+        return LICENCE_USES[value]
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @app.command()

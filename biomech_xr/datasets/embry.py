@@ -18,11 +18,11 @@ import numpy as np
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.deciding import EMG_STATE, MOMENT_UNIT
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, Option, Rate, Reference
 from biomech_xr.datasets.utd import reading
 from biomech_xr.datasets.utd.clock import frame_times, own_times, set_times
 from biomech_xr.datasets.utd.columns import ASSUMPTIONS, MUSCLES, PLUG_IN_GAIT, joint_columns
-from biomech_xr.datasets.utd.facts import SIGN_OPTIONS, Facts, settle
+from biomech_xr.datasets.utd.facts import LABORATORY, SIGN_OPTIONS, Facts, settle
 from biomech_xr.datasets.utd.legs import Branches, Leg
 from biomech_xr.datasets.utd.person import read_details
 from biomech_xr.errors import DataFormatError, MissingInputError
@@ -47,15 +47,21 @@ SPEC: Final = DatasetSpec(
     doi="10.21227/gk32-e868",
     data_doi="10.21227/gk32-e868",
     licence="not stated (IEEE DataPort, open access)",
-    citation="Embry K, Villarreal D, Macaluso R, Gregg R. The Effect of Walking Incline and Speed on Human Leg "
-    "Kinematics, Kinetics, and EMG. IEEE DataPort 2018.",
+    reference=Reference(authors="Embry K, Villarreal D, Macaluso R, Gregg R", publisher="IEEE DataPort", year=2018),
     host="ieee-dataport.org",
+    laboratory=LABORATORY,
     evidence="notes",
     population="able_bodied",
     line_frequency=60.0,
     emg_state="envelope",
     emg_unit="a.u.",
     emg_rate=136.0,
+    rates={
+        "emg": Rate(points=150),
+        "kinematics": Rate(hz=(100.0,), points=150),
+        "kinetics": Rate(hz=(100.0,), points=150),
+        "forces": Rate(hz=(100.0,)),
+    },
     emg_lookahead=0.57,
     upstream_filters="EMG time-normalised to 150 points a stride; filters and amplitude unit not stated",
     sides=("left", "right"),

@@ -15,11 +15,11 @@ from typing import Any, Final
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.deciding import EMG_STATE, MOMENT_UNIT
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, Option, Rate, Reference
 from biomech_xr.datasets.utd import reading
 from biomech_xr.datasets.utd.clock import own_times, set_times
 from biomech_xr.datasets.utd.columns import ASSUMPTIONS, MUSCLES, PLUG_IN_GAIT, joint_columns
-from biomech_xr.datasets.utd.facts import AXES_OPTION, SIGN_OPTIONS, settle
+from biomech_xr.datasets.utd.facts import AXES_OPTION, LABORATORY, SIGN_OPTIONS, settle
 from biomech_xr.datasets.utd.legs import Branches, Leg
 from biomech_xr.datasets.utd.person import read_details
 from biomech_xr.errors import DataFormatError, MissingInputError
@@ -45,15 +45,16 @@ SPEC: Final = DatasetSpec(
     doi="10.21227/12hp-e249",
     data_doi="10.21227/12hp-e249",
     licence="not stated (IEEE DataPort)",
-    citation="Macaluso R, Embry K, Villarreal D, Gregg R. Human Leg Kinematics, Kinetics, and EMG during "
-    "Phase-Shifting Perturbations at Varying Inclines. IEEE DataPort 2020.",
+    reference=Reference(authors="Macaluso R, Embry K, Villarreal D, Gregg R", publisher="IEEE DataPort", year=2020),
     host="ieee-dataport.org",
+    laboratory=LABORATORY,
     evidence="notes",
     population="able_bodied",
     line_frequency=60.0,
     emg_state="envelope",
     emg_unit="a.u.",
     emg_rate=2700.0,
+    rates={"emg": Rate(points=3000), "kinematics": Rate(), "kinetics": Rate()},
     emg_lookahead=0.57,
     upstream_filters="EMG time-normalised to 3000 points a stride; filters, rectification and amplitude not stated",
     sides=("left", "right"),

@@ -6,10 +6,36 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from biomech_xr import vocabulary as words
 from biomech_xr.schema import Trial
+
+LicenceUse = Literal["open", "non_commercial", "unknown"]
+
+LICENCE_USES: Final[Mapping[LicenceUse, str]] = {
+    "open": "open",
+    "non_commercial": "non-commercial",
+    "unknown": "not verified",
+}
+"""What the licence of a source allows, and how to say it; `unknown`: nobody verified it where the files are offered."""
+
+BIBLIOGRAPHIC: Final = frozenset(
+    {
+        "title",
+        "doi",
+        "data_doi",
+        "licence",
+        "licence_use",
+        "citation",
+        "reference",
+        "host",
+        "laboratory",
+        "rates",
+        "people",
+    }
+)
+"""Facts of a source that shape no number: people who were parsed under others belong together all the same."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +68,45 @@ class Option:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rate:
+    """How often the files of a source sample a signal; empty: not known.
+
+    `hz` are the rates (Hz) of the files; `points` is the number of points per stride where the files hold strides that
+    were brought to a fixed number; `recorded` are the rates (Hz) of the devices where the files hold another grid.
+    """
+
+    hz: tuple[float, ...] = ()
+    points: int = 0
+    recorded: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """The publication to cite, field by field; what is not known is empty.
+
+    `authors` are names as in ``Van Criekinge T, Samuel OW, et al``; `title` is given where the source's own title is
+    another; `publisher` is of a data set without a journal.
+    """
+
+    authors: str = ""
+    title: str = ""
+    journal: str = ""
+    volume: str = ""
+    number: str = ""
+    pages: str = ""
+    year: int = 0
+    publisher: str = ""
+
+    def text(self, title: str) -> str:
+        """Return the citation as one line; `title` is the source's, which a data set without a journal is named by."""
+        place = f"{self.journal or self.publisher} {self.year or ''}".strip()
+        issue = self.volume + (f"({self.number})" if self.number else "") + (f":{self.pages}" if self.pages else "")
+        where = "; ".join(part for part in (place, issue) if part)
+        named = "" if self.journal or not self.authors else self.title or title
+        return " ".join(f"{part}." for part in (self.authors, named, where) if part)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetSpec:
     """What the platform knows of one source.
 
@@ -52,6 +117,10 @@ class DatasetSpec:
     artefact; `evidence` says whether the reader was checked on real files or on notes only; `synthetic` is set when the
     raw tree says that its people are made up; `known_defects` and `assumptions` are stored with every recording;
     `settings` are the user's own: the options given, or a hash of the mapping, its people left out (lab).
+
+    For the catalogue alone: `licence_use` is what the licence allows, `reference` the publication (`citation` is made
+    of it unless given), `laboratory` the place where people were recorded ("" where not known), `rates` the sampling of
+    `emg`, `kinematics`, `kinetics` and `forces`, those that the source has.
     """
 
     name: str
@@ -59,14 +128,18 @@ class DatasetSpec:
     doi: str
     data_doi: str
     licence: str
-    citation: str
+    licence_use: LicenceUse = "unknown"
+    citation: str = ""
+    reference: Reference = Reference()
     host: str
+    laboratory: str = ""
     evidence: words.Evidence
     population: str
     line_frequency: float
     emg_state: words.EmgState
     emg_unit: str
     emg_rate: float
+    rates: Mapping[str, Rate] = field(default_factory=dict)
     emg_lookahead: float
     kinematics_lookahead: float = math.nan
     upstream_filters: str
@@ -84,6 +157,10 @@ class DatasetSpec:
     reader_version: str = "1"
     synthetic: bool = False
     settings: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.citation:
+            object.__setattr__(self, "citation", self.reference.text(self.title))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

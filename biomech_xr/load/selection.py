@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,10 +15,14 @@ from biomech_xr.errors import ConfigError, NotAStoreError, StoreError
 from biomech_xr.load.sources import Floats, Ints, Source
 from biomech_xr.schema import LABELS
 from biomech_xr.store import layout, require_one_chain
+from biomech_xr.store.persons import load_table
 from biomech_xr.store.reading import Part, open_part, read_manifest
 from biomech_xr.store.strides import find_datasets
 from biomech_xr.window import split as splits
 from biomech_xr.window.index import Grid, StrideFacts, WindowIndex
+from biomech_xr.window.persons import leave_out
+
+_LOG = logging.getLogger(__name__)
 
 Bools = npt.NDArray[np.bool_]
 Indexer = Callable[[StrideFacts, Grid, int, float], WindowIndex]
@@ -62,20 +67,41 @@ def check_filters(parts: Parts, filters: Mapping[str, Any]) -> None:
 def split_groups(url: str, *, chain: str, split: str, name: str, parts: Parts) -> frozenset[str]:
     """Return the person groups of a split; it is created or extended when it does not know everybody here.
 
+    ``without:NAME`` and ``only:NAME`` (see `window.persons.leave_out`) ask for all but one, or for that one alone.
+
     Raises
     ------
     SplitError
         An unknown split, or a person would be in two.
     """
-    splits.check_name(split)
-    members = splits.members_of(part.labels for group in parts.values() for part in group)
+    if ":" not in split:
+        splits.check_name(split)
+    members = _members(parts)
+    people = load_table(url)
     manifest = splits.load(url, name)
-    known = manifest.members if manifest else {}
-    if manifest is None or any(not patients <= set(known.get(group, ())) for group, patients in members.items()):
-        everything = open_parts(url, chain=chain, datasets=None)
-        members = splits.members_of(part.labels for group in everything.values() for part in group)
+    _say_quarantined(parts, people.quarantine)
+    if ":" in split or manifest is None or not manifest.knows(members, people):
+        members = _members(open_parts(url, chain=chain, datasets=None))
+        found = leave_out(split, members, people)
+        if found is not None:
+            return found
+        splits.check_name(split)
         manifest = splits.load_or_create(url, members, name=name)
     return manifest.groups(split)
+
+
+def _members(parts: Parts) -> dict[str, set[str]]:
+    return splits.members_of(part.labels for group in parts.values() for part in group)
+
+
+def _say_quarantined(parts: Parts, quarantine: frozenset[str]) -> None:
+    """Say how many strides are in no split, because their people were found in two."""
+    if quarantine:
+        groups = pd.concat([part.labels["person_group"].astype(object) for group in parts.values() for part in group])
+        counts = groups[groups.isin(quarantine)].value_counts()
+        people = ", ".join(sorted(map(str, counts.index)))
+        if len(counts):
+            _LOG.warning("%d strides of %s are in quarantine, so in no split", counts.sum(), people)
 
 
 def chosen(labels: pd.DataFrame, filters: Mapping[str, Any]) -> Bools:

@@ -11,6 +11,7 @@ from biomech_xr.datasets import DatasetSpec, get_dataset
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.parse.options import check_options, describe_options
 from biomech_xr.schema import Trial, validate_trial
+from biomech_xr.store.layout import check_names
 from biomech_xr.vocabulary import SYNTHETIC_MARKER
 
 
@@ -38,7 +39,7 @@ def find_patients(dataset: str, raw: str | Path, *, only: Sequence[str] | None =
     MissingInputError
         The folder does not exist, or one of `only` is not in it.
     DataFormatError
-        The folder holds nobody of this source.
+        The folder holds nobody of this source, or names of people must not become paths.
     """
     root = Path(raw)
     if not root.is_dir():
@@ -61,7 +62,9 @@ def find_patients(dataset: str, raw: str | Path, *, only: Sequence[str] | None =
             f"{dataset}: {root}: found no files of {', '.join(absent)}; expected them among {', '.join(found)}. "
             "Correct `patients`."
         )
-    return [patient for patient in found if only is None or patient in only]
+    chosen = [patient for patient in found if only is None or patient in only]
+    check_names(chosen, kind="patient", dataset=dataset, file=root)
+    return chosen
 
 
 def read_patient(
@@ -76,7 +79,8 @@ def read_patient(
     ConfigError
         An option is not known or not of its kind.
     DataFormatError
-        A raw file is not what the format says, two trials bear one name, or there is no candidate stride at all.
+        A raw file is not what the format says, two trials bear one name, a name must not become a path, or there is no
+        candidate stride at all.
     SchemaError
         The reader made something that is no valid recording (a defect of the reader).
     """
@@ -93,6 +97,7 @@ def read_patient(
                 expected="one name a trial",
                 action="Remove or rename the copy.",
             )
+        check_names([trial.trial], kind="trial", dataset=dataset, file=trial.sources[0][0])
         seen.add(trial.trial)
         strides += len(trial.strides)
         yield trial

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from biomech_xr import vocabulary as words
+from biomech_xr.datasets.spec import BIBLIOGRAPHIC
 from biomech_xr.errors import ConfigError, NotAStoreError, ProcessingError
 from biomech_xr.process.chain import Chain
 from biomech_xr.process.emg import refusal
@@ -137,7 +138,7 @@ def _refuse_mixed(recordings: Sequence[Recordings], dataset: str) -> None:
     """One product has one set of facts: a person parsed under others (synthetic, other mapping) does not belong."""
     facts = recordings[0].spec
     for one in recordings[1:]:
-        other = sorted(name for name in facts if name != "people" and one.spec.get(name) != facts[name])
+        other = sorted(name for name in facts if name not in BIBLIOGRAPHIC and one.spec.get(name) != facts[name])
         if other:
             raise ProcessingError(
                 f"{dataset}: {one.patient.patient} was parsed under other facts than {recordings[0].patient.patient} "

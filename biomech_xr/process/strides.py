@@ -21,6 +21,7 @@ from biomech_xr.process.plan import LATE_LABELS, Plan, make_plan
 from biomech_xr.process.trial import Block, process_trial
 from biomech_xr.schema import BEFORE, HISTORY, INDEX_LEVELS, LABELS
 from biomech_xr.store.layout import shard_bounds, shard_count
+from biomech_xr.store.persons import load_table
 from biomech_xr.store.strides import stride_index, text
 
 
@@ -64,6 +65,7 @@ def strides(recordings: str, config: ProcessConfig) -> xr.Dataset:
 def lazy_dataset(plan: Plan) -> xr.Dataset:
     """Return the dataset that a plan describes, Dask-backed; nothing is computed."""
     blocks = shard_blocks(plan)
+    labels = load_table(plan.root).apply(plan.labels)
     bounds = [shard_bounds(shard, len(plan.labels)) for shard in range(len(blocks))]
     variables = {}
     for name, (dims, tail) in plan.template.items():
@@ -74,7 +76,7 @@ def lazy_dataset(plan: Plan) -> xr.Dataset:
         ]
         variables[name] = xr.Variable(dims, da.concatenate(parts, axis=0), _units_of(name, plan))
     known = {
-        name: ("stride", text(plan.labels[name]) if kind == "category" else plan.labels[name].to_numpy())
+        name: ("stride", text(labels[name]) if kind == "category" else labels[name].to_numpy())
         for name, kind in LABELS.items()
         if name not in INDEX_LEVELS and name not in LATE_LABELS
     }

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import Dataset, DatasetSpec, JointColumn, get_dataset, names
+from biomech_xr.datasets.spec import LICENCE_USES
 from biomech_xr.errors import MissingInputError
+from biomech_xr.store.objects import plain
 
 MARKS: Final = ("<!-- sources: made by `make docs` -->", "<!-- end of sources -->")
 """What surrounds a table of sources in a page."""
 
-_HEADER = "| source | people | legs | EMG | angles | moments | licence | reader |\n|---|---|---|---|---|---|---|---|\n"
+_SIGNALS: Final = {"emg": "EMG", "kinematics": "Angles", "kinetics": "Moments", "forces": "Forces"}
+"""The signals whose rates the catalogue names, and how a page calls them."""
+
+_NOT_LISTED: Final = ("emg", "angles", "moments", "settings", "synthetic")
+"""Facts of a spec that the catalogue gives in another form, or that are of a store."""
+
+_COLUMNS: Final = ("source", "people", "legs", "EMG", "angles", "moments", "licence", "use", "reader")
 
 
 def sources_table(specs: Iterable[DatasetSpec]) -> str:
-    """Return a Markdown table with one row a source: people, legs, EMG, angles, moments, licence, how far proven."""
-    return _HEADER + "".join(f"| {' | '.join(_row(spec))} |\n" for spec in specs)
+    """Return a Markdown table with one row a source: people, legs, EMG, angles, moments, licence, reader."""
+    rows = [_COLUMNS, *(_row(spec) for spec in specs)]
+    first, *others = [f"| {' | '.join(row)} |\n" for row in rows]
+    return "".join((first, f"|{'---|' * len(_COLUMNS)}\n", *others))
 
 
 def _row(spec: DatasetSpec) -> tuple[str, ...]:
@@ -31,8 +42,61 @@ def _row(spec: DatasetSpec) -> tuple[str, ...]:
         _joints(spec, spec.angles),
         _joints(spec, spec.moments),
         spec.licence,
+        LICENCE_USES[spec.licence_use],
         words.EVIDENCES[spec.evidence],
     )
+
+
+def rate_text(spec: DatasetSpec, signal: str) -> str:
+    """Return how often the files of a source sample a signal: ``none`` where they do not hold it."""
+    rate = spec.rates.get(signal)
+    if rate is None:
+        return "as your files" if _open(spec) else "none"
+    parts = [_hertz(rate.hz), f"{rate.points} points a stride" if rate.points else ""]
+    text = "; ".join(part for part in parts if part)
+    return (text or "rate not known") + (f", recorded at {_hertz(rate.recorded)}" if rate.recorded else "")
+
+
+def _hertz(rates: Sequence[float]) -> str:
+    *rest, last = [f"{rate:g}" for rate in rates] or [""]
+    return f"{', '.join(rest)} or {last} Hz" if rest else f"{last} Hz" if last else ""
+
+
+def facts(dataset: Dataset) -> dict[str, Any]:
+    """Return all that the catalogue says of a source, as plain JSON; a number that is not known is None."""
+    spec = dataset.spec
+    known = {name: value for name, value in asdict(spec).items() if name not in _NOT_LISTED}
+    emg = list(spec.emg.values())
+    return {
+        **plain(known),
+        "reader": words.EVIDENCES[spec.evidence],
+        "muscles": sorted({column.muscle for column in emg}),
+        "emg_sides": sorted({column.side for column in emg}),
+        "angles": _components(spec.angles),
+        "moments": _components(spec.moments),
+        "options": {name: option.help for name, option in dataset.options.items()},
+    }
+
+
+def _components(columns: Mapping[str, JointColumn]) -> list[str]:
+    return sorted({f"{column.joint} {column.motion}" for column in columns.values()})
+
+
+def signals(spec: DatasetSpec) -> list[tuple[str, str]]:
+    """Return what signals a source holds, name by name: muscles, joints, what was done to them upstream."""
+    return [
+        ("Muscles", _emg(spec)),
+        ("Joint angles", _joints(spec, spec.angles)),
+        ("Joint moments", _joints(spec, spec.moments)),
+        ("Upstream filters", spec.upstream_filters),
+        ("Lookahead of the source", _lookahead(spec)),
+    ]
+
+
+def _lookahead(spec: DatasetSpec) -> str:
+    joints = spec.kinematics_lookahead
+    sees = "not known" if math.isnan(joints) else f"{joints:g} s"
+    return f"EMG {spec.emg_lookahead:g} s, angles {sees}"
 
 
 def _open(spec: DatasetSpec) -> bool:
@@ -85,31 +149,36 @@ def source_page(dataset: Dataset) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _identity(spec: DatasetSpec) -> str:
+def identity(spec: DatasetSpec) -> list[tuple[str, str]]:
+    """Return what a source is, name by name: publication, licence, people, rates, how far the reader is proven."""
     rows = (
         ("Citation", spec.citation),
         ("Paper", f"doi:{spec.doi}" if spec.doi else "not known"),
         ("Data", f"{spec.host}, {spec.data_doi}" if spec.data_doi else spec.host),
         ("Licence", spec.licence),
+        ("Use", LICENCE_USES[spec.licence_use]),
+        ("Laboratory", spec.laboratory or ("yours" if _open(spec) else "not known")),
         ("People", f"{spec.people or 'yours'}, {spec.population.replace('_', '-')}"),
         ("Activities", ", ".join(word.replace("_", " ") for word in spec.activities)),
         ("Legs", " and ".join(spec.sides)),
         ("Strides", f"{spec.minimum_duration:g} to {spec.maximum_duration:g} s"),
+        *((title, rate_text(spec, signal)) for signal, title in _SIGNALS.items()),
         ("Mains", f"{spec.line_frequency:g} Hz"),
         ("Reader", words.EVIDENCES[spec.evidence]),
     )
-    return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows if value)
+    return [(name, value) for name, value in rows if value]
+
+
+def _identity(spec: DatasetSpec) -> str:
+    return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in identity(spec))
 
 
 def _emg_section(spec: DatasetSpec) -> str:
     if not spec.emg:
         return ""
-    rate = f" at {spec.emg_rate:g} Hz" if spec.emg_rate > 0 else ""
-    kinematics = spec.kinematics_lookahead
-    sees = "not known" if math.isnan(kinematics) else f"{kinematics:g} s"
     text = (
-        f"## EMG\n\nState `{spec.emg_state}`{rate}, unit {spec.emg_unit}. Upstream: {spec.upstream_filters}. "
-        f"Upstream processing looks ahead {spec.emg_lookahead:g} s (angles: {sees}).\n\n"
+        f"## EMG\n\nState `{spec.emg_state}` ({rate_text(spec, 'emg')}), unit {spec.emg_unit.rstrip('.')}. "
+        f"Upstream: {spec.upstream_filters}. Upstream processing looks ahead: {_lookahead(spec)}.\n\n"
         "| raw name | muscle | leg |\n|---|---|---|\n"
     )
     for raw, column in spec.emg.items():

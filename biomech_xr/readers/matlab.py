@@ -266,7 +266,7 @@ def damaged(path: Path, dataset: str, error: BaseException) -> DataFormatError:
         dataset=dataset,
         file=path,
         found=f"damaged content ({type(error).__name__}: {error})",
-        expected="a readable MATLAB v5 file",
+        expected="a readable MATLAB file",
         action="Download the file again",
     )
 

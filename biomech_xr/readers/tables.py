@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import hashlib
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
 from biomech_xr.errors import DataFormatError, MissingDependencyError, MissingInputError
+from biomech_xr.readers import _limited
 
 MAX_CSV_BYTES: Final = 2 * 1024**3
 MAX_WORKBOOK_BYTES: Final = 256 * 1024**2
 """Largest size of a text table, and of a workbook once unpacked, in bytes."""
+
+_WORKBOOK_MEMORY: Final = 2 * 1024**3
+_WORKBOOK_SECONDS: Final = 60
+"""Limits of the process that reads a workbook: bytes of address space, and s."""
 
 
 def sha256(path: Path) -> str:
@@ -86,7 +91,7 @@ def read_csv(
         )
     except pd.errors.EmptyDataError:
         raise _bad(path, dataset, "", "no rows", "a header row and data rows", "Download the file again") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+    except ValueError as error:
         found = f"no readable table ({error})"
         expected = f"text with columns divided by {delimiter!r}"
         raise _bad(path, dataset, "", found, expected, "Download the file again") from error
@@ -166,12 +171,10 @@ def read_sheet(path: Path, *, dataset: str, sheet: str, header_rows: int = 1) ->
     DataFormatError
         Not a workbook, too large when unpacked, no such sheet, or a sheet without rows.
     """
-    with _open_workbook(path, dataset) as book:
-        names = {name.lower(): name for name in book.sheet_names}
-        if sheet.lower() not in names:
-            found = f"the sheets {', '.join(book.sheet_names)}"
-            raise _bad(path, dataset, sheet, found, "a sheet of that name", "Rename the sheet")
-        rows = book.get_sheet_by_name(names[sheet.lower()]).to_python()
+    names, rows = _ask_workbook(path, dataset, sheet)
+    if rows is None:
+        found = f"the sheets {', '.join(names)}"
+        raise _bad(path, dataset, sheet, found, "a sheet of that name", "Rename the sheet")
     if len(rows) < header_rows:
         raise _bad(path, dataset, sheet, "an empty sheet", "a row of names and data rows", "Restore the sheet")
     labels = [[str(name).strip() for name in row] for row in rows[:header_rows]]
@@ -184,29 +187,31 @@ def read_sheet(path: Path, *, dataset: str, sheet: str, header_rows: int = 1) ->
 
 def sheet_names(path: Path, *, dataset: str) -> list[str]:
     """Return the names of the sheets of an xlsx workbook, in order; errors as in `read_sheet`."""
-    with _open_workbook(path, dataset) as book:
-        return [str(name) for name in book.sheet_names]
+    return _ask_workbook(path, dataset, None)[0]
 
 
-@contextmanager
-def _open_workbook(path: Path, dataset: str) -> Iterator[Any]:
-    """Yield a workbook after checking its unpacked size; what breaks while it is read is one clear error."""
-    try:
-        import python_calamine
-    except ImportError as error:
-        raise MissingDependencyError.of("python-calamine", "readers") from error
-
+def _ask_workbook(path: Path, dataset: str, sheet: str | None) -> tuple[list[str], list[list[Any]] | None]:
+    """Return the names of a workbook's sheets and the rows of one; a process of its own reads them."""
+    if importlib.util.find_spec("python_calamine") is None:
+        raise MissingDependencyError.of("python-calamine", "readers")
     if not path.is_file():
         raise MissingInputError(f"{dataset}: {path}: no such file. Check the path.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > MAX_WORKBOOK_BYTES:
-            raise _bad(path, dataset, "", f"{size} bytes unpacked", f"at most {MAX_WORKBOOK_BYTES}", "Do not trust it")
-        yield python_calamine.load_workbook(str(path))
-    except (zipfile.BadZipFile, python_calamine.CalamineError) as error:
+        with _limited.opened("_sheets_worker", path, memory=_WORKBOOK_MEMORY, seconds=_WORKBOOK_SECONDS) as line:
+            line.ask([MAX_WORKBOOK_BYTES, sheet])
+            names, rows = line.value(2 * MAX_WORKBOOK_BYTES)
+    except _limited.LimitedError as error:
         found = f"no readable workbook ({error})"
-        raise _bad(path, dataset, "", found, "an xlsx file", "Download the file again") from error
+        raise _bad(path, dataset, "", found, "an xlsx file", "Download the file again, and do not trust it") from error
+    return names, None if rows is None else [[_cell(value) for value in row] for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    """Return the value of a workbook's cell; dates, times and durations come as a pair."""
+    if not isinstance(value, list):
+        return value
+    kind, stated = value
+    return dt.timedelta(seconds=stated) if kind == "timedelta" else getattr(dt, kind).fromisoformat(stated)
 
 
 def _bad(path: Path, dataset: str, field: str, found: str, expected: str, action: str) -> DataFormatError:

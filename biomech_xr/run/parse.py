@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from biomech_xr.datasets import DatasetSpec
+from biomech_xr.datasets.spec import BIBLIOGRAPHIC
 from biomech_xr.errors import OccupiedError
 from biomech_xr.parse import find_patients, read_facts, read_patient
 from biomech_xr.store import patient_entry, write_patient
@@ -80,6 +81,6 @@ def parse_patient(
 
 
 def _facts_hash(facts: DatasetSpec) -> str:
-    """Return a hash of all that a reader's result depends on besides the raw files; how many people is not."""
-    values = {name: value for name, value in asdict(facts).items() if name != "people"}
+    """Return a hash of all that a reader's result depends on besides the raw files; what is only said of it is not."""
+    values = {name: value for name, value in asdict(facts).items() if name not in BIBLIOGRAPHIC}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]

@@ -4,7 +4,14 @@ from biomech_xr.store.check import Checked, check_store
 from biomech_xr.store.part import create_part, finish, shards_done, write_shard
 from biomech_xr.store.query import as_cube, ensemble, select, to_physical
 from biomech_xr.store.reading import Part, open_part, read_manifest, require_one_chain
-from biomech_xr.store.recordings import PatientRecordings, list_patients, open_patient, patient_entry, write_patient
+from biomech_xr.store.recordings import (
+    PatientRecordings,
+    list_patients,
+    open_patient,
+    patient_entry,
+    reason_counts,
+    write_patient,
+)
 from biomech_xr.store.strides import find_datasets, open_strides
 from biomech_xr.store.summary import summarize
 from biomech_xr.store.tree import open_recordings
@@ -26,6 +33,7 @@ __all__ = [
     "open_strides",
     "patient_entry",
     "read_manifest",
+    "reason_counts",
     "require_one_chain",
     "select",
     "shards_done",

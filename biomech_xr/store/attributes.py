@@ -1,12 +1,15 @@
-"""Attributes of an opened strides dataset: units, and the facts of its sources."""
+"""Attributes of what is opened: units, the facts of the sources, and what their licences allow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from biomech_xr import vocabulary as words
+from biomech_xr.datasets.spec import LICENCE_USES, LicenceUse
 from biomech_xr.store.reading import Part
+
+_STRICTEST: Final[tuple[LicenceUse, ...]] = ("non_commercial", "unknown", "open")
 
 _LONG_NAMES: Final = {
     "emg": "surface EMG of the leg of the stride",
@@ -37,9 +40,56 @@ def _spec(part: Part) -> Mapping[str, Any]:
     return spec
 
 
+def strictest_use(uses: Iterable[str]) -> LicenceUse:
+    """Return what may be done with data of several licences together; what is no class of ours counts as unknown."""
+    found = {use if use in LICENCE_USES else "unknown" for use in uses}
+    return next((use for use in _STRICTEST if use in found), "unknown")
+
+
+def licence_use(facts: Iterable[Mapping[str, Any]]) -> LicenceUse:
+    """Return what the facts that a store holds of one source allow; facts that do not say count as unknown."""
+    return strictest_use(str(one.get("licence_use", "unknown")) for one in facts)
+
+
+def licence_attrs(sources: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Return the attributes that say what may be done with data of several sources.
+
+    Parameters
+    ----------
+    sources
+        Name of each source -> the facts that the store holds of it, one a set of people.
+
+    Returns
+    -------
+    dict
+        ``licence_use``: the strictest class of all (see `biomech_xr.datasets.spec.LICENCE_USES`); ``licence_notice``:
+        a sentence that names every source with its licence, and those whose people are made up.
+    """
+    uses = {name: licence_use(facts) for name, facts in sources.items()}
+    use = strictest_use(uses.values())
+    listed = {
+        name: f"{name}: {stated(facts, 'licence') or 'licence not stated'}, use: {LICENCE_USES[uses[name]]}"
+        for name, facts in sources.items()
+    }
+    if use == "open":
+        notice = f"All sources have an open licence; {'; '.join(listed.values())}."
+    else:
+        closed = "; ".join(text for name, text in listed.items() if uses[name] != "open")
+        notice = f"Not free for every use; {closed}."
+    made = [name for name, facts in sources.items() if any(one.get("synthetic", False) for one in facts)]
+    if made:
+        notice += f" People made up in the format of: {', '.join(made)}."
+    return {"licence_use": use, "licence_notice": notice}
+
+
+def stated(facts: Iterable[Mapping[str, Any]], name: str) -> str:
+    """Return what the facts of one source say under a name, each text once."""
+    return "; ".join(dict.fromkeys(str(one[name]) for one in facts if one.get(name)))
+
+
 def dataset_attrs(chain: str, parts: Sequence[Part]) -> dict[str, Any]:
     """Return facts that hold for all sources, and under ``by_dataset`` those in which they differ."""
-    facts = ("title", "doi", "data_doi", "licence", "citation", "evidence", "emg_unit", "synthetic")
+    facts = ("title", "doi", "data_doi", "licence", "licence_use", "citation", "evidence", "emg_unit", "synthetic")
     attrs = {str(part.manifest["dataset"]): dict(part.attrs) for part in parts}
     own = {name: values.pop("chain", None) for name, values in attrs.items()}
     first = next(iter(attrs.values()))
@@ -61,5 +111,6 @@ def dataset_attrs(chain: str, parts: Sequence[Part]) -> dict[str, Any]:
             str(part.manifest["dataset"]): {fact: _spec(part)[fact] for fact in facts if fact in _spec(part)}
             for part in parts
         },
+        **licence_attrs({str(part.manifest["dataset"]): [_spec(part)] for part in parts}),
         "software": {str(part.manifest["dataset"]): part.manifest["software"] for part in parts},
     }

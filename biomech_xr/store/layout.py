@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
+import unicodedata
+from collections.abc import Iterable
 from itertools import product
 from typing import Any, Final
 
 import zarr
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec
 
-from biomech_xr.errors import StoreError
+from biomech_xr.errors import DataFormatError, StoreError
 from biomech_xr.schema import LABELS, LabelKind
 from biomech_xr.store.objects import Url, join
 
@@ -32,6 +35,15 @@ TABLE_ROWS: Final = 65_536
 MANIFEST: Final = "MANIFEST.json"
 LEDGER: Final = "ledger"
 PART: Final = "part-00000"
+
+LONGEST_NAME: Final = 160
+"""Bytes of a name in UTF-8; with an ending, or as a temporary file, it stays below the 255 of file systems."""
+
+_FORBIDDEN: Final = frozenset('/\\:*?"<>|#[]{}')
+"""What divides paths, is a pattern to a listing of files, or is refused by a file system or an object store."""
+
+_RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+"""Names of devices on some systems, whatever the ending."""
 
 _STORED: Final[dict[LabelKind, str]] = {"float": "float64", "int": "int64", "bool": "bool"}
 
@@ -141,10 +153,81 @@ def chunk_keys(name: str, array: zarr.Array[Any], *, first: int | None = None) -
     return {f"{name}/{array.metadata.encode_chunk_key(place)}" for place in product(*counts)}
 
 
+def name_problem(name: str) -> str:
+    """Return why a name may not become a part of a path, empty when it may: the one rule for people and trials.
+
+    Letters and digits of any script, inner spaces and most signs are fine. Not so: nothing at all, more than
+    `LONGEST_NAME` bytes, a dot or a space at an end (with that ``.`` and ``..``), separators, patterns, letters that do
+    not show, text that is not in Unicode's composed form (NFC), names that some systems reserve.
+    """
+    if not name:
+        return "is empty"
+    odd = sorted({letter for letter in name if letter in _FORBIDDEN or _hidden(letter)})
+    if odd:
+        return f"holds {', '.join(ascii(letter) for letter in odd[:5])}"
+    if name[0] in ". " or name[-1] in ". ":
+        return "begins or ends with a dot or a space"
+    if len(name.encode()) > LONGEST_NAME:
+        return f"has {len(name.encode())} bytes, at most {LONGEST_NAME} are allowed"
+    if not unicodedata.is_normalized("NFC", name):
+        return "is not in Unicode's composed form (NFC)"
+    if _folded(name).partition(".")[0].strip() in _RESERVED:
+        return "is reserved by some systems"
+    return ""
+
+
+def _hidden(letter: str) -> bool:
+    """Return whether a letter does not show: controls, marks of direction, odd spaces, half a surrogate pair."""
+    kind = unicodedata.category(letter)
+    return kind[0] == "C" or (kind[0] == "Z" and letter != " ")
+
+
+def _folded(name: str) -> str:
+    """Return what a name is to a file system that tells neither capitals nor variants of letters apart."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def check_names(names: Iterable[str], *, kind: str, dataset: str, file: object = "", known: Iterable[str] = ()) -> None:
+    """Refuse names of people or trials that must not become paths, all at once.
+
+    Parameters
+    ----------
+    names
+        The names; one that occurs twice counts once.
+    kind
+        ``patient`` or ``trial``, for the message.
+    dataset, file
+        Where the names come from, for the message.
+    known
+        Names beside which they will lie: two that differ in capitals alone are one on some file systems.
+
+    Raises
+    ------
+    DataFormatError
+        A name breaks the rule of `name_problem`, or two would be one name.
+    """
+    wanted = list(dict.fromkeys(names))
+    problems = [f"{name!a} {problem}" for name in wanted if (problem := name_problem(name))]
+    beside: dict[str, str] = {}
+    for name in dict.fromkeys((*known, *wanted)):
+        other = beside.setdefault(_folded(name), name)
+        if other != name and name in wanted:
+            problems.append(f"{name!a} beside {other!a}, which differs in capitals or variants alone")
+    if problems:
+        raise DataFormatError.of(
+            dataset=dataset,
+            file=file,
+            field=kind,
+            found="; ".join(problems),
+            expected=f"names of letters, digits, '-' and '_', at most {LONGEST_NAME} bytes, that differ",
+            action=f"Rename the {kind} in the source, or leave it out.",
+        )
+
+
 def checked_name(name: str) -> str:
-    """Return a name that is safe as one part of a path, or raise `StoreError`."""
-    if not name or name.startswith(".") or any(letter in name for letter in "/\\\0\n"):
-        raise StoreError(f"{name!r} cannot be the name of a folder in a store. Use letters, digits, '-' and '_'.")
+    """Return a name that is safe as one part of a path (see `name_problem`), or raise `StoreError`."""
+    if problem := name_problem(name):
+        raise StoreError(f"{name!a} {problem}: no name of a folder in a store. Use letters, digits, '-' and '_'.")
     return name
 
 
@@ -166,6 +249,11 @@ def patient_ledger_url(root: Url, dataset: str, patient: str) -> str:
 def strides_url(root: Url, chain: str, dataset: str) -> str:
     """Return the folder of one source's strides under one chain."""
     return join(root, "strides", checked_name(chain), checked_name(dataset))
+
+
+def root_of(folder: Url) -> str:
+    """Return the root of the store that `strides_url` made this folder for."""
+    return os.fspath(folder).rstrip("/").rsplit("/", 3)[0]
 
 
 def part_ledger_url(folder: Url, part: str) -> str:

@@ -18,6 +18,7 @@ from biomech_xr.schema import LABELS
 from biomech_xr.store import layout, ledger
 from biomech_xr.store.objects import Url, exists, join, names, read_sealed
 from biomech_xr.store.part import missing_shards
+from biomech_xr.store.persons import load_table
 from biomech_xr.store.table import read_table
 
 
@@ -162,7 +163,12 @@ class Part:
 
     @cached_property
     def labels(self) -> pd.DataFrame:
-        """One row a stride, columns `schema.LABELS`; text as Categoricals."""
+        """One row a stride, columns `schema.LABELS`; text as Categoricals; people who were joined later are joined."""
+        return load_table(layout.root_of(self.folder)).apply(self.written_labels)
+
+    @cached_property
+    def written_labels(self) -> pd.DataFrame:
+        """The labels as they were written: `person_group` as it was known then."""
         with ledger.lost_data(f"{self.url}: labels"):
             table = read_table(self.group, "labels")
         late = [name for name in self.head["variables"] if name in LABELS]

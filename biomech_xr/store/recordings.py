@@ -59,6 +59,8 @@ def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, conf
     ------
     SchemaError
         No trial, trials of several patients, a trial name twice, or an invalid trial.
+    DataFormatError
+        The name of the patient or of a trial must not become a path.
     OccupiedError
         The place holds recordings of another configuration, or files that are not ours; or another run is writing.
     LostDataError
@@ -67,6 +69,7 @@ def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, conf
     with tempfile.TemporaryDirectory(prefix="biomech-xr-") as folder:
         listed = spool(trials, Path(folder))
         patient = common_patient(spec.name, listed)
+        _check_names(root, patient, listed)
         url = layout.patient_url(root, spec.name, patient.patient)
         entry_url = layout.patient_ledger_url(root, spec.name, patient.patient)
         ledger.refuse_foreign(
@@ -83,7 +86,21 @@ def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, conf
         _write_group(url, {**facts, "patient": asdict(patient)}, listed, tables)
     counts = {name: len(table) for name, table in tables.items()}
     entry = {"dataset": spec.name, "patient": patient.patient, **facts, "counts": counts}
+    entry["reasons"] = reason_counts(tables["rejected"])
     return ledger.seal(entry_url, url, entry)
+
+
+def _check_names(root: Url, patient: Patient, trials: list[Trial]) -> None:
+    beside = [name for _, name in list_patients(root, patient.dataset)]
+    file, person = trials[0].sources[0][0], (patient.source_patient, patient.patient)
+    layout.check_names(person, kind="patient", dataset=patient.dataset, file=file, known=beside)
+    layout.check_names((trial.trial for trial in trials), kind="trial", dataset=patient.dataset, file=patient.patient)
+
+
+def reason_counts(rejected: pd.DataFrame) -> dict[str, int]:
+    """Return how many candidates were rejected for each reason, from a table with the column ``reason``."""
+    counts = rejected["reason"].value_counts()
+    return {str(reason): int(count) for reason, count in counts.items() if count}
 
 
 def _fingerprint(patient: Patient, tables: Mapping[str, pd.DataFrame]) -> str:

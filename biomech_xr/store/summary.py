@@ -1,20 +1,28 @@
-"""Say what a store holds, from its ledgers and manifests alone."""
+"""Say what a store holds, from its ledgers, manifests and tables of rejected candidates; no signal is read."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
+from biomech_xr import vocabulary as words
 from biomech_xr.errors import NotAStoreError
 from biomech_xr.store import layout
+from biomech_xr.store.attributes import licence_use, stated
 from biomech_xr.store.objects import Url, exists, join, names, read_sealed
-from biomech_xr.store.reading import read_manifest
-from biomech_xr.store.recordings import list_patients
+from biomech_xr.store.reading import open_part, read_manifest
+from biomech_xr.store.recordings import PatientRecordings, list_patients, reason_counts
 
 Row = dict[str, Any]
 
+_READERS: Final = 8
+"""Tables read at a time: each is a few small objects, and waiting for a bucket is most of it."""
+
 
 def summarize(root: Url) -> dict[str, list[Row]]:
-    """Return one row a source of the recordings, and one row a source and chain of the strides.
+    """Return one row a source of the recordings, one a source and chain of the strides, one a reason of rejection.
 
     Parameters
     ----------
@@ -24,45 +32,122 @@ def summarize(root: Url) -> dict[str, list[Row]]:
     Returns
     -------
     dict
-        ``recordings``: dataset, patients, trials, strides, rejected, reader, data (recorded or synthetic);
-        ``strides``: chain, dataset, patients, strides, rejected, clipped, state (``finished``, or what is missing).
+        ``recordings``: dataset, patients, trials, strides, rejected, reader, data (recorded or synthetic), licence,
+        licence_use; ``strides``: chain, dataset, patients, strides, rejected, clipped, licence_use, state
+        (``finished``, or what is missing); ``rejected``: stage, chain, dataset, reason, candidates.
 
     Raises
     ------
     NotAStoreError
         Neither recordings nor strides of ours are there.
+    LostDataError
+        A ledger, a manifest or a table of rejected candidates is damaged.
     """
-    summary = {"recordings": _recordings(root), "strides": _strides(root)}
-    if not any(summary.values()):
-        raise NotAStoreError(
-            f"{root}: found neither recordings nor strides of biomech-xr. Check the URL, or run parse."
-        )
-    return summary
+    entries = _entries(root)
+    products = _products(root)
+    if not entries and not products:
+        raise _no_store(root)
+    return {
+        "recordings": [_recordings(name, listed) for name, listed in entries.items()],
+        "strides": [_strides(chain, name, manifest) for (chain, name), manifest in products.items()],
+        "rejected": [*_rejected_at_parse(root, entries), *_rejected_at_process(root, products)],
+    }
 
 
-def _recordings(root: Url) -> list[Row]:
-    rows: dict[str, Row] = {}
+def source_facts(root: Url) -> dict[str, list[Row]]:
+    """Return the facts that a store holds of each source: one entry a patient, and one a finished strides product.
+
+    Raises
+    ------
+    NotAStoreError
+        Neither recordings nor strides of ours are there.
+    LostDataError
+        A ledger or a manifest is damaged.
+    """
+    entries, products = _entries(root), _products(root)
+    if not entries and not products:
+        raise _no_store(root)
+    facts = {name: [entry["spec"] for entry in listed] for name, listed in entries.items()}
+    for (_, name), manifest in products.items():
+        if isinstance(manifest, dict):
+            facts.setdefault(name, []).append(manifest["spec"])
+    return {name: facts[name] for name in sorted(facts)}
+
+
+def _no_store(root: Url) -> NotAStoreError:
+    return NotAStoreError(f"{root}: found neither recordings nor strides of biomech-xr. Check the URL, or run parse.")
+
+
+def _entries(root: Url) -> dict[str, list[Row]]:
+    """Return the ledger entries of the patients of each source."""
+    entries: dict[str, list[Row]] = {}
     for dataset, patient in list_patients(root):
-        entry = read_sealed(layout.patient_ledger_url(root, dataset, patient))
-        empty = {"dataset": dataset, "patients": 0, "trials": 0, "strides": 0, "rejected": 0}
-        row = rows.setdefault(dataset, {**empty, "reader": entry["spec"]["evidence"], "data": ""})
-        kind = "synthetic" if entry["spec"].get("synthetic", False) else "recorded"
-        row["data"] = kind if row["data"] in ("", kind) else "mixed"
-        row["patients"] += 1
-        for name in ("trials", "strides", "rejected"):
-            row[name] += int(entry["counts"][name])
-    return list(rows.values())
+        entries.setdefault(dataset, []).append(read_sealed(layout.patient_ledger_url(root, dataset, patient)))
+    return entries
 
 
-def _strides(root: Url) -> list[Row]:
+def _products(root: Url) -> dict[tuple[str, str], Row | str]:
+    """Return the manifest of each chain and source, or what is missing for it to be finished."""
     folder = join(root, "strides")
-    rows = []
+    products: dict[tuple[str, str], Row | str] = {}
     for chain in names(folder) if exists(folder) else []:
         for dataset in names(join(folder, chain)):
-            place = layout.strides_url(root, chain, dataset)
             try:
-                counts, state = read_manifest(place)["counts"], "finished"
+                products[chain, dataset] = read_manifest(layout.strides_url(root, chain, dataset))
             except NotAStoreError as error:
-                counts, state = dict.fromkeys(("patients", "strides", "rejected", "clipped"), 0), str(error)
-            rows.append({"chain": chain, "dataset": dataset, **counts, "state": state})
-    return rows
+                products[chain, dataset] = str(error)
+    return products
+
+
+def _recordings(dataset: str, entries: list[Row]) -> Row:
+    specs = [entry["spec"] for entry in entries]
+    kinds = {"synthetic" if spec.get("synthetic", False) else "recorded" for spec in specs}
+    counts = {name: sum(int(entry["counts"][name]) for entry in entries) for name in ("trials", "strides", "rejected")}
+    return {
+        "dataset": dataset,
+        "patients": len(entries),
+        **counts,
+        "reader": words.EVIDENCES[specs[-1]["evidence"]],
+        "data": kinds.pop() if len(kinds) == 1 else "mixed",
+        "licence": stated(specs, "licence"),
+        "licence_use": licence_use(specs),
+    }
+
+
+def _strides(chain: str, dataset: str, manifest: Row | str) -> Row:
+    row = {"chain": chain, "dataset": dataset}
+    if isinstance(manifest, str):
+        nothing = dict.fromkeys(("patients", "strides", "rejected", "clipped"), 0)
+        return {**row, **nothing, "licence_use": "unknown", "state": manifest}
+    return {**row, **manifest["counts"], "licence_use": licence_use([manifest["spec"]]), "state": "finished"}
+
+
+def _rejected_at_parse(root: Url, entries: Mapping[str, list[Row]]) -> Iterator[Row]:
+    """Yield the reasons that the ledger entries name; the tables of people whose entries are older are read."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        for dataset, listed in entries.items():
+            older = [
+                PatientRecordings(str(root), dataset, entry["patient"], entry)
+                for entry in listed
+                if entry["counts"]["rejected"] and "reasons" not in entry
+            ]
+            counts = [entry.get("reasons", {}) for entry in listed]
+            counts += readers.map(lambda person: reason_counts(person.rejected), older)
+            yield from _by_reason({"stage": "parse", "chain": "", "dataset": dataset}, counts)
+
+
+def _rejected_at_process(root: Url, products: Mapping[tuple[str, str], Row | str]) -> Iterator[Row]:
+    for (chain, dataset), manifest in products.items():
+        if isinstance(manifest, dict) and manifest["counts"]["rejected"]:
+            folder = layout.strides_url(root, chain, dataset)
+            counts = [reason_counts(open_part(folder, part=part["name"]).rejected) for part in manifest["parts"]]
+            yield from _by_reason({"stage": "process", "chain": chain, "dataset": dataset}, counts)
+
+
+def _by_reason(row: Row, counts: Iterable[Mapping[str, int]]) -> Iterator[Row]:
+    """Yield one row a reason, the most frequent first."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    for reason, count in sorted(total.items(), key=lambda item: (-item[1], item[0])):
+        yield {**row, "reason": reason, "candidates": count}

@@ -15,8 +15,10 @@ import xarray as xr
 from biomech_xr.errors import LostDataError, NotAStoreError
 from biomech_xr.schema import GROUP_DIMS
 from biomech_xr.store import layout
+from biomech_xr.store.attributes import licence_attrs, licence_use
 from biomech_xr.store.lazy import lazy_array, take
 from biomech_xr.store.objects import Url, join
+from biomech_xr.store.persons import PersonTable, load_table
 from biomech_xr.store.recordings import PatientRecordings, list_patients, open_patient
 from biomech_xr.store.trials import row_attrs, row_labels, signal_of
 
@@ -26,7 +28,8 @@ def open_recordings(url: Url, *, dataset: str | None = None, patients: Sequence[
 
     Only tables are read. A node of a trial has one child a signal group with the variable ``values``; its first dim is
     ``time`` (s, the trial's own clock) for continuous signals, else ``sample`` with the coordinate ``segment``. A
-    slash in a name of the source shows as ``|``.
+    slash in a name of the source shows as ``|``. Attributes of the root say what the licences of the sources allow
+    (``licence_use``, ``licence_notice``), those of a patient the licence of the source.
 
     Parameters
     ----------
@@ -50,16 +53,23 @@ def open_recordings(url: Url, *, dataset: str | None = None, patients: Sequence[
     if not found or absent:
         what = f"no patient {', '.join(absent)}" if absent else "no committed recordings"
         raise NotAStoreError(f"{join(url, 'recordings')}: {what}. Check the URL and the names, or run parse first.")
+    people = load_table(url)
     nodes: dict[str, xr.Dataset] = {}
+    sources: dict[str, list[Mapping[str, Any]]] = {}
     for name, patient in found:
         if patients is None or patient in patients:
-            nodes |= _patient_nodes(open_patient(url, name, patient))
-    return xr.DataTree.from_dict(nodes)
+            recordings = open_patient(url, name, patient)
+            nodes |= _patient_nodes(recordings, people)
+            sources.setdefault(name, []).append(recordings.ledger["spec"])
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=licence_attrs(sources)), **nodes})
 
 
-def _patient_nodes(recordings: PatientRecordings) -> dict[str, xr.Dataset]:
+def _patient_nodes(recordings: PatientRecordings, people: PersonTable) -> dict[str, xr.Dataset]:
     person = recordings.patient
-    facts = {"dataset": person.dataset, "person_group": person.group, "body_mass": person.body_mass}
+    group = people.group(person.group)
+    spec = recordings.ledger["spec"]
+    facts = {"dataset": person.dataset, "person_group": group, "body_mass": person.body_mass}
+    facts |= {"licence": spec["licence"], "licence_use": licence_use([spec]), "synthetic": spec.get("synthetic", False)}
     nodes = {f"/{_node(recordings.name)}": xr.Dataset(attrs=facts)}
     for row in recordings.trials.to_dict("records"):
         place = "/".join(("", *(_node(str(name)) for name in (recordings.name, row["task"], row["trial"]))))
@@ -72,7 +82,8 @@ def _patient_nodes(recordings: PatientRecordings) -> dict[str, xr.Dataset]:
 
 
 def _node(name: str) -> str:
-    return name.replace("/", "|") or "-"
+    """Return a name of the source as one step of a path in the tree."""
+    return name.replace("/", "|") if name.strip(".") else "-"
 
 
 def _signal_node(row: Mapping[str, Any], group: str, recordings: PatientRecordings) -> xr.Dataset:

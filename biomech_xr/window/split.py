@@ -2,7 +2,8 @@
 
 People (``person_group``), never strides, are split. The split of a person is decided once, in the person's home
 dataset, and every other dataset inherits it. `assign` is a pure function of its arguments; `load_or_create` keeps its
-result in create-only files ``<root>/splits/<name>.json``, ``<name>.v2.json``, ...
+result in create-only files ``<root>/splits/<name>.json``, ``<name>.v2.json``, ... Who is one person is said by the
+store's table of people (`biomech_xr.store.persons`), also for people who were joined after they were split.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pandas as pd
 
 from biomech_xr.errors import LostDataError, OccupiedError, SplitError
 from biomech_xr.store import objects
+from biomech_xr.store.persons import PersonTable, load_table
 from biomech_xr.window.assignment import QUARANTINE, SHARES, SPLITS, assign
 
 __all__ = [
@@ -64,6 +66,14 @@ class SplitManifest:
         """
         check_name(split)
         return frozenset(group for group, place in self.assignment.items() if place == split)
+
+    def knows(self, members: Mapping[str, Collection[str]], people: PersonTable) -> bool:
+        """Return whether these people (group -> patients) and all joins of the table are in this version already."""
+        return (
+            all(set(patients) <= set(self.members.get(group, ())) for group, patients in members.items())
+            and all(people.group(group) == group for group in self.assignment)
+            and all(self.assignment.get(group, QUARANTINE) == QUARANTINE for group in people.quarantine)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the manifest as plain values in a fixed order."""
@@ -129,6 +139,8 @@ def load_or_create(
 ) -> SplitManifest:
     """Return the stored split of a platform, extended by a new version when it does not know everybody yet.
 
+    The newest table of people of the store is applied: to `members`, and to the people whom the stored split knows.
+
     Parameters
     ----------
     root
@@ -150,8 +162,8 @@ def load_or_create(
     if not _NAME.fullmatch(name):
         raise SplitError(f"split name {name!r}: expected lower-case letters, digits, '-' and '_'.")
     for _attempt in range(5):
-        stored = load(root, name)
-        wanted = _next(stored, members, name=name, salt=salt, quarantine=quarantine)
+        people, stored = load_table(root), load(root, name)
+        wanted = _next(stored, members, people, name=name, salt=salt, quarantine=quarantine)
         if stored is not None and wanted.assignment == stored.assignment and wanted.members == stored.members:
             return stored
         try:
@@ -207,40 +219,38 @@ def members_of(labels: Iterable[pd.DataFrame]) -> dict[str, set[str]]:
 def _next(
     stored: SplitManifest | None,
     members: Mapping[str, Collection[str]],
+    people: PersonTable,
     *,
     name: str,
     salt: str,
     quarantine: Collection[str],
 ) -> SplitManifest:
-    """Return the manifest that follows ``stored`` for these members."""
-    _check_members(members)
-    before = stored.members if stored else {}
-    group_before = {patient: group for group, patients in before.items() for patient in patients}
-    joined = {
-        group: {group_before[patient] for patient in patients if patient in group_before}
-        for group, patients in members.items()
-    }
-    joined = {group: old for group, old in joined.items() if old - {group}}
-    merged = {group: set(patients) for group, patients in members.items()}
-    known = {patient for patients in members.values() for patient in patients}
-    for group, patients in before.items():
-        if kept := set(patients) - known:
-            merged.setdefault(group, set()).update(kept)
+    """Return the manifest that follows ``stored`` for these members; a group that nobody is in any more is left out."""
+    merged = people.members(members)
+    _check_members(merged)
+    now = {patient: group for group, patients in merged.items() for patient in patients}
+    joined: dict[str, set[str]] = defaultdict(set)
+    for before, patients in (stored.members if stored else {}).items():
+        for patient in patients:
+            group = now.get(patient, people.group(before))
+            merged.setdefault(group, set()).add(patient)
+            joined[group].add(before)
     datasets = {group: {patient.partition("-")[0] for patient in patients} for group, patients in merged.items()}
     salt = stored.salt if stored else salt
     result = assign(
         datasets,
         salt=salt,
         previous=stored.assignment if stored else None,
-        joined=joined,
-        quarantine=quarantine,
+        joined={group: before for group, before in joined.items() if before != {group}},
+        quarantine=people.quarantine.union(map(people.group, quarantine)),
     )
+    kept = {group: place for group, place in result.items() if merged.get(group) or place == QUARANTINE}
     return SplitManifest(
         name=name,
         version=stored.version + 1 if stored else 1,
         salt=salt,
-        assignment=result,
-        members={group: tuple(sorted(merged.get(group, ()))) for group in result},
+        assignment=kept,
+        members={group: tuple(sorted(merged.get(group, ()))) for group in kept},
     )
 
 

@@ -159,8 +159,8 @@ def test_links_out_of_the_file_are_not_followed(tmp_path: Path) -> None:
     save_struct(tmp_path / "t.mat", {"a": {"b": 1.0}}, version="v7.3")
     with h5py.File(tmp_path / "t.mat", "r+") as raw:
         raw["a"]["out"] = h5py.ExternalLink("other.mat", "/secret")
-    with open_mat(tmp_path / "t.mat", dataset="d") as root, pytest.raises(DataFormatError):
-        root["a"].get("out")
+    with pytest.raises(DataFormatError, match="out outside the file"), open_mat(tmp_path / "t.mat", dataset="d"):
+        pass
 
 
 @pytest.mark.parametrize("version", CONTAINERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import zipfile
 from pathlib import Path
@@ -182,3 +183,29 @@ def test_two_rows_of_names(tmp_path: Path) -> None:
         ("Participant Info", "Weight (kg)"),
     ]
     assert table["Participant Info", "Weight (kg)"].tolist() == [61.0]
+
+
+def test_csv_whose_rows_are_all_shorter_than_the_header(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1\n2\n", encoding="utf-8")
+    with pytest.raises(DataFormatError, match="no readable table"):
+        read_csv(path, dataset="toy", columns=["a", "b"])
+
+
+def test_workbook_with_a_cell_in_the_far_corner_ends_in_its_own_process(tmp_path: Path) -> None:
+    path = tmp_path / "w.xlsx"
+    write_workbook(path, "s", [["a"], [1]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    far = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content.replace(b"</sheetData>", far) if "sheet1" in name else content)
+    with pytest.raises(DataFormatError, match="no readable workbook"):
+        read_sheet(path, dataset="toy", sheet="s")
+
+
+def test_dates_in_a_workbook_stay_dates() -> None:
+    assert tables._cell(["datetime", "2020-01-02T03:04:05"]) == dt.datetime(2020, 1, 2, 3, 4, 5)
+    assert tables._cell(["date", "2020-01-02"]) == dt.date(2020, 1, 2)
+    assert tables._cell(["timedelta", 1.5]) == dt.timedelta(seconds=1.5)

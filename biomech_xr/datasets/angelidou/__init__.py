@@ -20,7 +20,7 @@ from biomech_xr.datasets.angelidou.decisions import CUTTERS, ORDERS, Decisions, 
 from biomech_xr.datasets.angelidou.rates import EMG_RATE, LINE_FREQUENCY
 from biomech_xr.datasets.angelidou.strides import Piece, joint_signals, read_pieces
 from biomech_xr.datasets.deciding import EMG_STATE, MOMENT_UNIT
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.mat import open_mat
 from biomech_xr.readers.tables import sha256
@@ -47,6 +47,7 @@ SPEC: Final = DatasetSpec(
     data_doi="",
     licence="not known",
     citation="Angelidou C, et al.; group of Artemiadis P. Publication not known.",
+    reference=Reference(authors="Angelidou C, et al"),
     host="not known",
     evidence="notes",
     population="able_bodied",
@@ -54,6 +55,7 @@ SPEC: Final = DatasetSpec(
     emg_state="raw",
     emg_unit="source unit",
     emg_rate=EMG_RATE,
+    rates={"emg": Rate(), "kinematics": Rate(), "kinetics": Rate()},
     emg_lookahead=0.57,
     upstream_filters="not known; strides of one speed are filtered joined by the data's owners",
     sides=("left", "right"),

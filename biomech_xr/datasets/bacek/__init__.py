@@ -21,7 +21,7 @@ from biomech_xr.datasets.bacek.files import NAME, PEOPLE, Files, Test, find_peop
 from biomech_xr.datasets.bacek.rows import JOINTS, MUSCLES, LegRows, read_leg
 from biomech_xr.datasets.bacek.starts import OPTION, decide_signs, decide_starts
 from biomech_xr.datasets.deciding import Judge, sign_option
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.readers.mat import MatNode, open_mat
 from biomech_xr.schema import Signal, Trial, rejected_table, stride_table
 
@@ -53,14 +53,25 @@ SPEC: Final = DatasetSpec(
     doi="10.1038/s41597-024-03444-4",
     data_doi="10.26188/c.6887854.v1",
     licence="not verified",
-    citation="Bacek T, Sun M, Liu H, Chen Z, Manzie C, Burdet E, Kulic D, Oetomo D, Tan Y. Sci Data 2024; 11.",
+    reference=Reference(
+        authors="Bacek T, Sun M, Liu H, Chen Z, Manzie C, Burdet E, Kulic D, Oetomo D, Tan Y",
+        journal="Scientific Data",
+        volume="11",
+        year=2024,
+    ),
     host="figshare (University of Melbourne)",
+    laboratory="University of Melbourne",
     evidence="notes",
     population="able_bodied",
     line_frequency=50.0,
     emg_state="envelope",
     emg_unit=raw.UNIT,
     emg_rate=1000.0,
+    rates={
+        "emg": Rate(hz=(2000.0,), points=1001),
+        "kinematics": Rate(points=101, recorded=(100.0,)),
+        "forces": Rate(hz=(1000.0, 2000.0), points=101),
+    },
     emg_lookahead=0.67,
     kinematics_lookahead=math.nan,
     upstream_filters="segmented EMG: FIR band-pass 15-400 Hz (stop 10 and 500 Hz, 80 dB), zero phase; rectified; RMS "

@@ -19,7 +19,7 @@ from biomech_xr.datasets import cycles
 from biomech_xr.datasets.camargo.files import date_folders, trial_files
 from biomech_xr.datasets.camargo.people import read_person
 from biomech_xr.datasets.camargo.trial import RATES, SIGNALS, TrialFiles, read_trial
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.errors import MissingInputError
 from biomech_xr.readers.tables import sha256
 from biomech_xr.schema import Trial
@@ -57,14 +57,30 @@ SPEC: Final = DatasetSpec(
     doi="10.1016/j.jbiomech.2021.110320",
     data_doi="10.17632/fcgm3chfff, 10.17632/k9kvm5tn3f, 10.17632/jj3r5f9pnf",
     licence="CC BY 4.0",
-    citation="Camargo J, Ramanathan A, Flanagan W, Young A. J Biomech 2021; 119:110320.",
+    licence_use="open",
+    reference=Reference(
+        authors="Camargo J, Ramanathan A, Flanagan W, Young A",
+        title="A comprehensive, open-source dataset of lower limb biomechanics in multiple conditions of "
+        "stairs, ramps, and level-ground ambulation and transitions",
+        journal="Journal of Biomechanics",
+        volume="119",
+        pages="110320",
+        year=2021,
+    ),
     host="Mendeley Data",
+    laboratory="Georgia Tech, EPIC Lab",
     evidence="notes",
     population="able_bodied",
     line_frequency=60.0,
     emg_state="bandpassed",
     emg_unit="mV",
     emg_rate=RATES["emg"],
+    rates={
+        "emg": Rate(hz=(1000.0,)),
+        "kinematics": Rate(hz=(200.0,)),
+        "kinetics": Rate(hz=(200.0,)),
+        "forces": Rate(hz=(1000.0,)),
+    },
     emg_lookahead=0.16,
     upstream_filters="EMG: band-pass 20-400 Hz; moments: zero-phase low-pass of 6 Hz (the authors' RUN_OSIM.m)",
     sides=("left", "right"),

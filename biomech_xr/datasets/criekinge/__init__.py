@@ -27,7 +27,7 @@ from biomech_xr.datasets.criekinge.people import (
 )
 from biomech_xr.datasets.criekinge.signs import OPTIONS, decide_signs
 from biomech_xr.datasets.criekinge.strides import FORCE, JOINTS, MOTIONS, MUSCLES, LegData, read_leg
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Rate, Reference
 from biomech_xr.schema import Signal, Trial, rejected_table, stride_table
 
 __all__ = ["OPTIONS", "SPEC", "patients", "recordings"]
@@ -54,14 +54,28 @@ SPEC: Final = DatasetSpec(
     doi="10.1038/s41597-023-02767-y",
     data_doi="10.6084/m9.figshare.c.6503791",
     licence="CC0 1.0",
-    citation="Van Criekinge T, Saeys W, Truijen S, Vereeck L, Sloot LH, Hallemans A. Sci Data 2023; 10:852.",
+    licence_use="open",
+    reference=Reference(
+        authors="Van Criekinge T, Saeys W, Truijen S, Vereeck L, Sloot LH, Hallemans A",
+        journal="Scientific Data",
+        volume="10",
+        pages="852",
+        year=2023,
+    ),
     host="figshare",
+    laboratory="University of Antwerp",
     evidence="notes",
     population="able_bodied and stroke",
     line_frequency=50.0,
     emg_state="envelope",
     emg_unit="mV",
     emg_rate=1000.0,
+    rates={
+        "emg": Rate(points=1001, recorded=(1000.0,)),
+        "kinematics": Rate(points=1001, recorded=(100.0,)),
+        "kinetics": Rate(points=1001),
+        "forces": Rate(points=1001, recorded=(1000.0,)),
+    },
     emg_lookahead=0.21,
     kinematics_lookahead=math.nan,
     upstream_filters="EMG: rectified, Butterworth 10-300 Hz (2nd order, zero lag), moving average of 50 ms; kinematics "

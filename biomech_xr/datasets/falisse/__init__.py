@@ -18,7 +18,7 @@ import xarray as xr
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.falisse.grid import POINTS, Columns, derive_spans, includes_endpoint
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Rate, Reference
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.matlab import load_struct
 from biomech_xr.readers.tables import sha256
@@ -69,8 +69,16 @@ SPEC: Final = DatasetSpec(
     doi="10.1098/rsif.2019.0402",
     data_doi="",
     licence="MIT (repository)",
-    citation="Falisse A, Serrancoli G, Dembia CL, Gillis J, Jonkers I, De Groote F. J R Soc Interface 2019; "
-    "16:20190402.",
+    licence_use="open",
+    reference=Reference(
+        authors="Falisse A, Serrancoli G, Dembia CL, Gillis J, Jonkers I, De Groote F",
+        title="Rapid predictive simulations with complex musculoskeletal models suggest that diverse healthy "
+        "and pathological human gaits can emerge from similar control strategies",
+        journal="Journal of the Royal Society Interface",
+        volume="16",
+        pages="20190402",
+        year=2019,
+    ),
     host="github.com/antoinefalisse/3dpredictsim",
     evidence="real_file",
     population="able_bodied",
@@ -78,6 +86,12 @@ SPEC: Final = DatasetSpec(
     emg_state="envelope",
     emg_unit="1",
     emg_rate=95.0,  # 100 points over about 1.04 s
+    rates={
+        "emg": Rate(points=100),
+        "kinematics": Rate(points=100),
+        "kinetics": Rate(points=100),
+        "forces": Rate(points=100),
+    },
     emg_lookahead=0.57,
     upstream_filters="EMG envelopes, time-normalised to 100 points; filters not stated",
     sides=("right",),

@@ -33,7 +33,7 @@ from biomech_xr.datasets.gait120.files import (
 from biomech_xr.datasets.gait120.rows import ACTIVITIES, sort_steps
 from biomech_xr.datasets.gait120.trial import Layout, lay_out, read_motion
 from biomech_xr.datasets.gait120.units import filtered_unit
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.errors import MissingInputError
 from biomech_xr.readers.mat import open_mat
 from biomech_xr.readers.opensim import MotTable
@@ -71,7 +71,8 @@ SPEC: Final = DatasetSpec(
     doi="10.1038/s41597-025-05391-0",
     data_doi="10.6084/m9.figshare.27677016",
     licence="CC BY 4.0",
-    citation="Boo J, Seo D, Kim M, Koo S. Sci Data 2025; 12.",
+    licence_use="open",
+    reference=Reference(authors="Boo J, Seo D, Kim M, Koo S", journal="Scientific Data", volume="12", year=2025),
     host="figshare",
     evidence="notes",
     population="able_bodied",
@@ -79,6 +80,7 @@ SPEC: Final = DatasetSpec(
     emg_state="raw",
     emg_unit="V",
     emg_rate=EMG_RATE,
+    rates={"emg": Rate(hz=(2000.0,)), "kinematics": Rate(hz=(100.0,)), "forces": Rate()},
     emg_lookahead=0.0,
     upstream_filters="raw EMG: none stated; EMGs_filt: 20-500 Hz Butterworth of 2nd order",
     sides=("right",),

@@ -19,7 +19,7 @@ from biomech_xr.datasets.grimmer.files import FloatArray
 from biomech_xr.datasets.grimmer.reader import LEGS, Reader
 from biomech_xr.datasets.grimmer.signs import OPTIONS, decide_scales, stated_unit
 from biomech_xr.datasets.grimmer.strides import Context, Part, stride_rows
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Rate, Reference
 from biomech_xr.errors import MissingInputError
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
 
@@ -50,14 +50,29 @@ SPEC: Final = DatasetSpec(
     doi="10.26083/tuprints-00019271",
     data_doi="10.48328/tudatalib-1182",
     licence="not known",
-    citation="Grimmer M, Zeiss J, Weigand F, Zhao G, Lamm S, Steil M, Heller A. PLOS ONE 2020; 15(9).",
+    reference=Reference(
+        authors="Grimmer M, Zeiss J, Weigand F, Zhao G, Lamm S, Steil M, Heller A",
+        title="Lower limb joint biomechanics-based identification of gait transitions in between level walking "
+        "and stair ambulation",
+        journal="PLOS ONE",
+        volume="15",
+        number="9",
+        year=2020,
+    ),
     host="TUdatalib",
+    laboratory="TU Darmstadt",
     evidence="notes",
     population="able_bodied",
     line_frequency=50.0,
     emg_state="raw",
     emg_unit="mV",
     emg_rate=1111.11,
+    rates={
+        "emg": Rate(hz=(1111.11,)),
+        "kinematics": Rate(hz=(200.0,)),
+        "kinetics": Rate(hz=(200.0,)),
+        "forces": Rate(hz=(200.0,)),
+    },
     emg_lookahead=0.0,
     upstream_filters="EMG: none; joints: not stated",
     sides=("left", "right"),

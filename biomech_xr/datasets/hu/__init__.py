@@ -19,7 +19,7 @@ from biomech_xr.datasets.hu.files import check_end, circuits, processed_folder, 
 from biomech_xr.datasets.hu.signs import OPTIONS as SIGN_OPTIONS
 from biomech_xr.datasets.hu.signs import sign_notes, with_signs
 from biomech_xr.datasets.inertial import DEGREE, GRAVITY, imu_columns, imu_signal
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.errors import MissingInputError
 from biomech_xr.readers.tables import check_columns, read_csv, sha256
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
@@ -41,7 +41,15 @@ SPEC: Final = DatasetSpec(
     doi="10.3389/frobt.2018.00014",
     data_doi="10.6084/m9.figshare.5362627",
     licence="not verified (figshare's default is CC BY 4.0)",
-    citation="Hu B, Rouse E, Hargrove L. Front Robot AI 2018; 5:14.",
+    reference=Reference(
+        authors="Hu B, Rouse E, Hargrove L",
+        title="Benchmark Datasets for Bilateral Lower-Limb Neuromechanical Signals from Wearable Sensors during"
+        " Unassisted Locomotion in Able-Bodied Individuals",
+        journal="Frontiers in Robotics and AI",
+        volume="5",
+        pages="14",
+        year=2018,
+    ),
     host="figshare",
     evidence="notes",
     population="able_bodied",
@@ -49,6 +57,7 @@ SPEC: Final = DatasetSpec(
     emg_state="bandpassed",
     emg_unit="mV",
     emg_rate=RATE,
+    rates={"emg": Rate(hz=(1000.0,)), "kinematics": Rate(hz=(1000.0,), recorded=(500.0,))},
     emg_lookahead=1.52,
     kinematics_lookahead=0.49,
     upstream_filters="EMG: high-pass 20 Hz, low-pass 350 Hz, band-stop 57-63, 177-183 and 297-303 Hz, 6th-order "

@@ -22,7 +22,7 @@ from biomech_xr.datasets.k2muse.cut import cut_signals, read_leg
 from biomech_xr.datasets.k2muse.decisions import SIGNS, Decisions, decide, emg_order
 from biomech_xr.datasets.k2muse.people import read_person
 from biomech_xr.datasets.k2muse.uncut import read_uncut
-from biomech_xr.datasets.spec import DatasetSpec, Option
+from biomech_xr.datasets.spec import DatasetSpec, Option, Rate, Reference
 from biomech_xr.datasets.walking import OPTIONS as WALKING
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.mat import MatNode, open_mat
@@ -36,14 +36,28 @@ SPEC: Final = DatasetSpec(
     doi="10.1177/02783649261444046",
     data_doi="",
     licence="CC BY-NC-SA 4.0",
-    citation="Li J, Zhang B, Tan X, Chen W, Liu Z, Zhang J, Huo W, Huang J, Liu L, Zhao X. Int J Robot Res 2026.",
+    licence_use="non_commercial",
+    reference=Reference(
+        authors="Li J, Zhang B, Tan X, Chen W, Liu Z, Zhang J, Huo W, Huang J, Liu L, Zhao X",
+        title="K2MUSE: A human lower-limb multimodal walking dataset spanning task and acquisition variability "
+        "for rehabilitation robotics",
+        journal="The International Journal of Robotics Research",
+        year=2026,
+    ),
     host="Kaggle, linked from k2muse.github.io",
+    laboratory="Shenyang Institute of Automation",
     evidence="notes",
     population="able_bodied",
     line_frequency=50.0,
     emg_state="bandpassed",
     emg_unit="source unit",
     emg_rate=tree.EMG_RATE,
+    rates={
+        "emg": Rate(hz=(2000.0,)),
+        "kinematics": Rate(hz=(100.0,), points=200),
+        "kinetics": Rate(hz=(100.0,), points=200),
+        "forces": Rate(hz=(1000.0,)),
+    },
     emg_lookahead=0.0,
     upstream_filters="EMG: 20-500 Hz set in the recording hardware; smoothing of markers not stated",
     sides=("left", "right"),

@@ -1,7 +1,9 @@
-"""A lab's own gait trials: C3D files with Plug-in Gait outputs, EMG and foot events, described by one `lab.yaml`.
+"""A lab's own gait trials, described by one `lab.yaml`: C3D files, OpenSim tables, CSV files.
 
-Each file is one continuous trial. Its clock is the file's own: seconds from the start of the **capture**, so the first
-sample of a file that starts at frame n (from 0) lies at n / point rate, and event times are used as they stand.
+A trial is one C3D file, or several files of one trial with their roles. Each is continuous. The clock of a C3D file is
+its own: seconds from the start of the **capture**, so the first sample of a file that starts at frame n (from 0) lies
+at n / point rate, and event times are used as they stand. Tables keep their time column; streams of one trial are put
+together by these times.
 
 Example of a mapping::
 
@@ -17,27 +19,30 @@ Example of a mapping::
       unit: V
       channels:
         - {label: EMG1, muscle: gastrocnemius_medialis, side: left, ambiguous: true}
+    events: {from: labels}
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from biomech_xr.datasets import cycles
-from biomech_xr.datasets.lab.check import CONTACTS, OFFS, SIDES, event_times, problems, span
-from biomech_xr.datasets.lab.mapping import LabMapping, Person
-from biomech_xr.datasets.lab.signals import emg_columns, read_signals
+from biomech_xr.datasets.lab import powers
+from biomech_xr.datasets.lab.check import problems
+from biomech_xr.datasets.lab.contents import Content, open_trial
+from biomech_xr.datasets.lab.events import find_events
+from biomech_xr.datasets.lab.mapping import LabMapping, Person, TrialFiles
+from biomech_xr.datasets.lab.signals import emg_columns, emg_stream, read_signals
+from biomech_xr.datasets.lab.strides import rows
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import DataFormatError, MissingInputError
-from biomech_xr.readers.c3d import C3dTrial, read_c3d
 from biomech_xr.readers.tables import sha256
-from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
+from biomech_xr.schema import Patient, Trial, rejected_table, stride_table
 
 MAPPING_FILE: Final = "lab.yaml"
 
@@ -46,7 +51,7 @@ _KEPT_BYTES: Final = 256 * 2**20
 
 SPEC: Final = DatasetSpec(
     name="lab",
-    title="Own gait laboratory trials (C3D)",
+    title="Own gait laboratory trials (C3D, OpenSim, CSV)",
     doi="",
     data_doi="",
     licence="the lab's own",
@@ -66,9 +71,10 @@ SPEC: Final = DatasetSpec(
     maximum_duration=2.5,
     kinetics_limit=3.0,
     assumptions=(
-        "angles and moments follow Plug-in Gait: x flexion, y adduction, z rotation; moments in N mm/kg, extensor "
-        "positive; the sign of the transverse moment rests on few measurements",
-        "event times count from the start of the capture, not of the file",
+        "angles and moments of convention plug_in_gait: x flexion, y adduction, z rotation; moments in N mm/kg, "
+        "extensor positive; the sign of the transverse moment rests on few measurements",
+        "labels, signs, units and sides are as the mapping states; powers in the files are compared with them",
+        "the times of a C3D file count from the start of the capture, not of the file; tables keep their time column",
         "where the file holds ground reaction forces, moments of a stance without force under it are not measured; "
         "those above the limit are kept there to be flagged as artefacts",
         "kinematics_lookahead is unknown unless the mapping states angles.lookahead: how markers were smoothed is not "
@@ -87,10 +93,11 @@ def facts(root: Path) -> DatasetSpec:
         No mapping, a wrong one, or a first file that cannot be read.
     """
     folder, mapping = _mapping(root)
+    activities = {trial.activity or mapping.activity for person in mapping.people for trial in person.trials}
     changes: dict[str, Any] = {
         "line_frequency": mapping.line_frequency,
         "maximum_duration": mapping.maximum_duration,
-        "activities": (mapping.activity,),
+        "activities": tuple(sorted(activities)),
         "people": len(mapping.people),
         "settings": mapping.hash(exclude=["people"]),
     }
@@ -99,14 +106,28 @@ def facts(root: Path) -> DatasetSpec:
     if mapping.moments:
         changes["kinetics_limit"] = mapping.moments.limit
     if mapping.emg:
-        first = read_c3d(folder / mapping.people[0].files[0], dataset=SPEC.name)
         changes |= {
             "emg_state": mapping.emg.state,
             "emg_unit": mapping.emg.unit,
             "emg_lookahead": mapping.emg.lookahead,
-            "emg_rate": first.analog_rate,
+            "emg_rate": _emg_rate(folder, mapping),
         }
     return dataclasses.replace(SPEC, **changes)
+
+
+def _emg_rate(folder: Path, mapping: LabMapping) -> float:
+    """Return the rate of the first file that may hold EMG, Hz."""
+    trials = [trial for person in mapping.people for trial in person.trials if trial.emg or trial.c3d]
+    if not trials:
+        return SPEC.emg_rate
+    first = TrialFiles.model_construct(
+        trial=trials[0].trial, emg=trials[0].emg, c3d=None if trials[0].emg else trials[0].c3d
+    )
+    content = open_trial(folder, first, mapping)
+    table = emg_stream(content, mapping.emg)
+    if table is None or content.problems:
+        raise DataFormatError(f"{SPEC.name}: {'; '.join(content.problems) or 'no EMG in the first file'}")
+    return table.rate
 
 
 def patients(root: Path) -> list[str]:
@@ -121,7 +142,7 @@ def patients(root: Path) -> list[str]:
 
 
 def recordings(root: Path, patient: str) -> Iterator[Trial]:
-    """Yield one person's trials, one a file; all files are checked against the mapping before the first is yielded.
+    """Yield one person's trials; all files are checked against the mapping before the first is yielded.
 
     Raises
     ------
@@ -138,17 +159,18 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
         known = ", ".join(people)
         raise MissingInputError(f"{SPEC.name}: {folder / MAPPING_FILE}: found no person {patient!r}. Known: {known}.")
     person = people[patient]
-    paths = [folder / file for file in person.files]
+    paths = [folder / file for trial in person.trials for file in trial.by_role().values()]
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         raise MissingInputError(f"{SPEC.name}: people.{patient}.files: no such file: {', '.join(missing)}.")
-    kept = _checked(paths, mapping)
+    kept = _checked(folder, person, mapping, keep=sum(path.stat().st_size for path in paths) < _KEPT_BYTES)
     spec = dataclasses.replace(SPEC, maximum_duration=mapping.maximum_duration)
     watch = cycles.Watch(dataset=SPEC.name, folder=folder / patient)
-    for path in paths:
-        content = kept.pop(path) if path in kept else read_c3d(path, dataset=SPEC.name)
-        silent = cycles.silent(content.analogs, emg_columns(content, mapping.emg)) if mapping.emg else None
-        trial = _trial(folder, path, content, mapping, person, spec)
+    for files in person.trials:
+        content = kept.pop(files.trial) if files.trial in kept else open_trial(folder, files, mapping)
+        emg = emg_stream(content, mapping.emg)
+        silent = cycles.silent(emg.values, emg_columns(emg, mapping.emg)) if mapping.emg and emg is not None else None
+        trial = _trial(folder, content, mapping, person, spec)
         yield watch.saw(trial, {"emg": silent} if silent is not None else {})
     watch.finish()
 
@@ -161,46 +183,56 @@ def _mapping(root: Path) -> tuple[Path, LabMapping]:
     return path.parent, LabMapping.load(path)
 
 
-def _checked(paths: Sequence[Path], mapping: LabMapping) -> dict[Path, C3dTrial]:
-    """Return the parsed files when they are small; raise with the problems of all files when there are any."""
-    keep = sum(path.stat().st_size for path in paths) < _KEPT_BYTES
-    kept: dict[Path, C3dTrial] = {}
+def _checked(folder: Path, person: Person, mapping: LabMapping, *, keep: bool) -> dict[str, Content]:
+    """Return the opened trials when they are small; raise with the problems of all files when there are any."""
+    kept: dict[str, Content] = {}
     lines = []
-    for path in paths:
-        content = read_c3d(path, dataset=SPEC.name)
-        lines += [f"  - {path}: {problem}" for problem in problems(content, mapping)]
+    for files in person.trials:
+        content = open_trial(folder, files, mapping)
+        where = next(iter(content.paths.values())) if len(content.paths) == 1 else f"trial {files.trial}"
+        for problem in problems(content, mapping, person):
+            named = any(str(path) in problem for path in content.paths.values())
+            lines.append(f"  - {problem}" if named else f"  - {where}: {problem}")
         if keep:
-            kept[path] = content
+            kept[files.trial] = content
     if lines:
         text = "\n".join(lines)
         raise DataFormatError(f"{SPEC.name}: {len(lines)} problem(s) between {MAPPING_FILE} and the files:\n{text}")
     return kept
 
 
-def _trial(
-    folder: Path, path: Path, content: C3dTrial, mapping: LabMapping, person: Person, spec: DatasetSpec
-) -> Trial:
-    signals, notes = read_signals(content, mapping)
-    strides, rejected = _strides(path.stem, content, mapping, signals, spec)
-    name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+def _trial(folder: Path, content: Content, mapping: LabMapping, person: Person, spec: DatasetSpec) -> Trial:
+    found, _ = find_events(content, mapping, person)
+    signals, notes = read_signals(content, mapping, person, found)
+    strides, rejected = rows(content.files, mapping, signals, found, spec)
+    table = stride_table(strides)
+    notes["evidence.events"] = found.note
+    power = powers.compare(content, mapping, person, signals, table)
+    if power:
+        notes["evidence.power"] = power
     return Trial(
         patient=_patient(person),
-        trial=path.stem,
-        task=mapping.activity,
+        trial=content.files.trial,
+        task=content.files.activity or mapping.activity,
         signals=signals,
-        strides=stride_table(strides),
+        strides=table,
         rejected=rejected_table(rejected),
-        sources=((name, sha256(path)),),
+        sources=tuple((_name(path, folder), sha256(path)) for path in content.paths.values()),
         emg_state=mapping.emg.state if mapping.emg else SPEC.emg_state,
         emg_lookahead=mapping.emg.lookahead if mapping.emg else 0.0,
         notes=notes,
     )
 
 
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+
+
 def _patient(person: Person) -> Patient:
     return Patient(
         dataset=SPEC.name,
         source_patient=person.id,
+        person_group=person.person_group or "",
         population=person.population,
         affected_side=person.affected_side,
         sex=person.sex,
@@ -208,41 +240,3 @@ def _patient(person: Person) -> Patient:
         height=np.nan if person.height is None else person.height,
         body_mass=np.nan if person.body_mass is None else person.body_mass,
     )
-
-
-def _strides(
-    trial: str, content: C3dTrial, mapping: LabMapping, signals: Mapping[str, Signal], spec: DatasetSpec
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows of `strides` and `rejected` of both sides: contact to next contact of one foot."""
-    strides: list[dict[str, Any]] = []
-    rejected: list[dict[str, Any]] = []
-    for side in SIDES:
-        contacts = np.asarray(event_times(content, side, CONTACTS), dtype=np.float64)
-        offs = np.asarray(event_times(content, side, OFFS), dtype=np.float64)
-
-        def judge(
-            index: int,
-            side: str = side,
-            contacts: npt.NDArray[np.float64] = contacts,
-            offs: npt.NDArray[np.float64] = offs,
-        ) -> cycles.Verdict:
-            start, stop = float(contacts[index]), float(contacts[index + 1])
-            if not cycles.has_samples(signals, side, start, stop):
-                return cycles.NO_SIGNAL
-            labels = {
-                "activity": mapping.activity,
-                "source_activity": mapping.activity,
-                "surface": mapping.surface,
-                "speed": np.nan if mapping.speed is None else mapping.speed,
-                "foot_off": cycles.foot_off(offs, start, stop)[0],
-            }
-            return cycles.Verdict(labels=labels)
-
-        half = 0.5 / content.point_rate
-        first, last = span(content)
-        rows = cycles.sort_candidates(
-            spec=spec, trial=trial, side=side, contacts=contacts, span=(first - half, last + half), judge=judge
-        )
-        strides += rows[0]
-        rejected += rows[1]
-    return strides, rejected

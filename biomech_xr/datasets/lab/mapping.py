@@ -1,151 +1,226 @@
-"""The mapping `lab.yaml` of a lab's own trials: strict models that list every problem at once."""
+"""The mapping `lab.yaml` of a lab's own trials: strict models that list every problem at once.
+
+A trial is one C3D file or several files, each with its role::
+
+    files:
+      - P01/walk.c3d
+      - {trial: walk, angles: walk_IK.mot, moments: walk_ID.sto, forces: walk_grf.mot, markers: walk.trc}
+
+The parts of the mapping: people and files here, signals in `signal_mapping`, events in `event_mapping`.
+"""
 
 from __future__ import annotations
 
-import difflib
-from collections import Counter
 from pathlib import PurePath
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from biomech_xr import vocabulary as words
 from biomech_xr.config import Config
+from biomech_xr.datasets.lab.answers import (
+    KNOWN_MUSCLES,
+    OPEN,
+    Activity,
+    Answer,
+    Csv,
+    Positive,
+    Surface,
+    repeated,
+    some,
+)
+from biomech_xr.datasets.lab.event_mapping import Events, EventTable, Foot, Forces, Markers, Plate
+from biomech_xr.datasets.lab.signal_mapping import (
+    AngleChannel,
+    Angles,
+    Channel,
+    Emg,
+    ForceColumn,
+    MomentChannel,
+    Moments,
+    Outputs,
+    PowerChannel,
+    Powers,
+)
 
-KNOWN_MUSCLES: Final = (*words.MUSCLES, *words.OTHER_MUSCLES)
+__all__ = [
+    "FORMATS",
+    "KNOWN_MUSCLES",
+    "OPEN",
+    "ROLES",
+    "AngleChannel",
+    "Angles",
+    "Channel",
+    "Csv",
+    "Emg",
+    "EventTable",
+    "Events",
+    "Foot",
+    "ForceColumn",
+    "Forces",
+    "LabMapping",
+    "Markers",
+    "MomentChannel",
+    "Moments",
+    "Outputs",
+    "Person",
+    "Plate",
+    "PowerChannel",
+    "Powers",
+    "TrialFiles",
+]
 
-Positive = Annotated[float, Field(gt=0)]
+FORMATS: Final = {
+    "c3d": (".c3d",),
+    "angles": (".mot", ".sto", ".csv", ".txt"),
+    "moments": (".mot", ".sto", ".csv", ".txt"),
+    "powers": (".mot", ".sto", ".csv", ".txt"),
+    "forces": (".mot", ".sto", ".csv", ".txt"),
+    "markers": (".trc",),
+    "emg": (".csv", ".txt", ".mot", ".sto"),
+    "events": (".csv", ".txt"),
+}
+"""The role of a file in a trial, and the formats that it may have; `c3d` serves every role that has no own file."""
+
+ROLES: Final = tuple(FORMATS)
+
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
-def _muscle(name: str) -> str:
-    if name not in KNOWN_MUSCLES:
-        near = difflib.get_close_matches(name, KNOWN_MUSCLES, n=1, cutoff=0.0)[0]
-        raise ValueError(f"unknown muscle {name!r}; did you mean {near!r}?")
-    return name
+class TrialFiles(Config):
+    """The files of one trial by role, relative to the mapping or absolute, and what holds for this trial alone."""
+
+    trial: Identifier
+    c3d: str | None = None
+    angles: str | None = None
+    moments: str | None = None
+    powers: str | None = None
+    forces: str | None = None
+    markers: str | None = None
+    emg: str | None = None
+    events: str | None = None
+    activity: Activity | None = None
+    surface: Surface | None = None
+    speed: Positive | None = None
+
+    @model_validator(mode="after")
+    def _known_formats(self) -> Self:
+        files = self.by_role()
+        problems = [
+            f"{role}: {file!r}, expected one of {', '.join(FORMATS[role])}"
+            for role, file in files.items()
+            if PurePath(file).suffix.lower() not in FORMATS[role]
+        ]
+        if not files:
+            problems = [f"no file: name at least one of {', '.join(ROLES)}"]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def by_role(self) -> dict[str, str]:
+        """Return role -> file of the roles that have one."""
+        return {role: getattr(self, role) for role in ROLES if getattr(self, role) is not None}
 
 
-def _activity(name: str) -> str:
-    if name not in words.ACTIVITIES:
-        raise ValueError(f"unknown activity {name!r}; known: {', '.join(words.ACTIVITIES)}")
-    return name
+def _form(value: Any) -> str:
+    return "file" if isinstance(value, str) else "trial"
 
 
-def _some(values: tuple[object, ...]) -> None:
-    """Refuse an empty list; pydantic's own bound would also complain of a list whose entries are wrong."""
-    if not values:
-        raise ValueError("the list is empty, expected at least one entry")
-
-
-def _repeated(values: list[str]) -> list[str]:
-    return sorted(value for value, count in Counter(values).items() if count > 1)
+File = Annotated[Annotated[str, Tag("file")] | Annotated[TrialFiles, Tag("trial")], Discriminator(_form)]
 
 
 class Person(Config):
-    """One person and the C3D files of that person, relative to the mapping or absolute."""
+    """One person and the trials of that person: a C3D file each, or several files with their roles.
+
+    ``person_group`` joins one human published twice: both get the same word.
+    """
 
     id: Identifier
-    files: tuple[str, ...]
+    files: tuple[File, ...]
     body_mass: Positive | None = None
     height: Positive | None = None
     age: Positive | None = None
     sex: Literal["female", "male", "unknown"] = "unknown"
     population: Literal["able_bodied", "stroke"] = "able_bodied"
     affected_side: Literal["none", "left", "right", "both", "unknown"] = "none"
+    person_group: Identifier | None = None
 
     @field_validator("files")
     @classmethod
-    def _names_differ(cls, files: tuple[str, ...]) -> tuple[str, ...]:
-        _some(files)
-        repeated = _repeated([PurePath(file).stem for file in files])
-        if repeated:
-            raise ValueError(f"two files are named {', '.join(repeated)}: trials need names that differ")
-        return files
-
-
-class Channel(Config):
-    """One analog channel: its label in the file, its muscle and leg."""
-
-    label: str
-    muscle: Annotated[str, AfterValidator(_muscle)]
-    side: words.Side
-    ambiguous: bool = False
-
-
-class Emg(Config):
-    """The EMG channels and the unit that recordings keep.
-
-    ``lookahead`` (s) is how far processing before the file sees into the future: 0 for raw EMG.
-    """
-
-    state: words.EmgState = "raw"
-    unit: Literal["V", "mV", "uV"]
-    lookahead: Annotated[float, Field(ge=0)] = 0.0
-    channels: tuple[Channel, ...]
-
-    @field_validator("channels")
-    @classmethod
-    def _one_each(cls, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-        _some(channels)
+    def _names_differ(cls, files: tuple[str | TrialFiles, ...]) -> tuple[str | TrialFiles, ...]:
+        some(files)
+        wrong = [file for file in files if isinstance(file, str) and PurePath(file).suffix.lower() != ".c3d"]
+        twice = repeated(_trial_name(file) for file in files)
         problems = [
             *(
-                f"two labels for {target}"
-                for target in _repeated([f"{channel.side} {channel.muscle}" for channel in channels])
+                f"{file!r} is no C3D file; give its role, for example {{trial: walk, angles: walk.mot}}"
+                for file in wrong
             ),
-            *(f"label {label!r} is used twice" for label in _repeated([channel.label for channel in channels])),
+            *([f"two files are named {', '.join(twice)}: trials need names that differ"] if twice else []),
         ]
         if problems:
             raise ValueError("; ".join(problems))
-        return channels
+        return files
+
+    @property
+    def trials(self) -> tuple[TrialFiles, ...]:
+        """The trials; a file alone is the C3D file of a trial of its name."""
+        return tuple(
+            TrialFiles.model_construct(trial=_trial_name(file), c3d=file) if isinstance(file, str) else file
+            for file in self.files
+        )
 
 
-class Outputs(Config):
-    """Where a model's outputs are; ``prefix`` (subject) and ``suffix`` (model) choose among several sets of labels."""
-
-    convention: Literal["plug_in_gait"]
-    prefix: str | None = None
-    suffix: str | None = None
-
-
-class Angles(Outputs):
-    """Where the joint angles are.
-
-    ``lookahead`` (s) is how far the smoothing of the markers before the file sees into the future; without it unknown.
-    """
-
-    lookahead: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-
-
-class Moments(Outputs):
-    """Where the joint moments are; above ``limit`` (N m/kg) a value is an artefact of a force plate."""
-
-    limit: Positive = 3.0
+def _trial_name(file: str | TrialFiles) -> str:
+    return PurePath(file).stem if isinstance(file, str) else file.trial
 
 
 class LabMapping(Config):
-    """The whole mapping: people, what they did, and which labels hold the signals."""
+    """The whole mapping: people, what they did, which labels hold the signals, where events come from."""
 
     people: tuple[Person, ...]
-    activity: Annotated[str, AfterValidator(_activity)] = "walk"
-    surface: Literal["treadmill", "overground", "ramp", "stairs", "unknown"] = "overground"
+    activity: Activity = "walk"
+    surface: Annotated[Surface, Answer] = "overground"
     speed: Positive | None = None
-    line_frequency: Positive
+    line_frequency: Annotated[Positive, Answer]
     maximum_duration: Positive = 2.5
     angles: Angles | None = None
     moments: Moments | None = None
+    powers: Powers | None = None
     emg: Emg | None = None
+    events: Events = Events()
 
     @field_validator("people")
     @classmethod
     def _ids_differ(cls, people: tuple[Person, ...]) -> tuple[Person, ...]:
-        _some(people)
-        repeated = _repeated([person.id for person in people])
-        if repeated:
-            raise ValueError(f"two people have the id {', '.join(repeated)}")
+        some(people)
+        twice = repeated(person.id for person in people)
+        if twice:
+            raise ValueError(f"two people have the id {', '.join(twice)}")
         return people
 
     @model_validator(mode="after")
-    def _some_signal(self) -> Self:
-        if self.angles is None and self.moments is None and self.emg is None:
-            raise ValueError("no signal named: give at least one of angles, moments, emg")
+    def _complete(self) -> Self:
+        problems = [*self._unnamed(), *self._without_mass()]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    def _unnamed(self) -> list[str]:
+        if self.angles is None and self.moments is None and self.emg is None:
+            return ["no signal named: give at least one of angles, moments, emg"]
+        if self.powers is not None and (self.angles is None or self.moments is None):
+            return ["powers are compared with moments and angles: name both"]
+        return []
+
+    def _without_mass(self) -> list[str]:
+        """Return one problem that lists the people whose body mass the units need."""
+        units = sorted(
+            {channel.unit for channel in (self.moments.channels if self.moments else ()) if channel.needs_mass}
+            | {channel.unit for channel in (self.powers.channels if self.powers else ()) if channel.unit == "W"}
+        )
+        people = [person.id for person in self.people if person.body_mass is None]
+        if not units or not people:
+            return []
+        return [
+            f"values in {', '.join(units)} are divided by the body mass: give body_mass (kg) of {', '.join(people)}"
+        ]

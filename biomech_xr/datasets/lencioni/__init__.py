@@ -32,7 +32,7 @@ from biomech_xr.datasets.lencioni.signs import Signs, decide_signs
 from biomech_xr.datasets.lencioni.speeds import check_speeds
 from biomech_xr.datasets.power import PUBLISHED_POWER
 from biomech_xr.datasets.segments import Cut, cut_joints, ragged_emg, sort_cuts
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.errors import MissingInputError
 from biomech_xr.readers.mat import open_mat
 from biomech_xr.readers.tables import sha256
@@ -54,14 +54,27 @@ SPEC: Final = DatasetSpec(
     doi="10.1038/s41597-019-0323-z",
     data_doi="10.6084/m9.figshare.c.4494755",
     licence="CC BY 4.0 (article; not verified on the page of the files)",
-    citation="Lencioni T, Carpinella I, Rabuffetti M, Marzegan A, Ferrarin M. Sci Data 2019; 6:309.",
+    reference=Reference(
+        authors="Lencioni T, Carpinella I, Rabuffetti M, Marzegan A, Ferrarin M",
+        journal="Scientific Data",
+        volume="6",
+        pages="309",
+        year=2019,
+    ),
     host="figshare",
+    laboratory="IRCCS Fondazione Don Carlo Gnocchi, Milan",
     evidence="notes",
     population="able_bodied",
     line_frequency=50.0,
     emg_state="raw",
     emg_unit="mV",
     emg_rate=960.0,
+    rates={
+        "emg": Rate(hz=(800.0, 960.0, 1000.0)),
+        "kinematics": Rate(points=101, recorded=(60.0, 200.0)),
+        "kinetics": Rate(points=101),
+        "forces": Rate(hz=(800.0, 960.0)),
+    },
     emg_lookahead=0.0,
     upstream_filters="EMG: band-pass 10-400 Hz in the amplifier before sampling; not rectified; markers: not stated",
     sides=("left", "right"),

@@ -28,7 +28,7 @@ from biomech_xr.datasets.moghadam.motion import (
     walk_of,
 )
 from biomech_xr.datasets.moghadam.state import state_of
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.datasets.walking import ASSUMPTIONS, FRONTAL, Factors, angle_signs, moment_factors
 from biomech_xr.datasets.walking import OPTIONS as WALK_OPTIONS
 from biomech_xr.errors import MissingInputError
@@ -85,14 +85,22 @@ SPEC: Final = DatasetSpec(
     doi="10.1038/s41598-023-31906-z",
     data_doi="",
     licence="not known",
-    citation="Mohammadi Moghadam S, Yeung T, Choisne J. Sci Rep 2023; 13:5046.",
+    reference=Reference(
+        authors="Mohammadi Moghadam S, Yeung T, Choisne J",
+        journal="Scientific Reports",
+        volume="13",
+        pages="5046",
+        year=2023,
+    ),
     host="GitHub, Surrogate_modelling_to_predict_gait_time_series (owner not known)",
+    laboratory="Auckland Bioengineering Institute",
     evidence="notes",
     population="able_bodied",
     line_frequency=50.0,
     emg_state="envelope",
     emg_unit="unknown",
     emg_rate=100.0,
+    rates={"emg": Rate(), "kinematics": Rate(), "kinetics": Rate()},
     emg_lookahead=1.13,
     upstream_filters="not stated; EMG is decided per person to be raw, band-passed or an envelope",
     sides=("left", "right"),

@@ -20,7 +20,7 @@ from biomech_xr.datasets.moreira.kinetics import find_mass, settle_mass
 from biomech_xr.datasets.moreira.legs import SPEEDS, Leg, open_legs
 from biomech_xr.datasets.moreira.people import METADATA, PEOPLE, find_people, read_person, read_stated_times
 from biomech_xr.datasets.moreira.trial import Context, Durations, make_trial
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.errors import ConfigError, MissingInputError
 from biomech_xr.readers.tables import sha256
 from biomech_xr.schema import Trial
@@ -52,7 +52,13 @@ SPEC: Final = DatasetSpec(
     doi="10.1038/s41597-021-00881-3",
     data_doi="",
     licence="not verified (believed CC BY 4.0)",
-    citation="Moreira L, Figueiredo J, Fonseca P, Vilas-Boas JP, Santos CP. Sci Data 2021; 8:103.",
+    reference=Reference(
+        authors="Moreira L, Figueiredo J, Fonseca P, Vilas-Boas JP, Santos CP",
+        journal="Scientific Data",
+        volume="8",
+        pages="103",
+        year=2021,
+    ),
     host="figshare",
     evidence="real_file",
     population="able_bodied",
@@ -60,6 +66,12 @@ SPEC: Final = DatasetSpec(
     emg_state="envelope",
     emg_unit="% MVC",
     emg_rate=1000.0,
+    rates={
+        "emg": Rate(points=1001),
+        "kinematics": Rate(points=1001),
+        "kinetics": Rate(points=1001),
+        "forces": Rate(points=1001),
+    },
     emg_lookahead=LOOKAHEAD["envelope"],
     upstream_filters="not stated; everything is time-normalised to 1001 points a stride",
     sides=("left", "right"),

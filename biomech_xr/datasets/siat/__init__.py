@@ -20,7 +20,7 @@ from biomech_xr.datasets import cycles
 from biomech_xr.datasets.siat.decisions import Facts, Gait, decide, knees_of, name_of, pool_knees, read_gait
 from biomech_xr.datasets.siat.files import RATE, native_rows, people, read_data, read_person, trial_files
 from biomech_xr.datasets.siat.labels import Cycle, confirm_legs
-from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option
+from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.datasets.walking import ASSUMPTIONS, FRONTAL, with_factors
 from biomech_xr.datasets.walking import OPTIONS as WALK_OPTIONS
 from biomech_xr.errors import DataFormatError, MissingInputError
@@ -69,7 +69,13 @@ SPEC: Final = DatasetSpec(
     doi="10.1038/s41597-023-02263-3",
     data_doi="10.6084/m9.figshare.c.6271164",
     licence="CC0 1.0 (as a public user of the data states it)",
-    citation="Wei W, Tan F, Zhang H, Mao H, Fu M, Samuel OW, Li G. Sci Data 2023; 10:358.",
+    reference=Reference(
+        authors="Wei W, Tan F, Zhang H, Mao H, Fu M, Samuel OW, Li G",
+        journal="Scientific Data",
+        volume="10",
+        pages="358",
+        year=2023,
+    ),
     host="figshare",
     evidence="notes",
     population="able_bodied",
@@ -77,6 +83,7 @@ SPEC: Final = DatasetSpec(
     emg_state="raw",
     emg_unit="mV",
     emg_rate=RATE,
+    rates={"emg": Rate(hz=(RATE,)), "kinematics": Rate(hz=(RATE,)), "kinetics": Rate(hz=(RATE,))},
     emg_lookahead=0.0,
     upstream_filters="EMG: none stated, offset left in; angles and torques: OpenSim, on the clock of the EMG; "
     "filters not stated",

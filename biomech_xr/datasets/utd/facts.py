@@ -17,6 +17,9 @@ from biomech_xr.datasets.utd.legs import Array, Branches, read_curve, read_leg
 from biomech_xr.errors import DataFormatError
 from biomech_xr.evidence import Decision
 
+LABORATORY: Final = "UT Dallas, Locomotor Control Systems Lab"
+"""Where the people of both releases walked."""
+
 ORDER: Final = ("flexion", "adduction", "rotation")
 """Motions of x, y and z in the lab's own convention (Plug-in Gait)."""
 

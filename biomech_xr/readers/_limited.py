@@ -1,0 +1,192 @@
+"""Parsers of binary formats at arm's length: each file in a process of its own with limits on memory, time and files.
+
+One server (`_limited_server`) is started where the first such file is opened and ends with this process; it forks a
+child for every file, which costs milliseconds. Whatever becomes of the child, here it is a `LimitedError`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+_SERVER: Final = Path(__file__).with_name("_limited_server.py")
+_HEAD: Final = struct.Struct("<cQ")
+_ORDER: Final = 128
+_GRACE: Final = 5.0
+"""How much longer than the child's own limit an answer may take, s."""
+
+
+class LimitedError(ValueError):
+    """The parser refused the file, crashed, or passed its limits."""
+
+
+class Line:
+    """The way to the child that has one file open; one question at a time, of any thread."""
+
+    def __init__(self, ours: socket.socket) -> None:
+        self.lock = threading.RLock()
+        self._ours = ours
+
+    def ask(self, request: object) -> None:
+        """Send a request."""
+        content = json.dumps(request, separators=(",", ":")).encode()
+        try:
+            self._ours.sendall(_HEAD.pack(b"Q", len(content)) + content)
+        except OSError as error:
+            raise LimitedError("parsing ended before its time (a crash, or a limit)") from error
+
+    def value(self, most: int) -> Any:
+        """Return the JSON value of the next frame, which may have ``most`` bytes."""
+        content = bytearray(self._length(most))
+        self._fill(memoryview(content))
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise LimitedError("an answer that is none") from error
+
+    def into(self, memory: memoryview) -> int:
+        """Fill the beginning of ``memory`` with the next frame and return its length."""
+        length = self._length(len(memory))
+        self._fill(memory[:length])
+        return length
+
+    def _length(self, most: int) -> int:
+        head = bytearray(_HEAD.size)
+        self._fill(memoryview(head))
+        kind, length = _HEAD.unpack(head)
+        if kind == b"E" and length <= 1 << 12:
+            text = bytearray(length)
+            self._fill(memoryview(text))
+            raise LimitedError(text.decode("utf-8", "replace"))
+        if kind != b"D" or length > most:
+            raise LimitedError(f"an answer of {length} bytes where at most {most} are due")
+        return int(length)
+
+    def _fill(self, memory: memoryview) -> None:
+        while memory:
+            try:
+                count = self._ours.recv_into(memory)
+            except OSError as error:
+                raise LimitedError(f"parsing did not go on ({error})") from error
+            if not count:
+                raise LimitedError("parsing ended before its time (a crash, or a limit of memory or time)")
+            memory = memory[count:]
+
+
+@contextmanager
+def opened(worker: str, path: Path, *, memory: int, seconds: int) -> Iterator[Line]:
+    """Yield the line to a child that serves one file with a worker module beside this one.
+
+    Parameters
+    ----------
+    worker
+        Name of the module; its `serve` gets a channel, the path, and the function that closes the file system.
+    path
+        The file.
+    memory
+        Bytes of address space that the child may use.
+    seconds
+        Limit of time for every answer.
+
+    Raises
+    ------
+    LimitedError
+        The system has no such processes; from the line, whatever goes wrong in the child.
+    """
+    ours, theirs = socket.socketpair()
+    with ours:
+        order = {"worker": worker, "memory": memory, "seconds": seconds}
+        with theirs:
+            _server.send(json.dumps(order).encode().ljust(_ORDER), theirs.fileno())
+        ours.settimeout(seconds + _GRACE)
+        line = Line(ours)
+        line.ask(str(path.resolve()))
+        yield line
+
+
+def stop() -> None:
+    """End the server, where one runs."""
+    _server.stop()
+
+
+class _Server:
+    """The server's process; a fork of ours starts another."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def send(self, order: bytes, descriptor: int) -> None:
+        with self._lock:
+            for attempt in (True, False):
+                control = self._control or self._start()
+                try:
+                    socket.send_fds(control, [order], [descriptor])
+                    return
+                except OSError as error:
+                    self._end()
+                    if not attempt:
+                        raise LimitedError(f"no process for the parser ({error})") from error
+
+    def stop(self) -> None:
+        with self._lock:
+            self._end()
+
+    def forget(self) -> None:
+        """Leave the server to the process that this one was forked from."""
+        self._lock = threading.Lock()
+        if self._process is not None:
+            self._process.returncode = 0
+        if self._control is not None:
+            self._control.close()
+        self._process = self._control = None
+
+    def _start(self) -> socket.socket:
+        if not hasattr(os, "fork"):
+            raise LimitedError("this system cannot parse in a process of its own; use Linux, macOS or WSL")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        folders = [str(_SERVER.parents[2]), *filter(None, [os.environ.get("PYTHONPATH", "")])]
+        threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(folders)}
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603  our own interpreter and script
+                [sys.executable, "-P", str(_SERVER), str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+        self._control = ours
+        return ours
+
+    def _end(self) -> None:
+        process, control = self._process, self._control
+        self._process = self._control = None
+        if control is not None:
+            control.close()
+        if process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE)
+            if process.returncode is None:
+                process.kill()
+                process.wait()
+
+
+_server: Final = _Server()
+atexit.register(stop)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_server.forget)
