@@ -6,6 +6,7 @@ the shape and range of published mean curves; they are no one's data and no digi
 
 * level walking: Winter 2009, *Biomechanics and Motor Control of Human Movement*, 4th ed.; Bovi et al. 2011,
   Gait & Posture 33:6, doi:10.1016/j.gaitpost.2010.08.009 (frontal and transverse planes);
+* transverse moments of walking: signs as in the two recorded sources `falisse` and `lab`, which agree;
 * stairs: Riener et al. 2002, Gait & Posture 15:32, doi:10.1016/S0966-6362(01)00162-X;
 * ramps of 10 degrees: McIntosh et al. 2006, J Biomech 39:2491, doi:10.1016/j.jbiomech.2005.07.025.
 """
@@ -40,13 +41,13 @@ _COMMON_MOMENTS: Final[Mapping[tuple[str, str], Points]] = {
         (0, 0), (5, -0.35), (12, -0.78), (18, -0.9), (31, -0.66), (44, -0.82), (52, -0.58), (59, -0.12), (65, 0),
         (80, 0.01), (93, 0.02),
     ),
-    ("hip", "rotation"): ((0, 0), (12, -0.12), (26, 0), (44, 0.12), (55, 0.05), (64, 0), (80, 0)),
+    ("hip", "rotation"): ((0, 0), (8, 0.04), (18, 0.13), (30, 0), (45, -0.12), (55, -0.06), (64, 0), (80, 0)),
     ("knee", "adduction"): (
         (0, 0), (5, -0.12), (14, -0.4), (30, -0.26), (45, -0.32), (53, -0.2), (61, -0.01), (80, 0), (93, 0),
     ),
-    ("knee", "rotation"): ((0, 0), (12, -0.03), (25, 0.03), (45, 0.12), (55, 0.06), (64, 0), (80, 0)),
+    ("knee", "rotation"): ((0, 0), (12, 0.03), (25, -0.03), (45, -0.12), (55, -0.06), (64, 0), (80, 0)),
     ("ankle", "adduction"): ((0, 0), (15, 0.04), (30, 0.06), (47, -0.08), (58, -0.02), (65, 0), (80, 0)),
-    ("ankle", "rotation"): ((0, 0), (15, 0.02), (45, 0.12), (55, 0.08), (64, 0), (80, 0)),
+    ("ankle", "rotation"): ((0, 0), (12, 0.02), (24, -0.02), (45, -0.12), (55, -0.07), (64, 0), (80, 0)),
 }  # fmt: skip
 _ANGLES: Final[Mapping[str, Mapping[str, Points]]] = {
     "walk": {

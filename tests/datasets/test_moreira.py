@@ -90,6 +90,9 @@ def test_real_strides_have_canonical_signs(real: Path) -> None:
         assert (component(trial, "kinetics", "knee", "adduction")[:, 100:500].min(axis=1) < -0.1).all()
         late = component(trial, "kinetics", "hip", "flexion")[:, 450:660].max(axis=1)
         assert ((late > 0.3) & (late < 1.0)).all()
+        rotation = component(trial, "kinetics", "hip", "rotation")
+        assert (rotation[:, 50:180].mean(axis=1) > 0.01).all()
+        assert (rotation[:, 350:520].mean(axis=1) < -0.05).all()
 
 
 @pytest.mark.realdata
