@@ -93,7 +93,7 @@ def read_mot(path: Path, *, dataset: str) -> MotTable:
     table = _numbers(path, dataset, body[1:], columns=len(labels))
     for keys, count in ((("nRows", "datarows"), len(table)), (("nColumns", "datacolumns"), len(labels))):
         announced = next((header[key] for key in keys if key in header), "")
-        if announced.isdigit() and int(announced) != count:
+        if announced.isascii() and announced.isdigit() and announced.lstrip("0") != str(count):
             what = "rows" if keys[0] == "nRows" else "columns"
             raise _wrong(path, dataset, keys[0], f"{count} {what}", f"{announced} as the header announces")
     _check_time(path, dataset, table[:, 0])
