@@ -94,7 +94,7 @@ def _finite_runs(row: FloatArray) -> list[FloatArray]:
 
 def _selected(pieces: list[FloatArray], rate: float) -> list[FloatArray]:
     """Return an even selection of at most `_MOST_TIME` of signal, cut into pieces of at most `_LINE_SEGMENT`."""
-    most, longest = round(_MOST_TIME * rate), round(_LINE_SEGMENT * rate)
+    most, longest = round(_MOST_TIME * rate), max(_SHORTEST, round(_LINE_SEGMENT * rate))
     total = sum(piece.size for piece in pieces)
     if total <= most:
         return pieces

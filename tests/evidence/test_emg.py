@@ -163,3 +163,12 @@ def test_lengths_of_two_kinds_give_no_sure_rate() -> None:
 def test_shapes_that_differ_are_named() -> None:
     with pytest.raises(ConfigError, match=r"\(3,\).*\(2,\)"):
         emg_rate([1, 2, 3], [1, 2])
+
+
+def test_of_a_long_signal_a_selection_gives_the_same_state_and_a_slow_one_is_survived() -> None:
+    rng = np.random.default_rng(0)
+    made = states(walk(3), rng, 1000.0)
+    for state, channels in made.items():
+        longer = np.tile(channels[:, 0], 30)
+        assert emg_state(longer, 1000.0).value == state
+    assert emg_state(rng.standard_normal(4000), 4.0).confidence < LEAST
