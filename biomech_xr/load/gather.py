@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
+from biomech_xr.process.compiled import compiled
 from biomech_xr.schema import BEFORE, HISTORY
 from biomech_xr.store.encoding import MISSING, SCALE
 from biomech_xr.window.index import EMG_RATE
@@ -232,9 +232,8 @@ _RATE: Final = EMG_RATE
 _SCALE: Final = SCALE
 _MISSING: Final = MISSING
 
-# No cache on disk: the place of the package may be read-only, and compiling takes a second or two per process.
-_derivatives_compiled = numba.njit(nogil=True, inline="always")(_derivatives)
-_gather_emg = numba.njit(nogil=True)(_emg_loop)
-_gather_states = numba.njit(nogil=True)(_state_loop)
-_gather_torque = numba.njit(nogil=True)(_torque_loop)
-_gather_phase = numba.njit(nogil=True)(_phase_loop)
+_derivatives_compiled = compiled(inline="always")(_derivatives)
+_gather_emg = compiled()(_emg_loop)
+_gather_states = compiled()(_state_loop)
+_gather_torque = compiled()(_torque_loop)
+_gather_phase = compiled()(_phase_loop)

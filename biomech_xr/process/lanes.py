@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from biomech_xr.process.compiled import compiled
 
 Array = npt.NDArray[np.float64]
 
@@ -50,7 +51,7 @@ def filter_both(
     return out
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def load_lanes(values: npt.NDArray[Any], first: int, block: Array, lead: int) -> None:
     """Copy signals of ``values`` (m, n) from ``first`` on into the rows of a block after ``lead``, 0 in idle lanes."""
     count, size = values.shape
@@ -63,7 +64,7 @@ def load_lanes(values: npt.NDArray[Any], first: int, block: Array, lead: int) ->
                 block[lead + i, lane] = values[first + lane, i]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def store_lanes(block: Array, lead: int, out: Array, first: int) -> None:
     """Copy the rows of a block after ``lead`` back into signals of ``out`` (m, n), from signal ``first`` on."""
     count, size = out.shape
@@ -73,7 +74,7 @@ def store_lanes(block: Array, lead: int, out: Array, first: int) -> None:
                 out[first + lane, i] = block[lead + i, lane]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _filter(
     values: npt.NDArray[Any],
     sections: Array,
@@ -97,7 +98,7 @@ def _filter(
         store_lanes(block, length, out, first)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _pad(block: Array, size: int, length: int, padding: int) -> None:
     """Mirror the signal about its first and last sample; with ``padding`` -1 turn it by half a turn about them."""
     begin, end = length, length + size - 1
@@ -107,7 +108,7 @@ def _pad(block: Array, size: int, length: int, padding: int) -> None:
             block[end + i, lane] = padding * block[end - i, lane] + (1 - padding) * block[end, lane]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _start(state: Array, initial: Array, row: Array) -> None:
     for section in range(initial.shape[0]):
         for k in range(2):
@@ -115,7 +116,7 @@ def _start(state: Array, initial: Array, row: Array) -> None:
                 state[section, k, lane] = initial[section, k] * row[lane]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _cascade(block: Array, sections: Array, state: Array, start: int, step: int) -> None:
     """Filter in place; a stretch that fits the cache runs through all sections before the next one."""
     left = len(block)

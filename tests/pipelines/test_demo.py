@@ -42,6 +42,7 @@ def test_the_page_is_self_contained_and_says_what_is_synthetic(made: Path) -> No
     assert "on notes only" in page
 
 
+@pytest.mark.slow
 def test_a_second_run_does_only_what_is_missing(made: Path) -> None:
     manifest = made / "strides" / "envelope" / "hu" / "MANIFEST.json"
     before = manifest.stat().st_mtime_ns

@@ -128,14 +128,14 @@ def outcomes(folder: Path, start: int, count: int) -> dict[str, int]:
 
 
 def test_random_damage_is_read_or_refused_and_never_ends_the_process(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.readers.test_mat5", str(tmp_path), "0", "120"]
+    command = [sys.executable, "-m", "tests.readers.test_mat5", str(tmp_path), "0", "50"]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    assert sum(found.values()) == 360
-    assert found["open read"] > 5
-    assert found["open refused"] > 40
+    assert sum(found.values()) == 150
+    assert found["open read"] > 2
+    assert found["open refused"] > 15
 
 
 def test_a_storage_type_that_ends_scipy_is_refused(tmp_path: Path) -> None:

@@ -139,6 +139,7 @@ def test_truth_follows_from_the_events(written: tuple[Path, Truth], files: dict[
     assert strides.groupby(["source_patient", "trial", "side"]).size().min() >= 4
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_and_ids(files: dict[str, Any], tmp_path: Path) -> None:
     assert (len(IDS), len(ABLE), len(STROKE)) == (188, 138, 50)
     for name in "ab":

@@ -146,6 +146,7 @@ def test_truth_has_every_stride_but_outliers(file: h5py.File, written: tuple[Pat
     assert set(uneven["side"]) == {"left", "right"}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embry, "TRIALS", (("s1i0", "s1d5"),))
     files = []
