@@ -116,7 +116,7 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     if detail["type"] != "extra_forbidden":
         where = f"{place}: " if place else ""
-        found = "" if isinstance(detail["input"], dict) else f" (found {detail['input']!r})"
+        found = "" if isinstance(detail["input"], dict | list) else f" (found {detail['input']!r})"
         return f"{where}{detail['msg']}{found}"
     known = _known_keys(model, detail["loc"][:-1])
     near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.0)

@@ -29,7 +29,7 @@ def counts(
         bool, typer.Option("--reference", help="Print the reference counts alone; takes no store.")
     ] = False,
 ) -> None:
-    """Count strides, rates, samples, durations and rejected candidates; exit code 1 when they do not add up."""
+    """Count strides, rates, samples, durations and rejected candidates; exit code 1 where something is missing."""
     if (url is None) != reference or (as_json and markdown):
         raise typer.BadParameter("give a STORE or --reference, and at most one of --json and --markdown")
     if url is None:
@@ -40,6 +40,7 @@ def counts(
 
     found = count_strides(url, chain=chain)
     errors = [f"{row['dataset']}: {error}" for row in found["ledger"] for error in row["errors"]]
+    errors += found["incomplete"]
     if as_json:
         print(json.dumps(found, indent=2, allow_nan=False))
     else:

@@ -14,7 +14,7 @@ from biomech_xr.cli._app import AsJson, app
 @app.command()
 def new_dataset(
     name: Annotated[str, typer.Argument(help="Word for your data: letters, digits, _ and -.")],
-    files: Annotated[list[Path], typer.Argument(help="Your files or folders: .c3d, .mot, .sto, .trc, .csv, .tsv.")],
+    files: Annotated[list[Path], typer.Argument(help="Your files or folders: .c3d, .mot, .sto, .trc, .csv, .txt.")],
     out: Annotated[Path | None, typer.Option(help="Folder to write into; default: a new folder NAME.")] = None,
     as_json: AsJson = False,
 ) -> None:

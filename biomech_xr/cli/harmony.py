@@ -23,7 +23,7 @@ def harmony(
 ) -> None:
     """Compare the curves of all sources and flag what does not fit the others; exit code 1 when there is anything."""
     from biomech_xr.quality.harmony import gather, harmonize
-    from biomech_xr.quality.harmony_findings import as_markdown, findings, remarks
+    from biomech_xr.quality.harmony_findings import as_markdown, findings, remarks, summary
     from biomech_xr.store import open_strides
 
     curves, left_out = gather(open_strides(url, chain=chain), activity)
@@ -42,8 +42,7 @@ def harmony(
             table.add_row(one.dataset, one.curves, one.legs, one.misfit, one.figures, one.cause)
         if found:
             screen.print(table)
-        else:
-            print(f"{activity}: nothing is flagged.")
+        screen.print(f"{activity}: {summary(result)}", markup=False, highlight=False)
         for remark in remarks(result):
             screen.print(f"* {remark}", markup=False, highlight=False, soft_wrap=False)
     if figures is not None:

@@ -47,7 +47,7 @@ def people(
 
 
 def _list(url: str, everybody: Sequence[StoredPerson], *, as_json: bool) -> None:
-    from biomech_xr.quality.people import summarize_people
+    from biomech_xr.quality.people_summary import summarize_people
 
     summary = summarize_people(url, everybody)
     if as_json:
@@ -68,6 +68,9 @@ def _list(url: str, everybody: Sequence[StoredPerson], *, as_json: bool) -> None
     for row in summary["sources"]:
         for place in row["published_elsewhere"]:
             screen.print(f"{row['dataset']} is also published in {place}.", highlight=False)
+    for row in summary["doubtful"]:
+        text = f"{row['person_group']!r} ({', '.join(row['patients'])}): {'; '.join(row['doubts'])}."
+        screen.print(f"Look at group {text} If both are one human, join them.", highlight=False, markup=False)
 
 
 def _groups(joined: list[dict[str, Any]]) -> Table:

@@ -44,12 +44,12 @@ def datasets(
 
 
 def _table(specs: list[DatasetSpec]) -> Table:
+    """Return the table of all sources, one row each."""
     title = "Sources (one in full: biomech-xr datasets NAME)"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("name", "people", "legs", "EMG", "moments", "licence", "use", "reader"):
         table.add_column(heading, overflow="fold", no_wrap=heading in ("licence", "use"))
     for spec in specs:
-        rate = f" {spec.emg_rate:g} Hz" if spec.emg_rate > 0 else ""
         moments = "yes" if spec.moments or not (spec.emg or spec.angles) else "no"
         use = LICENCE_USES[spec.licence_use]
         licence = spec.licence.partition(" (")[0]
@@ -58,12 +58,19 @@ def _table(specs: list[DatasetSpec]) -> Table:
                 spec.name,
                 str(spec.people or "yours"),
                 "both" if len(spec.sides) == 2 else spec.sides[0],
-                f"{spec.emg_state}{rate}",
+                f"{spec.emg_state}, {_short_rate(spec)}" if "emg" in spec.rates else "as your files",
                 moments,
             ),
             *(licence, use, EVIDENCES[spec.evidence]),
         )
     return table
+
+
+def _short_rate(spec: DatasetSpec) -> str:
+    """Return the rate of the EMG in the files, without that of the device."""
+    from biomech_xr.quality import catalog
+
+    return catalog.rate_text(spec, "emg").partition(", recorded")[0]
 
 
 def _show(dataset: Dataset) -> None:

@@ -232,8 +232,10 @@ class Watch:
             self._silent[group] = self._silent.get(group, found) & found
         return trial
 
-    def finish(self) -> None:
+    def finish(self, note: str = "") -> None:
         """Raise for a patient without a stride, or with a watched column that is NaN in every trial that has its group.
+
+        ``note`` is what the source knows of why there is no stride.
 
         Raises
         ------
@@ -246,7 +248,7 @@ class Watch:
                 dataset=self._dataset,
                 file=self._folder,
                 field="strides",
-                found=f"no stride ({counts or 'no candidate at all'})",
+                found=f"no stride ({counts or 'no candidate at all'}{note and f'; {note}'})",
                 expected="at least one pair of contacts of one foot that is a stride",
                 action="Check that the download is complete, or leave this person out",
             )

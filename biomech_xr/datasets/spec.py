@@ -118,9 +118,14 @@ class DatasetSpec:
     raw tree says that its people are made up; `known_defects` and `assumptions` are stored with every recording;
     `settings` are the user's own: the options given, or a hash of the mapping, its people left out (lab).
 
+    `emg_rate` is the rate (Hz) of the axis on which the reader expects the EMG, a nominal one where strides were
+    brought to a fixed number of points or the rate is not known: what the files hold is said by `rates` alone.
+
     For the catalogue alone: `licence_use` is what the licence allows, `reference` the publication (`citation` is made
-    of it unless given), `laboratory` the place where people were recorded ("" where not known), `rates` the sampling of
-    `emg`, `kinematics`, `kinetics` and `forces`, those that the source has.
+    of it unless given), `rates` the sampling of `emg`, `kinematics`, `kinetics` and `forces`, those that the source
+    has. `laboratory` is the institution, or its group, that recorded the people: stated if the source's documentation
+    names it in words, as a whole, in its title or its text; else "". An abbreviation in the name of the data or in the
+    number of an ethics approval, an address of an author, a country or a mains frequency states none.
     """
 
     name: str

@@ -20,8 +20,8 @@ MARKS: Final = ("<!-- sources: made by `make docs` -->", "<!-- end of sources --
 _SIGNALS: Final = {"emg": "EMG", "kinematics": "Angles", "kinetics": "Moments", "forces": "Forces"}
 """The signals whose rates the catalogue names, and how a page calls them."""
 
-_NOT_LISTED: Final = ("emg", "angles", "moments", "settings", "synthetic")
-"""Facts of a spec that the catalogue gives in another form, or that are of a store."""
+_NOT_LISTED: Final = ("emg", "angles", "moments", "emg_rate", "settings", "synthetic")
+"""Facts of a spec that the catalogue gives in another form (`emg_rate` as `rates`), or that are of a store."""
 
 _COLUMNS: Final = ("source", "people", "legs", "EMG", "angles", "moments", "licence", "use", "reader")
 
@@ -48,13 +48,17 @@ def _row(spec: DatasetSpec) -> tuple[str, ...]:
 
 
 def rate_text(spec: DatasetSpec, signal: str) -> str:
-    """Return how often the files of a source sample a signal: ``none`` where they do not hold it."""
+    """Return how often the files of a source sample a signal: ``none`` where they do not hold it.
+
+    Rates are in Hz, and in points a stride where strides were brought to a fixed number; what is not known is not
+    filled from elsewhere.
+    """
     rate = spec.rates.get(signal)
     if rate is None:
         return "as your files" if _open(spec) else "none"
     parts = [_hertz(rate.hz), f"{rate.points} points a stride" if rate.points else ""]
     text = "; ".join(part for part in parts if part)
-    return (text or "rate not known") + (f", recorded at {_hertz(rate.recorded)}" if rate.recorded else "")
+    return (text or "rate not stated") + (f", recorded at {_hertz(rate.recorded)}" if rate.recorded else "")
 
 
 def _hertz(rates: Sequence[float]) -> str:
@@ -110,10 +114,9 @@ def _emg(spec: DatasetSpec) -> str:
     muscles = {column.muscle for column in spec.emg.values()}
     if not muscles:
         return "none"
-    rate = f", {spec.emg_rate:g} Hz" if spec.emg_rate > 0 else ""
     sides = {column.side for column in spec.emg.values()}
     leg = "" if len(sides) == len(spec.sides) else f", {' and '.join(sorted(sides))} only"
-    return f"{len(muscles)} muscles, {spec.emg_state}{rate}{leg}"
+    return f"{len(muscles)} muscles, {spec.emg_state}, {rate_text(spec, 'emg')}{leg}"
 
 
 def _joints(spec: DatasetSpec, columns: Mapping[str, JointColumn]) -> str:

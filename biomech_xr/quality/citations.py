@@ -12,7 +12,7 @@ from biomech_xr.datasets import get_dataset, names
 from biomech_xr.datasets.spec import BIBLIOGRAPHIC, LICENCE_USES, LicenceUse
 from biomech_xr.errors import ConfigError
 from biomech_xr.store.attributes import licence_use, stated, strictest_use
-from biomech_xr.store.objects import Url
+from biomech_xr.store.objects import Url, digest
 from biomech_xr.store.summary import source_facts
 
 Fields = dict[str, str]
@@ -86,8 +86,9 @@ def cite_names(datasets: Sequence[str]) -> list[Citation]:
 def cite_store(root: Url) -> list[Citation]:
     """Return what to cite for exactly the sources that a store contains, in alphabetical order.
 
-    For a published source the catalogue speaks: what is known of it today holds for a store of any age. For own files,
-    and for a source that this version does not know, the store speaks.
+    For a published source the catalogue speaks: what is known of it today holds for a store of any age; of the class of
+    its licence, the stricter of catalogue and store counts. For own files, and for a source that this version does not
+    know, the store speaks: one citation for every publication that its people name.
 
     Parameters
     ----------
@@ -100,12 +101,36 @@ def cite_store(root: Url) -> list[Citation]:
         Neither recordings nor strides of ours are there.
     LostDataError
         A ledger or a manifest is damaged.
+    StoreError
+        A folder has another name than the source that was written there.
     """
     citations = []
     for name, facts in source_facts(root).items():
         published = _published(name)
-        citations.append(_citation(name, [{**one, **published} for one in facts]))
+        groups = _publications([_joined(one, published) for one in facts])
+        citations += [_citation(name, group, number) for number, group in enumerate(groups, start=1)]
     return citations
+
+
+def _joined(stored: Mapping[str, Any], published: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a store under those of the catalogue, with the stricter of both licences."""
+    if not published:
+        return dict(stored)
+    use = strictest_use([licence_use([stored]), published["licence_use"]])
+    licence = published["licence"]
+    if use != published["licence_use"]:
+        licence = f"{licence} (the store says: {stored.get('licence') or 'not stated'}; use: {LICENCE_USES[use]})"
+    return {**stored, **published, "licence": licence, "licence_use": use}
+
+
+def _publications(facts: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Return the facts of one source, those of one publication together, in their order."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for one in facts:
+        reference = {name: value for name, value in (one.get("reference") or {}).items() if value}
+        what = [str(one.get(name) or "") for name in ("title", "doi", "data_doi", "citation", "host")]
+        groups.setdefault(digest([reference, what]), []).append(one)
+    return list(groups.values())
 
 
 def _published(name: str) -> dict[str, Any]:
@@ -116,23 +141,41 @@ def _published(name: str) -> dict[str, Any]:
     return {fact: value for fact, value in asdict(spec).items() if fact in BIBLIOGRAPHIC}
 
 
-def require_public(citations: Iterable[Citation]) -> None:
+def require_public(citations: Iterable[Citation], unaccounted: Sequence[str] = ()) -> None:
     """Raise `ConfigError` unless everybody may use the data of all sources for everything.
+
+    Parameters
+    ----------
+    citations
+        What `cite_store` or `cite_names` returned.
+    unaccounted
+        What `biomech_xr.store.summary.unaccounted` found in the store.
 
     Raises
     ------
     ConfigError
-        Licences that are non-commercial or that nobody verified; each source is named with the reason.
+        Licences that are non-commercial or that nobody verified, or data of which nothing says whose they are; each is
+        named with the reason.
     """
     listed = list(citations)
     closed = [one for one in listed if one.licence_use != "open"]
+    problems = []
     if closed:
+        sources, unfit = len({one.name for one in listed}), len({one.name for one in closed})
         lines = "".join(f"\n  {one.comment}" for one in closed)
-        raise ConfigError(
-            f"not to be made public: {len(closed)} of {len(listed)} source(s) have no open licence:{lines}\nExpected "
-            "open licences only. Leave these sources out of the store, or settle it with their authors and cite "
-            "without --public."
+        problems.append(
+            f"not to be made public: {unfit} of {sources} source(s) have no open licence:{lines}\nExpected open "
+            "licences only. Leave these sources out of the store, or settle it with their authors "
+            "and cite without --public."
         )
+    if unaccounted:
+        lines = "".join(f"\n  {line}" for line in unaccounted)
+        problems.append(
+            f"not to be made public: nothing says whose data these are:{lines}\nExpected what ledgers and manifests "
+            "list and nothing besides. Finish it (parse or process again), or move it out of the store."
+        )
+    if problems:
+        raise ConfigError("\n".join(problems))
 
 
 def bibliography(citations: Sequence[Citation]) -> str:
@@ -147,17 +190,18 @@ def _comment(text: str) -> str:
     return " ".join(text.replace("@", "(at)").split())
 
 
-def _citation(name: str, facts: Sequence[Mapping[str, Any]]) -> Citation:
-    """Return the citation of one source from all the facts that a store holds of it; the last ones speak for it."""
+def _citation(name: str, facts: Sequence[Mapping[str, Any]], number: int = 1) -> Citation:
+    """Return the citation of one publication of a source from all the facts of it; `number` makes the key unique."""
     spec = facts[-1]
     reference = spec.get("reference") or {}
     use = licence_use(facts)
     made = {bool(one.get("synthetic", False)) for one in facts}
     year = reference.get("year") or ""
-    key = re.sub(r"[^A-Za-z0-9-]", "", name) + str(year)
+    key = re.sub(r"[^A-Za-z0-9-]", "", name) + str(year) + (f"-{number}" if number > 1 else "")
     licence = stated(facts, "licence")
     fields = _fields(spec, reference)
-    notes = [_data(spec), f"L{_licence(licence, use)[1:]}"]
+    cited = "" if reference.get("authors") else str(spec.get("citation") or "").rstrip(". ")
+    notes = [f"Cite as: {cited}" if cited else "", _data(spec), f"L{_licence(licence, use)[1:]}"]
     if True in made:
         notes.append(f"{'Some' if False in made else 'The'} {_FORMAT_ONLY}")
     fields["note"] = ". ".join(escape(note) for note in notes if note)

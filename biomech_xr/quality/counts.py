@@ -11,6 +11,7 @@ import pandas as pd
 
 from biomech_xr.errors import NotAStoreError
 from biomech_xr.quality.counts_checks import length_flags, rate_flags
+from biomech_xr.quality.counts_complete import incomplete_product, incomplete_recordings
 from biomech_xr.quality.counts_ledger import account
 from biomech_xr.quality.counts_products import Product, keys, read_product
 from biomech_xr.quality.counts_rows import count_rows
@@ -41,7 +42,8 @@ def count_strides(root: Url, *, chain: str | None = None) -> dict[str, Any]:
         source, activity and side, and one a source over all of them (see `counts_rows.count_rows`); ``ledger``: one row
         a source and chain (see `counts_ledger.account`); ``rates`` and ``lengths``: flags, a source each (see
         `counts_checks`); ``reference``: ours beside the reference counts, for sources that are not synthetic;
-        ``notes``: what could not be looked at.
+        ``incomplete``: one sentence for each patient or product that is not whole; ``notes``: what could not be looked
+        at.
 
     Raises
     ------
@@ -63,19 +65,43 @@ def count_strides(root: Url, *, chain: str | None = None) -> dict[str, Any]:
         _add_source(result, root, dataset, found, products.get(dataset, {}), people)
     real = [row for row in result["counts"] if row["dataset"] not in result["synthetic"] and row["side"] == "all"]
     result["reference"] = beside_reference(real)
+    result["incomplete"] = _incomplete(root, patients, products, chain)
     result["notes"] = _notes(patients, products, chain)
     return result
+
+
+def _incomplete(
+    root: Url, patients: Mapping[str, Sequence[str]], products: Mapping[str, Mapping[str, bool]], chain: str | None
+) -> list[str]:
+    """Return what is not whole: recordings, the finished products that are asked for, and those never finished."""
+    found = incomplete_recordings(root, patients)
+    for dataset, chains in products.items():
+        for name, done in chains.items():
+            if done and chain in (None, name):
+                found += incomplete_product(root, name, dataset)
+            elif not done and chain == name:
+                found.append(
+                    f"{dataset}: chain {name}: strides without {layout.MANIFEST}, never finished or lost, so not "
+                    "counted. Run process again"
+                )
+    return found
 
 
 def _notes(
     patients: Mapping[str, Sequence[str]], products: Mapping[str, Mapping[str, bool]], chain: str | None
 ) -> list[str]:
     """Return what could not be looked at, one sentence a kind."""
-    open_ = [f"{dataset} ({name})" for dataset in products for name, done in products[dataset].items() if not done]
-    without = sorted(set(products) - set(patients))
-    missing = [] if chain is None else [name for name in patients if not products.get(name, {}).get(chain)]
+    open_, alone = [], []
+    for dataset, chains in products.items():
+        open_ += [f"{dataset} ({name})" for name, done in chains.items() if not done and name != chain]
+        done_ = [name for name, done in chains.items() if done]
+        if chain is None and dataset not in patients and done_:
+            alone.append(f"{dataset} ({', '.join(done_)})")
+    without = [] if chain is None else sorted(set(products) - set(patients))
+    missing = [] if chain is None else [name for name in patients if chain not in products.get(name, {})]
     found = {
         "strides never finished, not counted": open_,
+        "finished strides but no recordings, not counted here; name the chain (--chain) to count them": alone,
         f"no finished strides of chain {chain}, not counted": missing,
         "no recordings here, so that rates of angles and lengths of signals are not known": without,
     }

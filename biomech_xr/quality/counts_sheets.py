@@ -188,7 +188,7 @@ def _beside(rows: Iterable[Mapping[str, Any]]) -> Sheet:
     listed = list(rows)
     return Sheet(
         title="Beside the reference counts",
-        headings=("source", "strides", "reference", "ratio", "people", "ref. people", "expected"),
+        headings=("source", "strides", "reference", "ratio", "people", "ref. people", "expected", "fits"),
         rows=[
             (
                 row["dataset"],
@@ -198,15 +198,27 @@ def _beside(rows: Iterable[Mapping[str, Any]]) -> Sheet:
                 f"{row['people']:,}",
                 f"{row['reference_people']:,}",
                 _EXPECTED[row["expected"]],
+                _FITS[row["fits"]],
             )
             for row in listed
         ],
         right=frozenset({"strides", "reference", "ratio", "people", "ref. people"}),
-        notes=[_why(row) for row in listed],
+        notes=[*_unexpected(listed), *(_why(row) for row in listed)],
     )
 
 
+def _unexpected(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each source whose number of strides does not lie where it is expected."""
+    return [
+        f"{row['dataset']} DOES NOT FIT: {row['strides']:,} strides, expected {_EXPECTED[row['expected']]} than "
+        f"{row['reference_strides']:,} with {row['people']:,} people. Look for what was left out or counted twice."
+        for row in rows
+        if row["fits"] is False
+    ]
+
+
 _EXPECTED: Final = {"more": "more", "not more": "not more", "either": "more or fewer"}
+_FITS: Final[Mapping[bool | None, str]] = {True: "yes", False: "NO", None: _MISSING}
 
 
 def _why(row: Mapping[str, Any]) -> str:

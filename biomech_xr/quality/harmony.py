@@ -8,14 +8,14 @@ stands in `docs/explanation/harmony.md`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import numpy as np
 
 from biomech_xr.quality.harmony_causes import explain
-from biomech_xr.quality.harmony_compare import Fit, Reference, is_flat, judge, unit
+from biomech_xr.quality.harmony_compare import Fit, Reference, is_flat, judge, same_sign, unit
 from biomech_xr.quality.harmony_curves import COMPONENTS, Curve, FloatArray, gather
 
 __all__ = ["LEAST_SOURCES", "Curve", "Harmony", "Verdict", "gather", "harmonize"]
@@ -60,6 +60,7 @@ class Verdict:
             **figures,
             "flags": list(self.flags),
             "looks_like": self.fit.looks_like if self.fit else "",
+            "wide_limits": self.fit is not None and self.fit.wide,
             "cause": self.cause,
             "n_people": curve.people,
             "n_strides": curve.strides,
@@ -94,6 +95,8 @@ class Harmony:
             "left_out": dict(self.left_out),
             "least_sources": LEAST_SOURCES,
             "flagged": len(self.flagged),
+            "judged": sum(verdict.status == "compared" for verdict in self.curves),
+            "not_judged": sum(verdict.status != "compared" for verdict in self.curves),
             "curves": [verdict.as_json() for verdict in self.curves],
             "legs": [verdict.as_json() for verdict in self.legs],
         }
@@ -134,7 +137,7 @@ def harmonize(curves: Iterable[Curve], *, activity: str = "walk", left_out: Mapp
                     fit = fits.get(curve.component)
                     status = "flat" if fit and fit.flat and not fit.flags else status
                     verdicts.append(Verdict(curve=curve, against="pool", status=status, pool=number, fit=fit))
-            legs += _between_legs(*([curve for curve in own if curve.component not in flat] for own in by_leg.values()))
+            legs += _between_legs(by_leg["left"], by_leg["right"], flat)
     explained = explain([(v.curve, v.fit) for v in verdicts if v.fit])
     causes = {_key(curve): cause for curve, cause in explained}
     final = [replace(v, cause=causes.get(_key(v.curve), "")) for v in verdicts]
@@ -206,6 +209,10 @@ def _consensus(curves: Sequence[Curve], alike: np.ndarray[Any, np.dtype[np.bool_
         amplitude=float(_median(rows.std(axis=1)[:, None], weight)[0]),
         mean=float(_median(means[:, None], weight)[0]),
         sources=len(set(sources[agreeing])),
+        people=sum(
+            max(curve.people for curve, fits in zip(curves, agreeing, strict=True) if fits and curve.dataset == name)
+            for name in set(sources[agreeing])
+        ),
     )
 
 
@@ -221,18 +228,27 @@ def _median(rows: FloatArray, weight: FloatArray) -> FloatArray:
     return np.asarray((ordered[low, column] + ordered[high, column]) / 2)
 
 
-def _between_legs(left: Sequence[Curve], right: Sequence[Curve]) -> list[Verdict]:
-    """Return how the right leg lies to the left one; no other source is needed for this."""
+def _between_legs(left: Sequence[Curve], right: Sequence[Curve], flat: Collection[str]) -> list[Verdict]:
+    """Return how the right leg lies to the left one; no other source is needed for this.
+
+    Of small movements (`flat` in the pool, or by themselves) only the sign is compared.
+    """
     references = {
         curve.component: Reference(
             shape=curve.values - curve.values.mean(),
             amplitude=float(curve.values.std()),
             mean=float(curve.values.mean()),
             sources=1,
+            people=curve.people,
         )
         for curve in left
     }
-    fits = judge(right, references)
+    large = [curve for curve in right if curve.component not in flat]
+    fits = judge(large, {name: reference for name, reference in references.items() if name not in flat})
+    for curve in right:
+        name = curve.component
+        if name in references and (name not in fits or (fits[name].flat and not fits[name].flags)):
+            fits[name] = same_sign(curve, references[name])
     return [
         Verdict(
             curve=curve,
@@ -257,8 +273,10 @@ def _with_leg(verdict: Verdict, judged: Sequence[Verdict]) -> Verdict:
         if (other.curve.dataset, other.curve.quantity, other.curve.component) == (own[0], own[2], own[3])
         and other.flags
     ]
-    known = any(_key(other.curve) == own and other.fit for other in judged)
-    if len(wrong) == 1:
+    known = any(_key(other.curve) == own and other.fit and not other.fit.flat for other in judged)
+    if verdict.fit and verdict.fit.flat and "inverted" in verdict.flags:
+        cause = "the sign of one leg; which one is not known, the movement is too small to compare with other sources"
+    elif len(wrong) == 1:
         cause = f"the {wrong[0]} leg is the one that does not fit the other sources"
     elif known:
         cause = (

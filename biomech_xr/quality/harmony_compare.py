@@ -14,12 +14,18 @@ from biomech_xr.quality.harmony_curves import Curve, FloatArray, Quantity
 INVERTED: Final = -0.8
 """Correlation below which a curve is upside down."""
 
-RATIOS: Final[Mapping[Quantity, tuple[float, float]]] = {"angle": (0.5, 2), "moment": (0.5, 2), "emg": (0.25, 4)}
-"""Amplitude ratios that people and methods explain. EMG is relative to the strongest activity of each source, so that
-walking is weaker in a source with stairs than in one without."""
+RATIOS: Final = (0.5, 2.0)
+"""Amplitude ratios that people and methods explain, with two or more people on both sides."""
 
-ONE_PERSON: Final = 1.25
-"""Factor by which these limits widen for a curve of one person, who may truly move a joint twice as far."""
+WIDE_RATIOS: Final[Mapping[Quantity, tuple[float, float]]] = {
+    "angle": (0.4, 2.5),
+    "moment": (0.4, 2.5),
+    "emg": (0.2, 5),
+}
+"""The same for one person, who may truly move a joint twice as far, and where people differ by more than `UNSURE`."""
+
+UNSURE: Final = 0.35
+"""Standard error of a mean curve, as a share of its amplitude, above which people alone may bring a factor of two."""
 
 FLAT: Final[Mapping[Quantity, float]] = {"angle": 12.0, "moment": 0.3, "emg": 0.2}
 """Peak-to-peak size of the pool below which shape says nothing: degrees, N m/kg, multiples of the reference."""
@@ -42,22 +48,26 @@ _GAIN, _OWN_GAIN = 0.15, 0.35
 _TOGETHER: Final = 0.7
 _LOOKS: Final = 0.9
 _LOOKS_OWN: Final[Mapping[Quantity, float]] = {"angle": 0.5, "moment": 0.5, "emg": 0.35}
+_LOOKS_RATIOS: Final[Mapping[Quantity, tuple[float, float]]] = {"angle": (0.5, 2), "moment": (0.5, 2), "emg": (0.25, 4)}
 _LOOKS_OFFSET: Final = 15.0
 _BETTER: Final = 0.2
 _LARGE: Final = 6.0
+_LEAST_SIGN: Final = 0.25
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reference:
     """What a component looks like elsewhere.
 
-    `shape` (phase,) about 0; `amplitude`, the SD over phase, and `mean` in the unit of the curves; how many `sources`.
+    `shape` (phase,) about 0; `amplitude`, the SD over phase, and `mean` in the unit of the curves; how many `sources`
+    and `people`.
     """
 
     shape: FloatArray
     amplitude: float
     mean: float
     sources: int
+    people: int = 1
 
     @property
     def size(self) -> float:
@@ -86,6 +96,8 @@ class Fit:
         The component that it is taken for, with a minus sign when upside down.
     flat
         The reference is too small for its shape to say anything.
+    wide
+        The ratio was judged by `WIDE_RATIOS`.
     """
 
     r: float
@@ -96,6 +108,7 @@ class Fit:
     flags: tuple[str, ...] = ()
     looks_like: str = ""
     flat: bool = False
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,25 @@ def is_flat(reference: Reference, quantity: Quantity) -> bool:
     return reference.size < FLAT[quantity]
 
 
+def same_sign(curve: Curve, reference: Reference) -> Fit:
+    """Return whether a small movement is upside down beside the other leg's; nothing else of it is judged.
+
+    One of less than a quarter of `FLAT` on either side is not judged at all.
+    """
+    every = correlations(curve.values, reference.shape)
+    least = _LEAST_SIGN * FLAT[curve.quantity]
+    upside_down = every[0] < INVERTED and min(float(np.ptp(curve.values)), reference.size) >= least
+    return Fit(
+        r=float(every[0]),
+        ratio=float(curve.values.std()) / max(reference.amplitude, 1e-12),
+        lag=0.0,
+        r_at_lag=float(every[0]),
+        offset=float(curve.values.mean()) - reference.mean,
+        flags=("inverted",) if upside_down and curve.quantity != "emg" else (),
+        flat=True,
+    )
+
+
 def _common_lag(rows: Sequence[FloatArray]) -> int:
     """Return the samples by which all curves are late together; 0 unless this explains them clearly better."""
     if len(rows) < 2:
@@ -176,7 +208,7 @@ def _judge_one(curve: Curve, references: Mapping[str, Reference], every: FloatAr
         flags = ["unlike"] if guess.looks_like and large else ["scaled"] if large else []
     else:
         flags += ["shifted"] if lag and "shifted" not in flags else []
-        flags += ["scaled"] if shape_fits and _scaled(ratio, r, curve) else []
+        flags += ["scaled"] if shape_fits and _scaled(ratio, r, curve, reference) else []
         if curve.quantity == "angle" and shape_fits and "scaled" not in flags and abs(offset) > MOST_OFFSET:
             flags.append("offset")
     return Fit(
@@ -188,17 +220,22 @@ def _judge_one(curve: Curve, references: Mapping[str, Reference], every: FloatAr
         flags=tuple(flags),
         looks_like=guess.looks_like if "unlike" in flags else "",
         flat=flat,
+        wide=_is_wide(curve, reference),
     )
 
 
-def _scaled(ratio: float, r: float, curve: Curve) -> bool:
+def _is_wide(curve: Curve, reference: Reference) -> bool:
+    """Tell whether few people, or people who differ, make a ratio of two or a half mean little."""
+    return min(curve.people, reference.people) < 2 or curve.spread / math.sqrt(curve.people) > UNSURE
+
+
+def _scaled(ratio: float, r: float, curve: Curve, reference: Reference) -> bool:
     """Tell whether the gain is out of range however it is fitted.
 
     With correlation r the gain lies between r x ratio (the curve on the reference) and ratio / r (the reverse).
     """
-    low, high = RATIOS[curve.quantity]
-    wider = ONE_PERSON if curve.people < 2 else 1
-    return r * ratio > high * wider or ratio / max(r, 0.1) < low / wider
+    low, high = WIDE_RATIOS[curve.quantity] if _is_wide(curve, reference) else RATIOS
+    return r * ratio > high or ratio / max(r, 0.1) < low
 
 
 def _best_guess(curve: Curve, references: Mapping[str, Reference], every: FloatArray, limit: float) -> _Guess:
@@ -226,7 +263,7 @@ def _look_alikes(curve: Curve, references: Mapping[str, Reference]) -> list[_Gue
     """Return the other components that the curve matches in shape, size and mean, upside down as well."""
     found = []
     own = unit(curve.values)
-    low, high = RATIOS[curve.quantity]
+    low, high = _LOOKS_RATIOS[curve.quantity]
     mean = float(curve.values.mean())
     for component, other in references.items():
         r = float(own @ unit(other.shape))

@@ -50,6 +50,8 @@ class Curve:
         How many stand behind it.
     body_mass
         Mean mass of the people, kg; NaN when not known.
+    spread
+        SD between the people (root mean square over phase) as a share of the amplitude (SD over phase); 0 for one.
     """
 
     dataset: str
@@ -60,6 +62,7 @@ class Curve:
     people: int = 1
     strides: int = 10
     body_mass: float = math.nan
+    spread: float = 0.0
 
 
 def gather(strides: xr.Dataset, activity: str) -> tuple[list[Curve], dict[str, int]]:
@@ -112,7 +115,9 @@ def _curves(strides: xr.Dataset, means: xr.Dataset) -> Iterator[Curve]:
                     continue
                 one = means.sel(dataset=dataset, side=side)
                 rows = np.asarray(one[f"{variable}_mean"].values, dtype=np.float64).reshape(-1, one.sizes["phase"])
-                people = np.asarray(one[f"{variable}_people"].values).reshape(rows.shape)
+                people, between = (
+                    np.asarray(one[f"{variable}_{x}"].values).reshape(rows.shape) for x in ("people", "sd")
+                )
                 number = counts.loc[(dataset, side)].to_numpy()
                 for place, component in enumerate(COMPONENTS[quantity]):
                     values = bridged(rows[place])
@@ -126,7 +131,15 @@ def _curves(strides: xr.Dataset, means: xr.Dataset) -> Iterator[Curve]:
                             people=int(people[place].max()),
                             strides=int(number[place]),
                             body_mass=mass,
+                            spread=_spread(between[place], values),
                         )
+
+
+def _spread(between: Any, values: FloatArray) -> float:
+    """Return the SD between people, root mean square over phase, over the amplitude of the mean; 0 for one person."""
+    known = np.asarray(between, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    return float(np.sqrt(np.mean(known**2)) / max(values.std(), 1e-12)) if known.size else 0.0
 
 
 def _counts(mask: xr.DataArray, groups: pd.MultiIndex) -> pd.DataFrame:

@@ -10,7 +10,10 @@ from typing import Final
 from biomech_xr.quality.harmony import LEAST_SOURCES, Harmony, Verdict
 from biomech_xr.quality.harmony_curves import COMPONENTS
 
-UNSEEN: Final = "Legs swapped as a whole are not seen: left and right of healthy gait look alike."
+UNSEEN: Final = (
+    "Not seen: legs swapped as a whole (left and right of healthy gait look alike); the sign of a movement that is too "
+    "small, wrong in both legs, as most often of rotations and of knee and ankle adduction; errors most sources share."
+)
 """What no comparison of curves can find."""
 
 _NAMES: Final = {"angle": "angles", "moment": "moments", "emg": "EMG"}
@@ -82,14 +85,15 @@ def _range(values: Iterable[float], style: str) -> str:
 
 
 def remarks(harmony: Harmony) -> list[str]:
-    """Return what was compared and what was not, one sentence each."""
-    total = len(harmony.curves)
-    compared = sum(v.status == "compared" for v in harmony.curves)
-    lines = [f"{len(harmony.sources)} source(s), {total} curves; {compared} compared with a pool of other sources."]
+    """Return what was not judged and why, by joint motion and muscle, one sentence each."""
+    lines = []
+    wide = sum(v.status == "compared" and v.fit is not None and v.fit.wide for v in harmony.curves)
+    if wide:
+        lines.append(f"{wide} curves of one person, or of people who differ much: amplitudes judged by wider limits.")
     reasons = {
-        "flat": "too small for their shape to say anything, checked for gross size only",
+        "flat": "too small for their shape to say anything, sign not judged (but of one leg against the other)",
         "too_few_sources": f"fewer than {LEAST_SOURCES} other sources, not compared",
-        "others_disagree": "the other sources do not agree with one another, not compared",
+        "others_disagree": "of which the other sources do not agree with one another, not compared",
     }
     for status, reason in reasons.items():
         some = [v for v in harmony.curves if v.status == status]
@@ -97,6 +101,16 @@ def remarks(harmony: Harmony) -> list[str]:
             lines.append(f"{len(some)} curves {reason}: {_list(some)}.")
     lines += [f"{count} strides left out: {reason}." for reason, count in harmony.left_out.items()]
     return [*lines, UNSEEN]
+
+
+def summary(harmony: Harmony) -> str:
+    """Return in one sentence how much was judged and how much was flagged; never more than the judged curves say."""
+    total = len(harmony.curves)
+    judged = [v for v in harmony.curves if v.status == "compared"]
+    flagged = sum(bool(v.flags) for v in judged)
+    legs = sum(bool(v.flags) for v in harmony.legs)
+    text = f"{len(harmony.sources)} source(s), {total} curves: {len(judged)} judged, {flagged} of them flagged"
+    return f"{text}; {total - len(judged)} NOT judged; {legs} flagged right against left."
 
 
 def _list(verdicts: Sequence[Verdict]) -> str:
@@ -116,5 +130,5 @@ def as_markdown(harmony: Harmony) -> str:
         for one in findings(harmony)
     ]
     table = ["| source | curves | leg | misfit | figures | likely cause |", "|---|---|---|---|---|---|", *rows]
-    lines = table if rows else ["Nothing is flagged."]
+    lines = [summary(harmony), *(["", *table] if rows else [])]
     return "\n".join([*lines, "", *(f"* {remark}" for remark in remarks(harmony))])

@@ -260,38 +260,3 @@ def plain_suspects(suspects: Suspects) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return None if value == "unknown" or (isinstance(value, float) and isnan(value)) else value
-
-
-def summarize_people(root: Url, people: Sequence[StoredPerson]) -> dict[str, Any]:
-    """Return plain values: the version of the table of people, one entry a source, and one a group.
-
-    ``sources``: dataset, laboratory, people, `shared` (people who are another patient as well), strides,
-    `published_elsewhere`; ``groups``: person_group, patients, quarantine, strides.
-    """
-    groups, sources = defaultdict[str, list[StoredPerson]](list), defaultdict[str, list[StoredPerson]](list)
-    for person in people:
-        groups[person.group].append(person)
-        sources[person.dataset].append(person)
-    return {
-        "table": load_table(root).version,
-        "sources": [
-            {
-                "dataset": dataset,
-                "laboratory": laboratory(root, dataset),
-                "people": len({person.group for person in members}),
-                "shared": len({person.group for person in members if len(groups[person.group]) > 1}),
-                "strides": sum(person.strides for person in members),
-                "published_elsewhere": list(REPUBLICATIONS.get(dataset, ())),
-            }
-            for dataset, members in sorted(sources.items())
-        ],
-        "groups": [
-            {
-                "person_group": group,
-                "patients": [person.patient for person in members],
-                "quarantine": any(person.quarantine for person in members),
-                "strides": sum(person.strides for person in members),
-            }
-            for group, members in sorted(groups.items())
-        ],
-    }

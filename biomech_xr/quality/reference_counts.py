@@ -233,7 +233,9 @@ def beside_reference(totals: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
     Returns
     -------
     list of dict
-        dataset, strides, reference_strides, ratio (ours / theirs), people, reference_people, expected, reasons.
+        dataset, strides, reference_strides, ratio (ours / theirs), people, reference_people, expected, `fits`
+        (whether ours lies where it is expected; None where either is, or another number of people leaves it open),
+        reasons.
     """
     known = {row["dataset"]: row for row in reference_rows()}
     return [
@@ -245,8 +247,20 @@ def beside_reference(totals: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
             "people": row["patients"],
             "reference_people": known[row["dataset"]]["people"] + known[row["dataset"]]["more_people"],
             "expected": known[row["dataset"]]["expected"],
+            "fits": _fits(row, known[row["dataset"]]),
             "reasons": known[row["dataset"]]["reasons"],
         }
         for row in totals
         if row["dataset"] in known
     ]
+
+
+def _fits(row: Mapping[str, Any], reference: Mapping[str, Any]) -> bool | None:
+    """Return whether ours lies where it is expected; fewer people may explain fewer strides, more people more."""
+    people = row["patients"] - reference["people"] - reference["more_people"]
+    more = row["strides"] > reference["strides"]
+    if reference["expected"] == "more":
+        return True if more else None if people < 0 else False
+    if reference["expected"] == "not more":
+        return True if not more else None if people > 0 else False
+    return None

@@ -7,21 +7,34 @@ memory and time, and the result goes back as arrays (npz, no objects) and JSON. 
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Final, Literal, TextIO
 
 import numpy as np
+
+NO_LIBRARY: Final = 3
+"""Exit status where ezc3d cannot be loaded."""
 
 
 def main(source: str, target: str, memory: str, seconds: str) -> None:
     """Write ``arrays.npz`` and ``header.json`` of the file ``source`` into the folder ``target``."""
-    _limit(memory=int(memory), seconds=int(seconds))
-    import ezc3d
+    _limit(memory=int(memory), seconds=int(seconds), size=Path(source).stat().st_size)
+    try:
+        import ezc3d
+    except ImportError as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        raise SystemExit(NO_LIBRARY) from error
+    with (Path(target) / "arrays.npz").open("wb") as arrays, (Path(target) / "header.json").open("w") as header:
+        _seal()
+        _convert(ezc3d.c3d(source), source, arrays, header)
 
-    content = ezc3d.c3d(source)
+
+def _convert(content: Any, source: str, arrays: BinaryIO, text: TextIO) -> None:
+    """Write what ezc3d has read."""
     points = np.asarray(content["data"]["points"])[:3]
     analogs = np.asarray(content["data"]["analogs"])[0]
     parameters = _plain(content["parameters"])
@@ -33,14 +46,24 @@ def main(source: str, target: str, memory: str, seconds: str) -> None:
         "announced_frames": _announced_frames(source, parameters, points.shape[2]),
         "parameters": parameters,
     }
-    folder = Path(target)
     points = np.ascontiguousarray(np.transpose(points, (1, 2, 0)), dtype=np.float32)
-    np.savez(folder / "arrays.npz", points=points, analogs=analogs.astype(np.float32))
-    (folder / "header.json").write_text(json.dumps(meta), encoding="utf-8")
+    np.savez(arrays, points=points, analogs=analogs.astype(np.float32))
+    json.dump(meta, text)
 
 
-def _limit(*, memory: int, seconds: int) -> None:
-    """Bound the address space (bytes), the processor time (s) and what may be written, where the system can."""
+def _seal() -> None:
+    """Let this process have one more file open than now, the source; it is opened by name, once after the other."""
+    try:
+        import resource
+    except ImportError:
+        return
+    probe = os.open(os.devnull, os.O_RDONLY)
+    os.close(probe)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (probe + 1, probe + 1))
+
+
+def _limit(*, memory: int, seconds: int, size: int) -> None:
+    """Bound the address space (bytes), the processor time (s) and what is written, by the source's size."""
     try:
         import resource
     except ImportError:
@@ -48,7 +71,7 @@ def _limit(*, memory: int, seconds: int) -> None:
     for kind, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, memory),
+        (resource.RLIMIT_FSIZE, min(memory, 16 * size + (1 << 26))),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(kind)[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -61,6 +62,8 @@ class Entry:
 _Key = tuple[str, int, int, int]
 _kept: Final[OrderedDict[_Key, Sequence[Entry]]] = OrderedDict()
 _lock: Final = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class Hdf5File:
@@ -80,6 +83,7 @@ class Hdf5File:
         self._stack = stack
         self._line: _limited.Line | None = None
         self._starting = threading.Lock()
+        self._owner = os.getpid()
         self.entries = self._list()
 
     def read(self, numbers: Sequence[int], columns: tuple[int, int] | None = None) -> list[npt.NDArray[Any]]:
@@ -89,22 +93,21 @@ class Hdf5File:
         chosen = [self.entries[number] for number in numbers]
         line = self._open()
         try:
-            with line.lock:
+            with line.talk():
                 line.ask(["read", [entry.place for entry in chosen], columns])
                 return [_receive(line, entry, columns) for entry in chosen]
         except _limited.LimitedError as error:
-            self._line = None
-            raise self.bad(str(error)) from error
+            raise self.failed(error) from error
 
     def prove_objects(self) -> None:
         """Raise unless all can be read and what describes MATLAB objects is sound; mat-io reads it afterwards."""
         line = self._open()
         try:
-            with line.lock:
+            with line.talk():
                 line.ask(["drain", [entry.place or "/" for entry in self.entries]])
                 line.value(1 << 10)
         except _limited.LimitedError as error:
-            raise self.bad(str(error)) from error
+            raise self.failed(error) from error
         words = [n for n, e in enumerate(self.entries) if not e.is_group and e.dtype.str == "<u4" and e.nbytes >= 12]
         for number in words:
             content = self.read([number])[0].tobytes()
@@ -130,14 +133,25 @@ class Hdf5File:
             dataset=self.dataset, file=self.path, found=found, expected="a sound MATLAB v7.3 file", action=_ACTION
         )
 
+    def failed(self, error: Exception) -> DataFormatError:
+        """Return the error for what the line said: about this file, or about the machine."""
+        if not isinstance(error, _limited.UnavailableError):
+            return self.bad(str(error))
+        return DataFormatError.of(
+            dataset=self.dataset, file=self.path, found=str(error), expected="a parser", action=error.action
+        )
+
     def _open(self) -> _limited.Line:
+        """Return the line to the child; another child where the line was left closed, or this process was forked."""
+        if self._owner != os.getpid():
+            self._owner, self._starting, self._line = os.getpid(), threading.Lock(), None
         with self._starting:
-            if self._line is None:
+            if self._line is None or not self._line.usable:
                 try:
                     child = _limited.opened("_mat_hdf5_worker", self.path, memory=MEMORY, seconds=_SECONDS)
                     self._line = self._stack.enter_context(child)
                 except _limited.LimitedError as error:
-                    raise self.bad(str(error)) from error
+                    raise self.failed(error) from error
             return self._line
 
     def _list(self) -> Sequence[Entry]:
@@ -150,11 +164,11 @@ class Hdf5File:
                 return _kept[key]
         line = self._open()
         try:
-            with line.lock:
+            with line.talk():
                 line.ask(["walk"])
                 entries = [_entry(fields) for fields in line.value(_MOST_LISTING)]
-        except (_limited.LimitedError, TypeError, ValueError, LookupError) as error:
-            raise self.bad(str(error)) from error
+        except (TypeError, ValueError, LookupError) as error:
+            raise self.failed(error) from error
         if len(entries) <= _KEPT_OBJECTS and time.time_ns() - state.st_mtime_ns > _SETTLED:
             with _lock:
                 _kept[key] = entries

@@ -54,7 +54,7 @@ def serve(channel: Any, source: str, seal: Callable[[], None]) -> None:
     import h5py
 
     try:
-        file = h5py.File(source, "r")
+        file = h5py.File(source, "r", locking=False)
         seal()
     except _BROKEN as error:
         channel.refuse(error)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.errors import DataFormatError, MissingDependencyError, MissingInputError
+from biomech_xr.readers._c3d_worker import NO_LIBRARY
+from biomech_xr.readers._limited import UnavailableError
 
 MEMORY_LIMIT: Final = 4 * 2**30
 """Bytes of address space that the parsing process may use."""
@@ -98,7 +101,11 @@ def read_c3d(path: Path, *, dataset: str, timeout: float = 60.0) -> C3dTrial:
         raise MissingInputError(f"{dataset}: {path}: no such file. Give the path of a C3D file.")
     if importlib.util.find_spec("ezc3d") is None:
         raise MissingDependencyError.of("ezc3d", "readers")
-    with tempfile.TemporaryDirectory(prefix="biomech-xr-c3d-") as folder:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="biomech-xr-c3d-"))
+        except OSError as error:
+            raise _unavailable(path, dataset, error) from error
         _parse(path, Path(folder), dataset=dataset, timeout=timeout)
         try:
             meta = json.loads((Path(folder) / "header.json").read_text(encoding="utf-8"))
@@ -120,11 +127,26 @@ def _parse(path: Path, folder: Path, *, dataset: str, timeout: float) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise _unreadable(path, dataset, f"parsing did not end within {timeout:g} s") from error
+    except OSError as error:
+        raise _unavailable(path, dataset, error) from error
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    if done.returncode == NO_LIBRARY:
+        again = "pip install --force-reinstall 'biomech-xr[readers]'"
+        raise MissingDependencyError(f"ezc3d cannot be loaded ({lines[-1] if lines else 'no reason'}). Run: {again}")
     if done.returncode < 0:
         raise _unreadable(path, dataset, f"parsing crashed (signal {-done.returncode})")
     if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise _unreadable(path, dataset, lines[-1] if lines else f"parsing failed (code {done.returncode})")
+
+
+def _unavailable(path: Path, dataset: str, error: OSError) -> DataFormatError:
+    return DataFormatError.of(
+        dataset=dataset,
+        file=path,
+        found=f"no process or no room for the parser ({error})",
+        expected="a parser",
+        action=UnavailableError.action,
+    )
 
 
 def _unreadable(path: Path, dataset: str, found: str) -> DataFormatError:

@@ -200,6 +200,8 @@ def _ask_workbook(path: Path, dataset: str, sheet: str | None) -> tuple[list[str
         with _limited.opened("_sheets_worker", path, memory=_WORKBOOK_MEMORY, seconds=_WORKBOOK_SECONDS) as line:
             line.ask([MAX_WORKBOOK_BYTES, sheet])
             names, rows = line.value(2 * MAX_WORKBOOK_BYTES)
+    except _limited.UnavailableError as error:
+        raise _bad(path, dataset, "", str(error), "a parser", error.action) from error
     except _limited.LimitedError as error:
         found = f"no readable workbook ({error})"
         raise _bad(path, dataset, "", found, "an xlsx file", "Download the file again, and do not trust it") from error

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from biomech_xr import vocabulary as words
-from biomech_xr.errors import NotAStoreError
+from biomech_xr.errors import NotAStoreError, StoreError
 from biomech_xr.store import layout
 from biomech_xr.store.attributes import licence_use, stated
-from biomech_xr.store.objects import Url, exists, join, names, read_sealed
+from biomech_xr.store.objects import Url, exists, join, names, read_sealed, sizes
 from biomech_xr.store.reading import open_part, read_manifest
 from biomech_xr.store.recordings import PatientRecordings, list_patients, reason_counts
 
@@ -19,6 +20,9 @@ Row = dict[str, Any]
 
 _READERS: Final = 8
 """Tables read at a time: each is a few small objects, and waiting for a bucket is most of it."""
+
+_OTHERS: Final = re.compile(r"(splits|people)/[^/]+\.json")
+"""Objects of a store that hold no signals: splits, and who is one person."""
 
 
 def summarize(root: Url) -> dict[str, list[Row]]:
@@ -42,6 +46,8 @@ def summarize(root: Url) -> dict[str, list[Row]]:
         Neither recordings nor strides of ours are there.
     LostDataError
         A ledger, a manifest or a table of rejected candidates is damaged.
+    StoreError
+        A folder or a ledger has another name than the source, chain or patient that was written there.
     """
     entries = _entries(root)
     products = _products(root)
@@ -63,6 +69,8 @@ def source_facts(root: Url) -> dict[str, list[Row]]:
         Neither recordings nor strides of ours are there.
     LostDataError
         A ledger or a manifest is damaged.
+    StoreError
+        A folder or a ledger has another name than the source, chain or patient that was written there.
     """
     entries, products = _entries(root), _products(root)
     if not entries and not products:
@@ -82,8 +90,24 @@ def _entries(root: Url) -> dict[str, list[Row]]:
     """Return the ledger entries of the patients of each source."""
     entries: dict[str, list[Row]] = {}
     for dataset, patient in list_patients(root):
-        entries.setdefault(dataset, []).append(read_sealed(layout.patient_ledger_url(root, dataset, patient)))
+        url = layout.patient_ledger_url(root, dataset, patient)
+        entry = read_sealed(url)
+        _refuse_renamed(url, entry, dataset=dataset, patient=patient)
+        entries.setdefault(dataset, []).append(entry)
     return entries
+
+
+def _refuse_renamed(url: str, sealed: Row, **place: str) -> None:
+    """Raise `StoreError` where a ledger entry or a manifest lies at another place than it was written to."""
+    found = {name: sealed.get(name) for name in place}
+    if sealed.get("spec", {}).get("name", place["dataset"]) != place["dataset"]:
+        found["dataset"] = sealed["spec"]["name"]
+    wrong = [f"{name} {found[name]!r}, expected {value!r}" for name, value in place.items() if found[name] != value]
+    if wrong:
+        raise StoreError(
+            f"{url}: found {'; '.join(wrong)}: the folder or the file was renamed after it was written. Give it back "
+            "its name, or run the stage again into another store."
+        )
 
 
 def _products(root: Url) -> dict[tuple[str, str], Row | str]:
@@ -92,11 +116,70 @@ def _products(root: Url) -> dict[tuple[str, str], Row | str]:
     products: dict[tuple[str, str], Row | str] = {}
     for chain in names(folder) if exists(folder) else []:
         for dataset in names(join(folder, chain)):
+            url = layout.strides_url(root, chain, dataset)
             try:
-                products[chain, dataset] = read_manifest(layout.strides_url(root, chain, dataset))
+                manifest = read_manifest(url)
             except NotAStoreError as error:
                 products[chain, dataset] = str(error)
+            else:
+                _refuse_renamed(join(url, layout.MANIFEST), manifest, dataset=dataset, chain=chain)
+                products[chain, dataset] = manifest
     return products
+
+
+def holds_store(root: Url) -> bool:
+    """Return whether recordings or strides lie at a URL, committed or not."""
+    return any(names(join(root, folder)) for folder in ("recordings", "strides"))
+
+
+def unaccounted(root: Url) -> list[str]:
+    """Return what lies in a store and is in no ledger and no manifest, one line a unit with the reason.
+
+    Such are recordings without a ledger entry, strides that were never finished, objects that a committed unit does not
+    list, and files that are not ours: nothing says whose data they are. All objects are listed, none is read.
+
+    Raises
+    ------
+    LostDataError
+        A ledger or a manifest is damaged.
+    StoreError
+        A folder or a ledger has another name than the source, chain or patient that was written there.
+    """
+    products = _products(root)
+    known = _known_objects(_entries(root), products)
+    there = sizes(root)
+    loose: dict[str, list[str]] = {}
+    for key in there:
+        if key not in known and not _OTHERS.fullmatch(key):
+            parts = key.split("/")
+            depth = 3 if parts[0] in ("recordings", "strides") else 1
+            unit = "/".join(parts[:depth])
+            loose.setdefault(unit, []).append(key)
+    states = {f"strides/{chain}/{name}": state for (chain, name), state in products.items() if isinstance(state, str)}
+    return [
+        states.get(unit) or f"{join(root, unit)}: in no ledger or manifest: {len(keys)} object(s), first {keys[0]}"
+        for unit, keys in loose.items()
+    ]
+
+
+def _known_objects(entries: Mapping[str, list[Row]], products: Mapping[tuple[str, str], Row | str]) -> set[str]:
+    """Return the keys of all objects that ledger entries and manifests account for, themselves included."""
+    known: set[str] = set()
+    for dataset, listed in entries.items():
+        for entry in listed:
+            folder, patient = f"recordings/{dataset}", entry["patient"]
+            known.add(f"{folder}/{layout.LEDGER}/{patient}.json")
+            known.update(f"{folder}/{patient}.zarr/{key}" for key in entry["objects"])
+    for (chain, dataset), manifest in products.items():
+        if isinstance(manifest, dict):
+            folder = f"strides/{chain}/{dataset}"
+            known.add(f"{folder}/{layout.MANIFEST}")
+            for part in manifest["parts"]:
+                name, shards = part["name"], range(layout.shard_count(part["size"]))
+                known.add(layout.part_ledger_url(folder, name))
+                known.update(layout.shard_ledger_url(folder, name, shard) for shard in shards)
+                known.update(f"{folder}/{name}.zarr/{key}" for key in part["objects"])
+    return known
 
 
 def _recordings(dataset: str, entries: list[Row]) -> Row:

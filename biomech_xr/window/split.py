@@ -3,7 +3,8 @@
 People (``person_group``), never strides, are split. The split of a person is decided once, in the person's home
 dataset, and every other dataset inherits it. `assign` is a pure function of its arguments; `load_or_create` keeps its
 result in create-only files ``<root>/splits/<name>.json``, ``<name>.v2.json``, ... Who is one person is said by the
-store's table of people (`biomech_xr.store.persons`), also for people who were joined after they were split.
+store's table of people (`biomech_xr.store.persons`), also for people who were joined after they were split. A split
+knows the version of that table, so that a table that is lost is noticed.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
 
 from biomech_xr.errors import LostDataError, OccupiedError, SplitError
 from biomech_xr.store import objects
-from biomech_xr.store.persons import PersonTable, load_table
+from biomech_xr.store.persons import PersonTable, doubtful_groups, load_table
 from biomech_xr.window.assignment import QUARANTINE, SHARES, SPLITS, assign
 
 __all__ = [
@@ -47,7 +48,7 @@ class SplitManifest:
     """One version of a stored split.
 
     `assignment` maps a person group to `train`, `validation`, `test` or `quarantine`; `members` maps it to the
-    patients that are this person.
+    patients that are this person; `table` is the version of the table of people that it was made with (0: none).
     """
 
     name: str
@@ -55,6 +56,7 @@ class SplitManifest:
     salt: str
     assignment: Mapping[str, str]
     members: Mapping[str, tuple[str, ...]]
+    table: int = 0
 
     def groups(self, split: str) -> frozenset[str]:
         """Return the person groups of one split.
@@ -68,9 +70,10 @@ class SplitManifest:
         return frozenset(group for group, place in self.assignment.items() if place == split)
 
     def knows(self, members: Mapping[str, Collection[str]], people: PersonTable) -> bool:
-        """Return whether these people (group -> patients) and all joins of the table are in this version already."""
+        """Return whether these people (group -> patients) and the newest table are in this version already."""
         return (
-            all(set(patients) <= set(self.members.get(group, ())) for group, patients in members.items())
+            people.version <= self.table
+            and all(set(patients) <= set(self.members.get(group, ())) for group, patients in members.items())
             and all(people.group(group) == group for group in self.assignment)
             and all(self.assignment.get(group, QUARANTINE) == QUARANTINE for group in people.quarantine)
         )
@@ -87,6 +90,7 @@ class SplitManifest:
             "version": self.version,
             "salt": self.salt,
             "shares": dict(SHARES),
+            "table_of_people": self.table,
             "people": people,
         }
 
@@ -111,6 +115,7 @@ class SplitManifest:
                 salt=str(value["salt"]),
                 assignment={group: str(person["split"]) for group, person in people.items()},
                 members={group: tuple(map(str, person["patients"])) for group, person in people.items()},
+                table=int(value.get("table_of_people", 0)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SplitError(f"{origin}: the split manifest is damaged ({error!r}). {_RESTORE}") from error
@@ -157,14 +162,15 @@ def load_or_create(
     Raises
     ------
     SplitError
-        A person would be in two splits; or the stored file is not a split manifest.
+        A person would be in two splits, or two groups differ in capitals alone; or the stored file is not a split
+        manifest, or was made with a table of people that is lost.
     """
     if not _NAME.fullmatch(name):
         raise SplitError(f"split name {name!r}: expected lower-case letters, digits, '-' and '_'.")
     for _attempt in range(5):
         people, stored = load_table(root), load(root, name)
         wanted = _next(stored, members, people, name=name, salt=salt, quarantine=quarantine)
-        if stored is not None and wanted.assignment == stored.assignment and wanted.members == stored.members:
+        if stored is not None and wanted == replace(stored, version=wanted.version):
             return stored
         try:
             objects.write_sealed(_url(root, name, wanted.version), wanted.to_json(), create_only=True)
@@ -180,7 +186,8 @@ def load(root: str, name: str = "default") -> SplitManifest | None:
     Raises
     ------
     SplitError
-        The stored file is not a split manifest, or it is damaged.
+        The stored file is not a split manifest, or it is damaged, or it was made with a newer table of people than the
+        store has now.
     """
     pattern = re.compile(rf"{re.escape(name)}\.v(\d+)\.json")
     numbered = [
@@ -203,6 +210,12 @@ def load(root: str, name: str = "default") -> SplitManifest | None:
     if (manifest.name, manifest.version) != (name, version):
         found = f"version {manifest.version} of {manifest.name!r}"
         raise SplitError(f"{url}: found {found}, expected version {version} of {name!r}. {_RESTORE}")
+    newest = load_table(root).version
+    if newest < manifest.table:
+        raise SplitError(
+            f"{url}: made with version {manifest.table} of the table of people, but the newest in the store is version "
+            f"{newest}: joins are lost, and people could fall into two splits. Restore people/ from a copy."
+        )
     return manifest
 
 
@@ -235,6 +248,7 @@ def _next(
             group = now.get(patient, people.group(before))
             merged.setdefault(group, set()).add(patient)
             joined[group].add(before)
+    _check_names(merged)
     datasets = {group: {patient.partition("-")[0] for patient in patients} for group, patients in merged.items()}
     salt = stored.salt if stored else salt
     result = assign(
@@ -251,6 +265,7 @@ def _next(
         salt=salt,
         assignment=kept,
         members={group: tuple(sorted(merged.get(group, ()))) for group in kept},
+        table=people.version,
     )
 
 
@@ -260,6 +275,23 @@ def _check_members(members: Mapping[str, Collection[str]]) -> None:
         for patient in patients:
             if seen.setdefault(patient, group) != group:
                 raise SplitError(f"patient {patient!r} is in the person groups {seen[patient]!r} and {group!r}.")
+
+
+def _check_names(members: Mapping[str, Collection[str]]) -> None:
+    """Refuse names that differ in capitals alone: most often one human, who would be on two sides."""
+    doubts = {
+        group: [doubt for doubt in doubts if "capitals" in doubt] for group, doubts in doubtful_groups(members).items()
+    }
+    lines = [
+        f"  - {group!r} ({', '.join(sorted(members[group]))}): {doubt}" for group in doubts for doubt in doubts[group]
+    ]
+    if lines:
+        raise SplitError(
+            "names of person groups are too much alike to split their people:\n"
+            + "\n".join(lines)
+            + "\nJoin them where they are one human (biomech-xr people STORE --join FILE.csv); else name"
+            " one of them otherwise in its mapping and parse it again."
+        )
 
 
 def _url(root: str, name: str, version: int) -> str:

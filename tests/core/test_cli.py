@@ -116,6 +116,40 @@ def test_cite_public_is_refused_where_a_licence_is_not_open(capsys, monkeypatch,
     assert "@article{camargo2021," in out
 
 
+def test_a_name_that_is_a_store_too_is_refused(capsys, monkeypatch, tmp_path: Path) -> None:
+    write_person(str(tmp_path / "camargo"), "k2muse", licence_use="open")
+    (tmp_path / "hu").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for given in (["camargo", "--public"], ["hu", "camargo"]):
+        code, out, err = call(capsys, monkeypatch, "cite", *given)
+        assert (code, out) == (2, "")
+        assert "'camargo': found a store of that name in this folder and a source" in err
+        assert "./camargo for the store, or --source" in err
+    code, _, err = call(capsys, monkeypatch, "cite", "./camargo", "--public")
+    assert code == 2
+    assert "k2muse: licence: CC BY-NC-SA 4.0; use: non-commercial" in err
+    code, out, _ = call(capsys, monkeypatch, "cite", "camargo", "--source", "--public")
+    assert code == 0
+    assert "@article{camargo2021," in out
+    code, _, err = call(capsys, monkeypatch, "cite", "./camargo", "--source")
+    assert code == 2
+    assert "is not known" in err
+    code, out, _ = call(capsys, monkeypatch, "cite", "hu")
+    assert code == 0, "a folder that is no store is nothing to be taken for"
+
+
+def test_cite_public_names_what_was_not_committed(capsys, monkeypatch, tmp_path: Path) -> None:
+    write_person(str(tmp_path), "camargo", licence_use="open")
+    code, _, _ = call(capsys, monkeypatch, "cite", str(tmp_path), "--public")
+    assert code == 0
+    loose = tmp_path / "strides" / "envelope" / "k2muse"
+    loose.mkdir(parents=True)
+    (loose / "zarr.json").write_text("{}", encoding="utf-8")
+    code, out, err = call(capsys, monkeypatch, "cite", str(tmp_path), "--public")
+    assert (code, out) == (2, "")
+    assert "strides/envelope/k2muse: not a strides store of biomech-xr (no MANIFEST.json)" in err
+
+
 def test_synth_writes_a_tree_once(capsys, monkeypatch, tmp_path: Path) -> None:
     tree = tmp_path / "falisse"
     code, out, _ = call(capsys, monkeypatch, "synth", "falisse", "--patients", "1", "--out", str(tree))

@@ -56,7 +56,6 @@ def test_name_of_several_muscles_is_ambiguous_and_names_the_others(label: str, m
         ("knee_angle_r", ("angle", "knee", "flexion", "right", "")),
         ("hip_flexion_l", ("angle", "hip", "flexion", "left", "")),
         ("ankle_angle_r_moment", ("moment", "ankle", "flexion", "right", "")),
-        ("subtalar_angle_l", ("angle", "ankle", "adduction", "left", "")),
         ("left_knee_angle [deg]", ("angle", "knee", "", "left", "degree")),
         ("Knee flexion R (\u00b0)", ("angle", "knee", "flexion", "right", "degree")),
         ("RAnkleMoment", ("moment", "ankle", "", "right", "")),
@@ -70,7 +69,18 @@ def test_guess_of_joint(label: str, expected: tuple[str, ...]) -> None:
     assert (guess.kind, guess.joint, guess.motion, guess.side, guess.unit) == expected
 
 
-@pytest.mark.parametrize("label", ["pelvis_tilt", "knee_velocity_l", "lumbar_extension", "time", "shank_acc_x"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "pelvis_tilt",
+        "subtalar_angle_l",
+        "subtalar_angle_r_moment",
+        "knee_velocity_l",
+        "lumbar_extension",
+        "time",
+        "shank_acc_x",
+    ],
+)
 def test_no_joint(label: str) -> None:
     assert guess_joint(label) is None
 

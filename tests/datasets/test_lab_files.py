@@ -67,6 +67,7 @@ def write_files(folder: Path, *, shift: float = 0.0) -> dict[str, np.ndarray]:
         ("L", "HS", 3.25),
         ("R", "TO", 3.4),
         ("R", "HS", 3.75),
+        ("R", "TO", 4.4),
         ("R", "HS", 4.75),
         ("L", "HS", 4.3),
     ]

@@ -147,3 +147,17 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         next(lab.recordings(tmp_path, "P01"))
     with pytest.raises(MissingInputError, match=r"no person 'P02'\. Known: P01"):
         next(lab.recordings(tmp_path, "P02"))
+
+
+def test_where_files_were_published_is_cited_and_changes_no_other_fact(tmp_path: Path) -> None:
+    write_trial(tmp_path / "a.c3d", events=steps(0.5), points=walking_points())
+    written = {"angles": {"convention": "plug_in_gait"}}
+    plain = lab.facts(write_mapping(tmp_path, "a.c3d", **written))
+    published = {"citation": "Doe J. J Biomech 2026; 1:1.", "doi": "10.1000/x", "licence": "CC BY 4.0"}
+    root = write_mapping(tmp_path, "a.c3d", **written, published={**published, "licence_use": "open"})
+    found = lab.facts(root)
+    assert (found.citation, found.doi, found.licence_use) == (published["citation"], "10.1000/x", "open")
+    assert found.settings == plain.settings
+    assert plain.licence_use == "unknown"
+    with pytest.raises(ConfigError, match="name the licence"):
+        lab.facts(write_mapping(tmp_path, "a.c3d", **written, published={"licence_use": "open"}))

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from biomech_xr import __version__, open_recordings, open_strides
-from biomech_xr.datasets import get_dataset, names
+from biomech_xr.datasets import DatasetSpec, get_dataset, names
 from biomech_xr.datasets.spec import Reference
-from biomech_xr.errors import ConfigError, NotAStoreError
+from biomech_xr.errors import ConfigError, NotAStoreError, StoreError
+from biomech_xr.quality import citations
 from biomech_xr.quality.citations import (
     SOFTWARE,
     bibliography,
@@ -22,10 +23,16 @@ from biomech_xr.quality.citations import (
     require_public,
     verbatim,
 )
+from biomech_xr.store import summarize
 from biomech_xr.store.attributes import licence_attrs
+from biomech_xr.store.ledger import spec_facts
+from biomech_xr.store.objects import read_sealed, write_json, write_sealed
+from biomech_xr.store.summary import unaccounted
 from tests.quality.bibtex import authors, parse, plain
 from tests.quality.small_stores import strides_of, write_person
+from tests.store.samples import make_spec
 
+OPEN = {"licence": "CC BY 4.0", "licence_use": "open"}
 NASTY = r"50 % of {Ωmega} & $5_000 #1 ~ \LaTeX ^2, a@b } {"
 
 
@@ -83,16 +90,19 @@ def test_nasty_facts_of_own_files_are_cited_whole(tmp_path: Path) -> None:
 
 def test_a_store_cites_exactly_what_it_contains(tmp_path: Path) -> None:
     root = str(tmp_path)
-    write_person(root, "camargo")
-    strides_of("camargo").write(root)
-    strides_of("gait120").write(root)
-    unfinished = strides_of("hu")
-    unfinished.create(root)
+    write_person(root, "camargo", **OPEN)
+    strides_of("camargo", **OPEN).write(root)
+    strides_of("gait120", **OPEN).write(root)
+    write_json(f"{root}/people/table-00001.json", {})
+    write_json(f"{root}/splits/default.json", {})
     found = cite_store(root)
+    require_public(found, unaccounted(root))
+    assert unaccounted(root) == []
+    strides_of("hu").create(root)
+    assert cite_store(root) == found
     assert [one.name for one in found] == ["camargo", "gait120"]
     assert [entry.key for entry in parse(bibliography(found))] == ["camargo2021", "gait1202025", "biomech_xr"]
     assert bibliography(found) == bibliography(cite_store(root))
-    require_public(found)
 
 
 def test_the_catalogue_speaks_for_a_published_source_and_the_store_for_own_files(tmp_path: Path) -> None:
@@ -121,13 +131,89 @@ def test_the_strictest_person_decides(tmp_path: Path) -> None:
 def test_public_names_every_source_that_is_not_open(tmp_path: Path) -> None:
     root = str(tmp_path)
     for name in ("camargo", "k2muse", "bacek"):
-        write_person(root, name, synthetic=name == "k2muse")
+        write_person(root, name, synthetic=name == "k2muse", **OPEN)
     with pytest.raises(ConfigError, match=r"2 of 3 source\(s\) have no open licence") as refused:
         require_public(cite_store(root))
     text = str(refused.value)
     assert "bacek: licence: not verified; use: not verified" in text
     assert "k2muse: licence: CC BY-NC-SA 4.0; use: non-commercial; the people are made up" in text
     assert "camargo" not in text
+
+
+def holding(monkeypatch: pytest.MonkeyPatch, *facts: DatasetSpec) -> None:
+    """Let a store hold these facts of one source."""
+    monkeypatch.setattr(citations, "source_facts", lambda _: {facts[0].name: [spec_facts(one) for one in facts]})
+
+
+def test_the_stricter_of_catalogue_and_store_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    holding(monkeypatch, make_spec("camargo", licence="CC BY-NC 4.0", licence_use="non_commercial"))
+    (camargo,) = cite_store("store")
+    assert camargo.licence_use == "non_commercial"
+    assert camargo.licence == "CC BY 4.0 (the store says: CC BY-NC 4.0; use: non-commercial)"
+    with pytest.raises(ConfigError, match="camargo: licence: CC BY 4"):
+        require_public([camargo])
+
+
+def test_every_publication_of_own_files_is_cited(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = make_spec("lab", citation="Ours A. Walking 100 %.", doi="10.1/a", data_doi="", **OPEN)
+    theirs = make_spec("lab", citation="Theirs B. Running.", doi="10.1/b", data_doi="", licence="CC BY-NC 4.0")
+    holding(monkeypatch, ours, theirs, ours)
+    found = cite_store("store")
+    first, second, _ = parse(bibliography(found))
+    assert [first.key, second.key] == ["lab", "lab-2"]
+    assert [first.fields["doi"], second.fields["doi"]] == ["10.1/a", "10.1/b"]
+    note = "Cite as: Ours A. Walking 100 %. Data: example.org. Licence: CC BY 4.0; use: open"
+    assert plain(first.fields["note"]) == note
+    assert plain(second.fields["note"]).startswith("Cite as: Theirs B. Running. Data: example.org. Licence: CC BY-NC")
+    with pytest.raises(ConfigError, match=r"1 of 1 source\(s\)"):
+        require_public(found)
+
+
+@pytest.mark.parametrize("name", ["recordings/k2muse", "strides/envelope/k2muse"])
+def test_a_folder_that_was_renamed_is_an_error(tmp_path: Path, name: str) -> None:
+    root, folder = str(tmp_path), tmp_path / name
+    if name.startswith("strides"):
+        strides_of("k2muse").write(root)
+    else:
+        write_person(root, "k2muse")
+    renamed = folder.rename(folder.with_name("camargo"))
+    told = "found dataset 'k2muse', expected 'camargo'"
+    for ask in (cite_store, summarize, unaccounted):
+        with pytest.raises(StoreError, match=told):
+            ask(root)
+    if name.startswith("strides"):
+        renamed.rename(folder)
+        folder.parent.rename(folder.parent.with_name("other"))
+        with pytest.raises(StoreError, match="found chain 'envelope', expected 'other'"):
+            cite_store(root)
+        manifest = tmp_path / "strides" / "other" / "k2muse" / "MANIFEST.json"
+        sealed = read_sealed(manifest)
+        write_sealed(manifest, {**sealed, "chain": "other", "spec": {**sealed["spec"], "name": "camargo"}})
+        with pytest.raises(StoreError, match="found dataset 'camargo', expected 'k2muse'"):
+            cite_store(root)
+
+
+def test_what_no_ledger_lists_is_not_made_public(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    write_person(root, "camargo", **OPEN)
+    strides_of("k2muse").create(root)
+    folder = tmp_path / "recordings" / "camargo"
+    for loose in (folder / "camargo-P1.zarr", folder / "camargo-P2.zarr", folder / "hidden.zarr.tmp", tmp_path / "raw"):
+        loose.mkdir(exist_ok=True)
+        (loose / "more").write_bytes(b"1")
+    found = unaccounted(root)
+    told = (
+        f"{tmp_path}/raw: in no ledger or manifest: 1 object(s), first raw/more",
+        "camargo-P1.zarr: in no ledger or manifest: 1 object(s), first recordings/camargo/camargo-P1.zarr/more",
+        "camargo-P2.zarr: in no ledger or manifest",
+        "hidden.zarr.tmp: in no ledger or manifest",
+        "strides/envelope/k2muse: never finished",
+    )
+    assert [text for text in told if not any(text in line for line in found)] == []
+    assert len(found) == len(told)
+    with pytest.raises(ConfigError, match="nothing says whose data these are") as refused:
+        require_public(cite_store(root), found)
+    assert all(line in str(refused.value) for line in found)
 
 
 def test_made_up_people_are_no_data_of_the_source(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from biomech_xr.quality.counts_rows import count_rows
 from biomech_xr.quality.counts_sheets import reference_sheet, sheets
 from biomech_xr.quality.counts_strides import SIGNALS, Candidates, read_candidates
 from biomech_xr.quality.counts_tables import StoredGroup
-from biomech_xr.quality.reference_counts import REFERENCE, TOTAL
+from biomech_xr.quality.reference_counts import REFERENCE, TOTAL, beside_reference
 from biomech_xr.run import finish_strides, shard_work
 from biomech_xr.schema import Signal, Trial, rejected_table, stride_table
 from biomech_xr.store import open_part, open_patient, open_strides, write_patient
@@ -219,7 +219,46 @@ def test_no_signal_is_read(copy: Path) -> None:
         for folder in copy.rglob(f"{signal}/c"):
             shutil.rmtree(folder)
     for chain in (None, "envelope"):
-        assert row(count_strides(str(copy), chain=chain), "walk", "left")["strides"] == {None: 7, "envelope": 5}[chain]
+        found = count_strides(str(copy), chain=chain)
+        assert row(found, "walk", "left")["strides"] == {None: 7, "envelope": 5}[chain]
+        assert all("objects missing or of another size" in text for text in found["incomplete"])
+        assert len(found["incomplete"]) == 3
+
+
+def test_a_store_that_is_not_whole_is_an_error(copy: Path, call: Callable[..., Any]) -> None:
+    ledger, product = copy / "recordings" / "made" / "ledger", copy / "strides" / "envelope" / "made"
+    whole = count_strides(str(copy))
+    assert whole["incomplete"] == []
+    next(path for path in (product / "part-00000.zarr" / "emg" / "c").rglob("*") if path.is_file()).unlink()
+    (ledger / "made-B.json").rename(copy / "lost.json")
+    shutil.copytree(copy / "strides" / "envelope", copy / "strides" / "other")
+    (copy / "strides" / "other" / "made" / "MANIFEST.json").unlink()
+    code, _, err = call(str(copy))
+    assert code == 1
+    assert "made: made-B.zarr: a folder without ledger entry" in err
+    assert "made: chain envelope: part-00000: 1 of" in err
+    assert "(emg 1). Restore them" in err
+    assert count_strides(str(copy))["notes"] == ["strides never finished, not counted: made (other)"]
+    shutil.copytree(product, copy / "strides" / "other" / "hu")
+    code, _, err = call(str(copy), "--chain", "other", "--json")
+    assert (code, "made: chain other: strides without MANIFEST.json" in err) == (1, True)
+
+
+def test_strides_without_recordings_are_named_where_they_are_not_counted(copy: Path) -> None:
+    shutil.copytree(copy / "strides" / "envelope" / "made", copy / "strides" / "envelope" / "gait120")
+    (note,) = count_strides(str(copy))["notes"]
+    assert note.startswith("finished strides but no recordings, not counted here; name the chain (--chain)")
+    assert note.endswith(": gait120 (envelope)")
+
+
+def test_whether_ours_lies_where_it_is_expected_is_said() -> None:
+    def fits(dataset: str, strides: int, patients: int) -> Any:
+        row = {"dataset": dataset, "strides": strides, "patients": patients}
+        return beside_reference([row])[0]["fits"]
+
+    assert [fits("siat", *ours) for ours in ((442, 40), (441, 40), (441, 39), (500, 39))] == [True, False, None, True]
+    assert [fits("grimmer", *ours) for ours in ((10_772, 12), (10_773, 12), (10_773, 13))] == [True, False, None]
+    assert fits("hu", 1, 10) is None
 
 
 def test_strides_alone_are_counted_and_what_is_not_known_is_said(copy: Path, call: Callable[..., Any]) -> None:
@@ -272,11 +311,11 @@ def test_a_damaged_table_is_an_error(copy: Path, damage: str) -> None:
 
 
 def test_real_data_stand_beside_the_reference_and_synthetic_do_not(tmp_path: Path, call: Callable[..., Any]) -> None:
-    real = write_recordings(tmp_path / "real", name="hu")
+    real = write_recordings(tmp_path / "real", name="grimmer", people=("B",))
     (beside,) = count_strides(real)["reference"]
-    assert (beside["strides"], beside["reference_strides"], beside["reference_people"]) == (16, 6_365, 10)
-    assert "6,365" in call(real)[1]
-    made = write_recordings(tmp_path / "made", name="hu", people=("A",), synthetic=True)
+    assert (beside["strides"], beside["reference_strides"], beside["reference_people"]) == (4, 10_772, 12)
+    assert "10,772" in call(real)[1]
+    made = write_recordings(tmp_path / "made", name="hu", people=("B",), synthetic=True)
     assert count_strides(made)["reference"] == []
     code, out, _ = call(made)
     assert code == 0

@@ -11,7 +11,7 @@ import pytest
 from biomech_xr.datasets import DatasetSpec, get_dataset, names
 from biomech_xr.datasets.spec import BIBLIOGRAPHIC, LICENCE_USES, Rate, Reference
 from biomech_xr.errors import OccupiedError
-from biomech_xr.quality.catalog import facts, rate_text
+from biomech_xr.quality.catalog import facts, rate_text, source_page, sources_table
 from biomech_xr.run import parse, parse_patient, pending_patients
 from biomech_xr.synthetic import write
 from tests.store.samples import make_spec
@@ -42,14 +42,40 @@ def test_rates_read_well() -> None:
     spec = replace(get_dataset("hu").spec, rates={**rates, "forces": Rate()})
     assert rate_text(spec, "emg") == "800, 960 or 1000 Hz"
     assert rate_text(spec, "kinetics") == "101 points a stride, recorded at 60 or 200 Hz"
-    assert rate_text(spec, "forces") == "rate not known"
+    assert rate_text(spec, "forces") == "rate not stated"
     assert rate_text(spec, "kinematics") == "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [
+        ("macaluso", "3000 points a stride"),
+        ("embry", "150 points a stride"),
+        ("falisse", "100 points a stride"),
+        ("moreira", "1001 points a stride"),
+        ("bacek", "2000 Hz; 1001 points a stride"),
+        ("angelidou", "rate not stated"),
+        ("moghadam", "rate not stated"),
+        ("gait120", "2000 Hz"),
+    ],
+)
+def test_no_page_names_a_rate_that_the_files_do_not_have(name: str, rate: str) -> None:
+    dataset = get_dataset(name)
+    listed = sources_table([dataset.spec])
+    assert f", {rate}" in listed
+    assert f"({rate})" in source_page(dataset)
+    nominal = f" {dataset.spec.emg_rate:g} Hz"
+    assert (nominal in listed) == (dataset.spec.emg_rate in dataset.spec.rates["emg"].hz)
+    assert "emg_rate" not in facts(dataset)
 
 
 def test_sources_of_one_laboratory_name_it_alike() -> None:
     places = {spec.name: spec.laboratory for spec in SPECS}
     assert places["embry"] == places["macaluso"] != ""
+    assert places["lencioni"] == "IRCCS Fondazione Don Carlo Gnocchi, Milan"
+    assert places["k2muse"] == "Shenyang Institute of Automation"
     assert places["hu"] == "", "not stated"
+    assert places["siat"] == "", "an abbreviation in the name of the data names no place"
 
 
 def test_a_citation_is_made_of_the_reference() -> None:

@@ -186,6 +186,20 @@ def test_a_join_across_splits_asks_for_quarantine(people: Any, store: str, tmp_p
     assert [group["quarantine"] for group in json.loads(people("--json")[1])["groups"]].count(True) == 1
 
 
+def test_names_that_may_be_a_slip_are_listed(people: Any, store: str) -> None:
+    trial = make_trial("t1", channels=("soleus",), sides=("left",), rows=50, seed=1)
+    groups = {"P1": "embry-ab1", "P2": "gait120-S001"}
+    for source, group in groups.items():
+        one = replace(trial.patient, dataset="lab", source_patient=source, person_group=group)
+        write_patient(store, make_spec("lab"), [replace(trial, patient=one)], config_hash="c0ffee")
+    code, out, _ = people()
+    text = " ".join(out.split())
+    assert code == 0
+    assert "Look at group 'embry-ab1' (lab-P1): differs from 'embry-AB1' in capitals alone." in text
+    assert "Look at group 'gait120-S001' (lab-P2): reads as the id of a patient, who is not in this store." in text
+    assert [row["person_group"] for row in json.loads(people("--json")[1])["doubtful"]] == list(groups.values())
+
+
 def test_options_that_do_not_fit_are_refused(people: Any, tmp_path: Path) -> None:
     for options in (("--quarantine",), ("--out", "a.csv"), ("--suspects", "--join", "a.csv")):
         assert people(*options)[0] == 2

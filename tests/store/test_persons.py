@@ -19,7 +19,7 @@ from biomech_xr.run.process import shard_work
 from biomech_xr.store import ensemble, open_part, open_recordings, open_strides, write_patient
 from biomech_xr.store.layout import strides_url
 from biomech_xr.store.objects import write_sealed
-from biomech_xr.store.persons import PersonTable, StoredPerson, join_people, load_table, save_table
+from biomech_xr.store.persons import PersonTable, StoredPerson, doubtful_groups, join_people, load_table, save_table
 from tests.process.patients import SPEC, walking_trial
 from tests.store.samples import CHAIN, make_product
 
@@ -209,3 +209,17 @@ def test_a_store_that_was_written_before_is_joined_wherever_it_is_read(written: 
     again = shard_work(written, "made", load_chain("envelope"))
     assert set(again.plan.labels["person_group"]) == {"made-A", "made-B"}, "what is written does not know of the table"
     assert _bytes(written) == before, "nothing that was written is written again"
+
+
+def test_a_name_that_is_nearly_another_is_doubtful_until_it_is_joined() -> None:
+    assert doubtful_groups({"hu-AB1": {"hu-AB1"}, "hu-ab1": {"lab-1"}}) == {
+        "hu-ab1": ["differs from 'hu-AB1' in capitals alone"]
+    }
+    assert doubtful_groups({"X": {"hu-AB1"}, "hu-ab1": {"lab-1"}}).keys() == {"hu-ab1"}, "the patient is in X"
+    assert doubtful_groups({"Ann": {"hu-1"}, "ann": {"lab-1"}}).keys() == {"Ann", "ann"}
+    assert doubtful_groups({"gait120-S001": {"lab-1"}, "lab-2": {"lab-2"}, "ann": {"lab-3"}}) == {
+        "gait120-S001": ["reads as the id of a patient, who is not in this store"]
+    }
+    people = known("hu-AB1", "lab-1", lab_1="hu-ab1")
+    table = join_people(PersonTable(), rows(**{"hu-AB1": "hu-AB1 lab-1"}), people, subject="t")
+    assert {table.group(name) for name in ("hu-AB1", "hu-ab1")} == {"hu-AB1"}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from biomech_xr.errors import SplitError
 from biomech_xr.load import StrideWindows
 from biomech_xr.store import open_strides
+from biomech_xr.store.objects import write_sealed
 from biomech_xr.store.persons import PersonTable, load_table, save_table
 from biomech_xr.window.persons import divided, leave_out
 from biomech_xr.window.split import QUARANTINE, SPLITS, load, load_or_create
@@ -177,3 +178,40 @@ def test_a_late_join_within_a_split_moves_nobody(copied: str) -> None:
     after = everywhere(copied)
     assert after["train"].pop("X") == before["train"].pop(one) | before["train"].pop(other)
     assert after == before
+
+
+def test_names_that_differ_in_capitals_alone_are_not_split(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    members = {"hu-AB1": {"hu-AB1"}, "hu-ab1": {"lab-1"}, "hu-c": {"hu-c"}}
+    with pytest.raises(SplitError, match=r"'hu-ab1' \(lab-1\): differs from 'hu-AB1' in capitals alone"):
+        load_or_create(root, members)
+    assert load(root) is None
+    save_table(root, PersonTable().joined([("hu-ab1", "hu-AB1")]))
+    assert load_or_create(root, members).members["hu-AB1"] == ("hu-AB1", "lab-1")
+    with pytest.raises(SplitError, match="in capitals alone"):
+        load_or_create(root, {"HU-c": {"siat-1"}})
+
+
+def test_a_table_that_is_lost_is_noticed_by_the_split(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    load_or_create(root, {name: {name} for name in PATIENTS})
+    save_table(root, PersonTable().joined([("siat-1", "X"), ("grimmer-1", "X")]))
+    second = load_or_create(root, {PATIENTS[0]: {PATIENTS[0]}})
+    assert (second.version, second.table) == (2, 1), "a split knows the table, also joins of people who are not here"
+    assert load_or_create(root, {PATIENTS[0]: {PATIENTS[0]}}) == second
+    shutil.rmtree(tmp_path / "people")
+    with pytest.raises(
+        SplitError, match=r"made with version 1 of the table of people, .* is version 0: joins are lost"
+    ):
+        load_or_create(root, {PATIENTS[0]: {PATIENTS[0]}})
+    with pytest.raises(SplitError, match="joins are lost"):
+        divided(root, PersonTable())
+
+
+def test_a_split_written_before_the_table_was_stored_is_read(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    first = load_or_create(root, {name: {name} for name in PATIENTS})
+    old = {key: value for key, value in first.to_json().items() if key != "table_of_people"}
+    write_sealed(str(tmp_path / "splits" / "default.json"), old)
+    assert load(root) == first
+    assert load_or_create(root, {name: {name} for name in PATIENTS}) == first

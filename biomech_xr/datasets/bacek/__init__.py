@@ -56,7 +56,6 @@ SPEC: Final = DatasetSpec(
     reference=Reference(
         authors="Bacek T, Sun M, Liu H, Chen Z, Manzie C, Burdet E, Kulic D, Oetomo D, Tan Y",
         journal="Scientific Data",
-        volume="11",
         year=2024,
     ),
     host="figshare (University of Melbourne)",

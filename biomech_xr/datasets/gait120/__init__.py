@@ -72,7 +72,7 @@ SPEC: Final = DatasetSpec(
     data_doi="10.6084/m9.figshare.27677016",
     licence="CC BY 4.0",
     licence_use="open",
-    reference=Reference(authors="Boo J, Seo D, Kim M, Koo S", journal="Scientific Data", volume="12", year=2025),
+    reference=Reference(authors="Boo J, Seo D, Kim M, Koo S", journal="Scientific Data", year=2025),
     host="figshare",
     evidence="notes",
     population="able_bodied",

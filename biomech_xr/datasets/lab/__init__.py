@@ -25,36 +25,41 @@ Example of a mapping::
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.lab import powers
 from biomech_xr.datasets.lab.check import problems
 from biomech_xr.datasets.lab.contents import Content, open_trial
 from biomech_xr.datasets.lab.events import find_events
-from biomech_xr.datasets.lab.mapping import LabMapping, Person, TrialFiles
+from biomech_xr.datasets.lab.everyone import check_everyone, complain, paths_of, same_files, trial_lines
+from biomech_xr.datasets.lab.mapping import SOLE_LICENCE, LabMapping, Person, TrialFiles
+from biomech_xr.datasets.lab.plausible import Strides, judge
 from biomech_xr.datasets.lab.signals import emg_columns, emg_stream, read_signals
 from biomech_xr.datasets.lab.strides import rows
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.tables import sha256
-from biomech_xr.schema import Patient, Trial, rejected_table, stride_table
+from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
 
 MAPPING_FILE: Final = "lab.yaml"
 
 _KEPT_BYTES: Final = 256 * 2**20
 """A person's files are parsed once and kept between check and use when they are smaller together than this."""
 
+Silent = dict[str, dict[str, str]]
+
 SPEC: Final = DatasetSpec(
     name="lab",
     title="Own gait laboratory trials (C3D, OpenSim, CSV)",
     doi="",
     data_doi="",
-    licence="the lab's own",
+    licence=SOLE_LICENCE,
     citation="",
     host="local files",
     evidence="real_file",
@@ -79,7 +84,8 @@ SPEC: Final = DatasetSpec(
         "those above the limit are kept there to be flagged as artefacts",
         "kinematics_lookahead is unknown unless the mapping states angles.lookahead: how markers were smoothed is not "
         "in the file",
-        "a constant EMG channel is not measured",
+        "a constant channel, of EMG, angles or moments, is not measured",
+        "signs and units that strides of walking surely contradict refuse a person, unless the mapping trusts them",
     ),
 )
 
@@ -99,7 +105,8 @@ def facts(root: Path) -> DatasetSpec:
         "maximum_duration": mapping.maximum_duration,
         "activities": tuple(sorted(activities)),
         "people": len(mapping.people),
-        "settings": mapping.hash(exclude=["people"]),
+        "settings": mapping.hash(exclude=["people", "published"]),
+        **mapping.published.model_dump(),
     }
     if mapping.angles and mapping.angles.lookahead is not None:
         changes["kinematics_lookahead"] = mapping.angles.lookahead
@@ -109,7 +116,7 @@ def facts(root: Path) -> DatasetSpec:
         changes |= {
             "emg_state": mapping.emg.state,
             "emg_unit": mapping.emg.unit,
-            "emg_lookahead": mapping.emg.lookahead,
+            "emg_lookahead": mapping.emg.ahead,
             "emg_rate": _emg_rate(folder, mapping),
         }
     return dataclasses.replace(SPEC, **changes)
@@ -126,19 +133,22 @@ def _emg_rate(folder: Path, mapping: LabMapping) -> float:
     content = open_trial(folder, first, mapping)
     table = emg_stream(content, mapping.emg)
     if table is None or content.problems:
+        check_everyone(folder, mapping, MAPPING_FILE)
         raise DataFormatError(f"{SPEC.name}: {'; '.join(content.problems) or 'no EMG in the first file'}")
     return table.rate
 
 
 def patients(root: Path) -> list[str]:
-    """Return the ids of the people of the mapping.
+    """Return the ids of the people of the mapping, once the files of all of them have been checked.
 
     Raises
     ------
-    MissingInputError, ConfigError
-        No mapping, or a wrong one.
+    MissingInputError, ConfigError, DataFormatError
+        No mapping, or a wrong one; files that are missing, hold not what the mapping names, or stand in two trials.
     """
-    return [person.id for person in _mapping(root)[1].people]
+    folder, mapping = _mapping(root)
+    check_everyone(folder, mapping, MAPPING_FILE)
+    return [person.id for person in mapping.people]
 
 
 def recordings(root: Path, patient: str) -> Iterator[Trial]:
@@ -151,7 +161,8 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
     ConfigError
         The mapping is wrong.
     DataFormatError
-        A file cannot be read or lacks what the mapping names (all problems are listed), or no stride is found.
+        A file cannot be read or lacks what the mapping names (all problems are listed), no stride is found, or the
+        strides surely contradict signs, units, sides or body mass of the mapping.
     """
     folder, mapping = _mapping(root)
     people = {person.id: person for person in mapping.people}
@@ -159,20 +170,18 @@ def recordings(root: Path, patient: str) -> Iterator[Trial]:
         known = ", ".join(people)
         raise MissingInputError(f"{SPEC.name}: {folder / MAPPING_FILE}: found no person {patient!r}. Known: {known}.")
     person = people[patient]
-    paths = [folder / file for trial in person.trials for file in trial.by_role().values()]
-    missing = [str(path) for path in paths if not path.is_file()]
-    if missing:
-        raise MissingInputError(f"{SPEC.name}: people.{patient}.files: no such file: {', '.join(missing)}.")
-    kept = _checked(folder, person, mapping, keep=sum(path.stat().st_size for path in paths) < _KEPT_BYTES)
-    spec = dataclasses.replace(SPEC, maximum_duration=mapping.maximum_duration)
+    small = sum(path.stat().st_size for path in paths_of(folder, person) if path.is_file()) < _KEPT_BYTES
+    kept, notes = _checked(folder, person, mapping, keep=small)
+    events: list[str] = []
     watch = cycles.Watch(dataset=SPEC.name, folder=folder / patient)
     for files in person.trials:
-        content = kept.pop(files.trial) if files.trial in kept else open_trial(folder, files, mapping)
-        emg = emg_stream(content, mapping.emg)
-        silent = cycles.silent(emg.values, emg_columns(emg, mapping.emg)) if mapping.emg and emg is not None else None
-        trial = _trial(folder, content, mapping, person, spec)
-        yield watch.saw(trial, {"emg": silent} if silent is not None else {})
-    watch.finish()
+        if files.trial in kept:
+            trial, silent = kept.pop(files.trial)
+        else:
+            trial, silent = _trial(folder, open_trial(folder, files, mapping), mapping, person)
+        yield watch.saw(dataclasses.replace(trial, notes={**trial.notes, **notes}), silent)
+        events.append(f"{files.trial}: {trial.notes['evidence.events']}")
+    watch.finish("; ".join(events[:3]))
 
 
 def _mapping(root: Path) -> tuple[Path, LabMapping]:
@@ -183,43 +192,82 @@ def _mapping(root: Path) -> tuple[Path, LabMapping]:
     return path.parent, LabMapping.load(path)
 
 
-def _checked(folder: Path, person: Person, mapping: LabMapping, *, keep: bool) -> dict[str, Content]:
-    """Return the opened trials when they are small; raise with the problems of all files when there are any."""
-    kept: dict[str, Content] = {}
-    lines = []
+def _checked(
+    folder: Path, person: Person, mapping: LabMapping, *, keep: bool
+) -> tuple[dict[str, tuple[Trial, Silent]], Mapping[str, str]]:
+    """Return the trials when they are small, and notes; raise with the problems of all files when there are any."""
+    kept: dict[str, tuple[Trial, Silent]] = {}
+    lines = [line for people, line in same_files(folder, mapping) if person.id in people]
+    strides = Strides()
     for files in person.trials:
         content = open_trial(folder, files, mapping)
-        where = next(iter(content.paths.values())) if len(content.paths) == 1 else f"trial {files.trial}"
-        for problem in problems(content, mapping, person):
-            named = any(str(path) in problem for path in content.paths.values())
-            lines.append(f"  - {problem}" if named else f"  - {where}: {problem}")
+        lines += trial_lines(content.paths, files.trial, problems(content, mapping, person))
+        if lines:
+            continue
+        trial, silent = _trial(folder, content, mapping, person)
+        strides.add(content, mapping, person, trial)
         if keep:
-            kept[files.trial] = content
-    if lines:
-        text = "\n".join(lines)
-        raise DataFormatError(f"{SPEC.name}: {len(lines)} problem(s) between {MAPPING_FILE} and the files:\n{text}")
-    return kept
+            kept[files.trial] = trial, silent
+    complain(folder, [person], lines, MAPPING_FILE)
+    refused, notes = judge(strides, mapping, person)
+    if refused:
+        text = "\n".join(f"  - {line}" for line in refused)
+        found = f"{len(refused)} contradiction(s) between {MAPPING_FILE} and the strides"
+        raise DataFormatError(f"{SPEC.name}: {person.id}: {found}:\n{text}")
+    return kept, notes
 
 
-def _trial(folder: Path, content: Content, mapping: LabMapping, person: Person, spec: DatasetSpec) -> Trial:
+def _trial(folder: Path, content: Content, mapping: LabMapping, person: Person) -> tuple[Trial, Silent]:
+    """Return one trial, and the columns of EMG that hold nothing but NaN."""
     found, _ = find_events(content, mapping, person)
     signals, notes = read_signals(content, mapping, person, found)
+    spec = dataclasses.replace(SPEC, maximum_duration=mapping.maximum_duration)
     strides, rejected = rows(content.files, mapping, signals, found, spec)
-    table = stride_table(strides)
+    table = stride_table([row | _conditions(content.files, mapping) for row in strides])
     notes["evidence.events"] = found.note
     power = powers.compare(content, mapping, person, signals, table)
     if power:
         notes["evidence.power"] = power
+    emg = emg_stream(content, mapping.emg)
+    silent = {"emg": cycles.silent(emg.values, emg_columns(emg, mapping.emg))} if mapping.emg and emg else {}
+    trial = _built(folder, content, mapping, person, signals, table, rejected_table(rejected), notes)
+    return trial, silent
+
+
+def _conditions(files: TrialFiles, mapping: LabMapping) -> dict[str, Any]:
+    """Return what held while a trial was recorded; what the trial states goes before the mapping."""
+    incline, height = (
+        own if own is not None else default
+        for own, default in ((files.incline, mapping.incline), (files.stair_height, mapping.stair_height))
+    )
+    return {
+        "condition": files.condition or mapping.condition,
+        "incline": np.nan if incline is None else incline,
+        "stair_height": np.nan if height is None else height,
+    }
+
+
+def _built(
+    folder: Path,
+    content: Content,
+    mapping: LabMapping,
+    person: Person,
+    signals: Mapping[str, Signal],
+    strides: pd.DataFrame,
+    rejected: pd.DataFrame,
+    notes: Mapping[str, str],
+) -> Trial:
     return Trial(
         patient=_patient(person),
         trial=content.files.trial,
         task=content.files.activity or mapping.activity,
+        session=content.files.session or mapping.session or "1",
         signals=signals,
-        strides=table,
-        rejected=rejected_table(rejected),
+        strides=strides,
+        rejected=rejected,
         sources=tuple((_name(path, folder), sha256(path)) for path in content.paths.values()),
         emg_state=mapping.emg.state if mapping.emg else SPEC.emg_state,
-        emg_lookahead=mapping.emg.lookahead if mapping.emg else 0.0,
+        emg_lookahead=mapping.emg.ahead if mapping.emg else 0.0,
         notes=notes,
     )
 

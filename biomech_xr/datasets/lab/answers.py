@@ -15,6 +15,9 @@ from biomech_xr.config import Config
 OPEN: Final = "?"
 """What stands in a mapping where a question has not been answered yet."""
 
+ALIKE: Final = 0.6
+"""The similarity (of difflib, 0 to 1) from which on a name may have been meant."""
+
 KNOWN_MUSCLES: Final = (*words.MUSCLES, *words.OTHER_MUSCLES)
 
 
@@ -27,9 +30,40 @@ def _answered(value: Any) -> Any:
 
 def _muscle(name: str) -> str:
     if name not in KNOWN_MUSCLES:
-        near = difflib.get_close_matches(name, KNOWN_MUSCLES, n=1, cutoff=0.0)[0]
-        raise ValueError(f"unknown muscle {name!r}; did you mean {near!r}?")
+        near = difflib.get_close_matches(name, KNOWN_MUSCLES, n=1, cutoff=ALIKE)
+        hint = f"did you mean {near[0]!r}?" if near else "take a word of the vocabulary's muscles"
+        raise ValueError(f"unknown muscle {name!r}; {hint}")
     return name
+
+
+def _condition(name: str) -> str:
+    if name not in words.CONDITIONS:
+        raise ValueError(f"unknown condition {name!r}; known: {', '.join(words.CONDITIONS)}")
+    return name
+
+
+def _not_open(value: Any) -> Any:
+    """Refuse an open question where leaving the answer out is allowed."""
+    if value == OPEN:
+        raise ValueError("left open; answer the question, or delete the line")
+    return value
+
+
+def _mains(value: float) -> float:
+    if value not in (50.0, 60.0):
+        raise ValueError("expected 50 or 60 (Hz)")
+    return value
+
+
+def between(low: float, high: float, unit: str) -> AfterValidator:
+    """Return the check that a number is possible; ``unit`` is for the message."""
+
+    def check(value: float) -> float:
+        if not low <= value <= high:
+            raise ValueError(f"expected {low:g} to {high:g} {unit}")
+        return value
+
+    return AfterValidator(check)
 
 
 def _activity(name: str) -> str:
@@ -44,6 +78,9 @@ Side = Annotated[words.Side, Answer]
 Sign = Annotated[Literal[1, -1], Answer]
 Muscle = Annotated[str, AfterValidator(_muscle), Answer]
 Activity = Annotated[str, AfterValidator(_activity), Answer]
+Condition = Annotated[str, AfterValidator(_condition), Answer]
+NotOpen = BeforeValidator(_not_open)
+Mains = Annotated[float, AfterValidator(_mains), Answer]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Surface = Literal["treadmill", "overground", "ramp", "stairs", "unknown"]

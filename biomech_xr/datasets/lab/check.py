@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from biomech_xr.datasets import plug_in_gait
-from biomech_xr.datasets.lab.contents import Content, c3d_span, known_labels, stream
+from biomech_xr.datasets.lab.answers import Csv
+from biomech_xr.datasets.lab.clocks import clock_problems
+from biomech_xr.datasets.lab.contents import Content, known_labels, stream
 from biomech_xr.datasets.lab.events import find_events
-from biomech_xr.datasets.lab.mapping import AngleChannel, LabMapping, Outputs, Person
+from biomech_xr.datasets.lab.mapping import AngleChannel, LabMapping, MomentChannel, Outputs, Person, PowerChannel
 from biomech_xr.datasets.lab.signals import VOLTS, emg_stream
+from biomech_xr.datasets.lab.stated import column_units, convention_unit
+from biomech_xr.datasets.lab.tables import header
 from biomech_xr.datasets.lab.wording import nearest
+
+_BELOW_ZERO: Final = 0.05
+"""Share of its peak by which an envelope may lie below zero, for filters that overshoot."""
 
 
 def problems(content: Content, mapping: LabMapping, person: Person) -> list[str]:
@@ -27,7 +37,7 @@ def problems(content: Content, mapping: LabMapping, person: Person) -> list[str]
         *_output_problems(content, mapping.angles, "angles", plug_in_gait.ANGLES),
         *_output_problems(content, mapping.moments, "moments", plug_in_gait.MOMENTS),
         *_power_problems(content, mapping),
-        *_clock_problems(content),
+        *clock_problems(content),
     ]
     if content.unread & {"forces", "markers", "events"}:
         return found
@@ -57,6 +67,14 @@ def _role_problems(content: Content, mapping: LabMapping) -> list[str]:
     return found
 
 
+def _known(content: Content, role: str, csv: Csv) -> Collection[str]:
+    """Return the labels of the file that serves a role; of a CSV file all, since only those wanted are read."""
+    path = content.paths.get(role)
+    if path is not None and path.suffix.lower() in (".csv", ".txt"):
+        return [name for name in header(path, csv) if name != csv.time_column]
+    return known_labels(content, role)
+
+
 def _emg_problems(content: Content, mapping: LabMapping) -> list[str]:
     table = emg_stream(content, mapping.emg)
     if mapping.emg is None or table is None:
@@ -65,11 +83,27 @@ def _emg_problems(content: Content, mapping: LabMapping) -> list[str]:
     for channel in mapping.emg.channels:
         unit = table.units.get(channel.label, "")
         if channel.label not in table.values:
-            known = known_labels(content, "emg")
+            known = _known(content, "emg", mapping.emg.csv)
             found.append(f"emg.channels: no {what} {channel.label!r}{nearest(channel.label, known)}")
         elif unit and unit.lower() not in VOLTS:
             found.append(f"emg.channels: {channel.label!r} has the unknown unit {unit!r}, expected V, mV or uV")
+        elif mapping.emg.state == "envelope" and (low := _negative(table.values[channel.label])) < -_BELOW_ZERO:
+            found.append(
+                f"emg.state: {channel.label!r} is no envelope, {100 * -low:.0f} % of its peak below zero; expected "
+                "state: raw or bandpassed"
+            )
     return found
+
+
+def _negative(values: npt.ArrayLike) -> float:
+    """Return the 1st percentile of a channel as a share of its largest 1 % either way; 0 without values."""
+    samples = np.asarray(values, dtype=np.float64)
+    samples = samples[np.isfinite(samples)]
+    if not samples.size:
+        return 0.0
+    low, high = np.percentile(samples, [1, 99])
+    peak = max(abs(low), abs(high))
+    return float(low / peak) if peak > 0 else 0.0
 
 
 def _output_problems(content: Content, wanted: Outputs | None, role: str, output: plug_in_gait.Output) -> list[str]:
@@ -77,8 +111,8 @@ def _output_problems(content: Content, wanted: Outputs | None, role: str, output
         return []
     if wanted.convention:
         return [f"{role}: {problem}" for problem in _convention_problems(content, wanted, role, output)]
-    channels: Sequence[object] = getattr(wanted, "channels", ())
-    return _column_problems(content, role, channels)
+    channels: Sequence[AngleChannel | MomentChannel] = getattr(wanted, "channels", ())
+    return _column_problems(content, role, channels, wanted.csv)
 
 
 def _convention_problems(content: Content, wanted: Outputs, role: str, output: plug_in_gait.Output) -> list[str]:
@@ -89,19 +123,20 @@ def _convention_problems(content: Content, wanted: Outputs, role: str, output: p
     if not labels:
         example = f"{wanted.prefix + ':' if wanted.prefix else ''}LHip{output}{wanted.suffix or ''}"
         found.append(f"no point label like {example!r}{nearest(example, c3d.points)}")
-    unit = str((c3d.parameters.get("POINT", {}).get("ANGLE_UNITS") or [""])[0])
-    if output == plug_in_gait.ANGLES and unit.lower().startswith("rad"):
-        found.append(f"POINT:ANGLE_UNITS is the unknown unit {unit!r}, expected deg")
-    return found
+    unit = convention_unit(c3d, output)
+    return [*found, unit] if unit else found
 
 
-def _column_problems(content: Content, role: str, channels: Sequence[object]) -> list[str]:
-    labels = [str(getattr(channel, "label", "")) for channel in channels]
+def _column_problems(
+    content: Content, role: str, channels: Sequence[AngleChannel | MomentChannel | PowerChannel], csv: Csv
+) -> list[str]:
+    labels = [channel.label for channel in channels]
     table = stream(content, role, labels)
     if table is None:
         return []
-    known = known_labels(content, role)
+    known = _known(content, role, csv)
     found = [f"{role}: no column {x!r}{nearest(x, known)}" for x in labels if x not in table.values]
+    found += column_units(content, role, table, channels)
     units = {channel.unit for channel in channels if isinstance(channel, AngleChannel)}
     if table.in_degrees is not None and units:
         says = "deg" if table.in_degrees else "rad"
@@ -114,17 +149,4 @@ def _column_problems(content: Content, role: str, channels: Sequence[object]) ->
 def _power_problems(content: Content, mapping: LabMapping) -> list[str]:
     if mapping.powers is None or mapping.powers.convention:
         return []
-    return _column_problems(content, "powers", mapping.powers.channels)
-
-
-def _clock_problems(content: Content) -> list[str]:
-    """Return pairs of files whose times do not overlap: they are not of one trial, or on two clocks."""
-    spans = {content.paths[role].name: table.span for role, table in content.tables.items()}
-    if content.c3d is not None:
-        spans[content.paths["c3d"].name] = c3d_span(content.c3d)
-    return [
-        f"{first} runs from {spans[first][0]:.3f} to {spans[first][1]:.3f} s and {second} from {spans[second][0]:.3f} "
-        f"to {spans[second][1]:.3f} s: no time in common; put both on one clock"
-        for first, second in combinations(spans, 2)
-        if max(spans[first][0], spans[second][0]) >= min(spans[first][1], spans[second][1])
-    ]
+    return _column_problems(content, "powers", mapping.powers.channels, mapping.powers.csv)

@@ -1,12 +1,13 @@
 """Opens the files of one trial: every stream with its rate and its place on the trial's clock.
 
-A C3D file keeps the clock of its capture, tables keep their time column. Streams are put together by these times alone.
+A C3D file keeps the clock of its capture (with ``c3d_clock: file`` its own, from 0 s), tables keep their time column.
+Streams are put together by these times alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +84,7 @@ def open_trial(folder: Path, files: TrialFiles, mapping: LabMapping) -> Content:
     for role, path in paths.items():
         try:
             if role == "c3d":
-                c3d = read_c3d(path, dataset=DATASET)
+                c3d = _clocked(read_c3d(path, dataset=DATASET), files)
             elif role == "events":
                 events = _events(path, mapping)
             else:
@@ -100,6 +101,14 @@ def open_trial(folder: Path, files: TrialFiles, mapping: LabMapping) -> Content:
         problems=tuple(problems),
         unread=frozenset(unread),
     )
+
+
+def _clocked(c3d: C3dTrial, files: TrialFiles) -> C3dTrial:
+    """Return a C3D file on the clock of its capture, or on its own, which starts at 0 s, where the mapping says so."""
+    if files.c3d_clock != "file" or not c3d.first_frame:
+        return c3d
+    start = c3d_span(c3d)[0]
+    return replace(c3d, first_frame=0, events=tuple((label, side, time - start) for label, side, time in c3d.events))
 
 
 def _events(path: Path, mapping: LabMapping) -> tuple[EventRow, ...]:
@@ -192,6 +201,7 @@ def known_labels(content: Content, role: str) -> Collection[str]:
 def marker_paths(content: Content, labels: Collection[str]) -> tuple[dict[str, Samples], float, float]:
     """Return the markers that exist, label -> (frame, 3), with their rate (Hz) and first time (s).
 
+    A position of exactly (0, 0, 0) is that of a marker which was not seen, and NaN.
     A marker of a C3D file may be named without the subject's prefix (``name:``) where that is unambiguous.
     """
     table = content.tables.get("markers")
@@ -201,7 +211,7 @@ def marker_paths(content: Content, labels: Collection[str]) -> tuple[dict[str, S
             for label in labels
             if f"{label}.x" in table.values
         }
-        return found, table.rate, table.t0
+        return _seen(found), table.rate, table.t0
     if content.c3d is None or "markers" in content.paths:
         return {}, 0.0, 0.0
     points = content.c3d.points
@@ -210,7 +220,11 @@ def marker_paths(content: Content, labels: Collection[str]) -> tuple[dict[str, S
         fits = [label] if label in points else [name for name in points if name.endswith(f":{label}")]
         if len(fits) == 1:
             found[label] = points[fits[0]]
-    return found, content.c3d.point_rate, c3d_span(content.c3d)[0]
+    return _seen(found), content.c3d.point_rate, c3d_span(content.c3d)[0]
+
+
+def _seen(paths: Mapping[str, Samples]) -> dict[str, Samples]:
+    return {label: np.where((path == 0).all(axis=1)[:, None], np.nan, path) for label, path in paths.items()}
 
 
 def marker_names(content: Content) -> list[str]:

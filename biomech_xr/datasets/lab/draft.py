@@ -18,6 +18,7 @@ from biomech_xr import vocabulary as words
 from biomech_xr.datasets.lab import draft_evidence as evidence
 from biomech_xr.datasets.lab.draft_events import write_events
 from biomech_xr.datasets.lab.draft_files import Seen, collect, inspect
+from biomech_xr.datasets.lab.draft_joints import is_subtalar
 from biomech_xr.datasets.lab.draft_pytest import test_module
 from biomech_xr.datasets.lab.draft_signals import write_emg, write_joints
 from biomech_xr.datasets.lab.draft_trials import DraftTrial, Sorted, emg_columns, silent_channels, sort_files
@@ -28,6 +29,8 @@ from biomech_xr.errors import ConfigError, DataFormatError, OccupiedError
 MAPPING_FILE: Final = "lab.yaml"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _MOST_NAMED: Final = 30
+_FIRST_FRAME: Final = 1.5
+"""Many systems number frames from 1: a C3D file that starts there is no part cut out of a longer capture."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +52,7 @@ def new_dataset(name: str, paths: Sequence[Path], out: Path) -> Draft:
     name
         Word for the data: letters, digits, ``_`` and ``-``.
     paths
-        Files, or folders with files, that end in .c3d, .mot, .sto, .trc, .csv or .tsv.
+        Files, or folders with files, of the formats that the mapping takes.
     out
         Folder to write into; the mapping names the files relative to it.
 
@@ -137,31 +140,56 @@ def _mapping(name: str, module: str, found: Sorted, out: Path) -> tuple[str, int
 def _write_people(page: Page, trials: Sequence[DraftTrial], out: Path) -> None:
     hint = evidence.weight_of(trials)
     page.say(
-        "One entry a person, a folder each; move files where folders do not tell whose they are. "
-        "You may add sex (female or male), age (years), height (m); after a stroke, affected_side (left or right)."
+        "One entry a person: move files where they are not that person's. What trains a model is split by person, so "
+        "all files of one human belong under one id, or under entries with the same word for person_group. "
+        "You may add sex (female or male), age (years), height (m); after a stroke affected_side is needed: left, "
+        "right, both or unknown."
     )
     page.put("people:")
     for person in dict.fromkeys(trial.person for trial in trials):
-        page.put(f"- id: {scalar(person)}", "your own word for the person", 2)
+        own = [trial for trial in trials if trial.person == person]
+        doubt = next((trial.doubt for trial in own if trial.doubt), "")
+        if doubt:
+            page.put(f"- id: {ASK}", f"guess: {person}; {doubt}", 2)
+        else:
+            page.put(f"- id: {scalar(person)}", "your own word for the person; check that all files are of this one", 2)
         comment = "kg; null where unknown, unless moments are in N m"
-        own = evidence.weight_of([trial for trial in trials if trial.person == person]) if hint else ""
-        page.put(f"body_mass: {ASK}", f"{comment}; {own}" if own else comment, 4)
+        weight = evidence.weight_of(own) if hint else ""
+        page.put(f"body_mass: {ASK}", f"{comment}; {weight}" if weight else comment, 4)
         page.put(f"population: {ASK}", f"{' or '.join(words.POPULATIONS)}", 4)
         page.put("files:", indent=4)
-        for trial in trials:
-            if trial.person == person:
-                _write_trial(page, trial, out)
+        for trial in own:
+            _write_trial(page, trial, out)
 
 
 def _write_trial(page: Page, trial: DraftTrial, out: Path) -> None:
     files = {role: _relative(trial.files[role].path, out) for role in ROLES if role in trial.files}
-    alone = trial.files.get("c3d") if len(files) == 1 else None
+    alone = trial.files.get("c3d") if len(files) == 1 and not trial.session else None
     if alone is not None and alone.path.stem == trial.trial and files["c3d"].endswith(".c3d"):
         page.put(f"- {scalar(files['c3d'])}", describe(alone), 6)
         return
     page.put(f"- trial: {scalar(trial.trial)}", indent=6)
     for role, file in files.items():
         page.put(f"{role}: {scalar(file)}", describe(trial.files[role]), 8)
+    if trial.session:
+        page.put(f"session: {scalar(trial.session)}", "the folder's name; delete it where that is no session", 8)
+    late = trial.files.get("c3d")
+    if late is not None and late.start * late.rate > _FIRST_FRAME and len(files) > 1:
+        page.say(
+            f"Do the tables count from the start of the capture, as the C3D file's frames do, or from its first frame "
+            f"({late.start:.3f} s later)? {_starts(trial)}.",
+            8,
+        )
+        page.put(f"c3d_clock: {ASK}", "capture or file", 8)
+
+
+def _starts(trial: DraftTrial) -> str:
+    """Return when each file of a trial begins and ends on its own clock."""
+    return ", ".join(
+        f"{seen.path.name} {seen.start:.3f} to {seen.start + seen.seconds:.3f} s"
+        for seen in {seen.path: seen for seen in trial.files.values()}.values()
+        if seen.seconds
+    )
 
 
 def _relative(path: Path, out: Path) -> str:
@@ -177,7 +205,12 @@ def _write_conditions(page: Page, trials: Sequence[DraftTrial]) -> None:
     page.say("What was done in all files; a trial that differs is written {trial: t1, c3d: t1.c3d, activity: run}.")
     page.put(f"activity: {ASK}", ", ".join(words.ACTIVITIES))
     page.put(f"surface: {ASK}", ", ".join(words.SURFACES))
+    page.put(f"condition: {ASK}", ", ".join(words.CONDITIONS))
     page.put("speed: null", "m/s, where it was the same in all files")
+    page.put("incline: null", "degrees, positive uphill: needs an answer for a ramp or an inclined treadmill")
+    page.put("stair_height: null", "m, the height of one step, on stairs")
+    if not any(trial.session for trial in trials):
+        page.put("session: null", "a word for the visit; where one person came several times, beside each trial")
     page.say(f"The mains where it was recorded. From the data: {evidence.mains_of(trials)}.")
     page.put(f"line_frequency: {ASK}", "50 or 60, Hz")
 
@@ -196,6 +229,11 @@ def _write_rest(page: Page, found: Sorted) -> None:
     """Name what the mapping leaves out, so that nobody has to search for it."""
     silent = {label for trial in found.trials if "c3d" in trial.files for label in silent_channels(trial.files["c3d"])}
     lines = [f"silent channels: {', '.join(scalar(label) for label in sorted(silent)[:_MOST_NAMED])}"] if silent else []
+    subtalar = {label for trial in found.trials for seen in trial.files.values() for label in seen.columns}
+    subtalar = {label for label in subtalar if is_subtalar(label)}
+    if subtalar:
+        why = "the subtalar axis is oblique, so that the angle is neither the ankle's adduction nor its rotation"
+        lines.append(f"{', '.join(scalar(label) for label in sorted(subtalar))}: {why}")
     lines += found.unused[:_MOST_NAMED]
     if lines:
         page.gap()

@@ -7,7 +7,7 @@ from typing import Any
 
 from biomech_xr.datasets.lab import draft_evidence as evidence
 from biomech_xr.datasets.lab.draft_joints import foot_markers, pelvis_markers
-from biomech_xr.datasets.lab.draft_signals import csv_facts
+from biomech_xr.datasets.lab.draft_signals import write_csv
 from biomech_xr.datasets.lab.draft_trials import DraftTrial, force_columns
 from biomech_xr.datasets.lab.draft_yaml import ASK, QUESTION, Page, flow, inline
 
@@ -79,9 +79,7 @@ def _write_forces(page: Page, trials: Sequence[DraftTrial]) -> None:
         return
     seen = trial.files["forces"]
     page.put("forces:", indent=2)
-    facts = csv_facts(seen)
-    if facts:
-        page.put(f"csv: {flow(**facts)}", indent=4)
+    write_csv(page, seen, 4)
     page.put("columns:", "the vertical force, N, and the foot under which it acts", 4)
     contacts = evidence.best_contacts(trial)
     for label in force_columns(seen):
@@ -101,6 +99,4 @@ def _write_table(page: Page, trials: Sequence[DraftTrial]) -> None:
     kind = rest[0] if len(rest) == 1 and side is not QUESTION else QUESTION
     page.put(f"side: {inline(side)}", "the column that tells left and right", 4)
     page.put(f"kind: {inline(kind)}", "the column that tells contact and foot off", 4)
-    facts = csv_facts(seen)
-    if facts:
-        page.put(f"csv: {flow(**facts)}", indent=4)
+    write_csv(page, seen, 4)

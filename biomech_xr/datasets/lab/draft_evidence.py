@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import re
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, ParamSpec
 
 import numpy as np
 
 from biomech_xr.datasets.lab.draft_files import FloatArray, Seen
 from biomech_xr.datasets.lab.draft_joints import foot_markers, pelvis_markers
 from biomech_xr.datasets.lab.draft_trials import DraftTrial, emg_columns, force_columns
-from biomech_xr.errors import ConfigError
+from biomech_xr.errors import BiomechXRError, ConfigError
 from biomech_xr.evidence import (
     LEAST,
     ankle_sign,
@@ -35,6 +37,22 @@ _SAME: Final = 0.15
 _LOADED: Final = 100.0
 _GRAVITY: Final = 9.80665
 _MAINS: Final = (50.0, 60.0)
+
+
+Asked = ParamSpec("Asked")
+
+
+def _told(question: Callable[Asked, str]) -> Callable[Asked, str]:
+    """Return a question that never stops a draft, which it only aids: where odd data cannot be asked it says so."""
+
+    @functools.wraps(question)
+    def ask(*args: Asked.args, **kwargs: Asked.kwargs) -> str:
+        try:
+            return question(*args, **kwargs)
+        except (BiomechXRError, ArithmeticError, ValueError, IndexError) as error:
+            return f"no answer ({error})"
+
+    return ask
 
 
 def marker_source(trial: DraftTrial) -> Seen | None:
@@ -64,7 +82,8 @@ def marker_contacts(trial: DraftTrial) -> Contacts:
     for side in SIDES:
         heel = feet.get(("heel", side))
         if heel is not None:
-            found[side] = contacts_from_heel(seen.points[heel], middle, seen.rate)[0] + seen.start
+            with contextlib.suppress(ConfigError, ValueError, IndexError):
+                found[side] = contacts_from_heel(seen.points[heel], middle, seen.rate)[0] + seen.start
     return found
 
 
@@ -87,6 +106,7 @@ def strides(values: FloatArray, *, rate: float, start: float, contacts: FloatArr
     return np.array(rows).reshape(len(rows), _POINTS)
 
 
+@_told
 def angle_sign(joint: str, columns: Mapping[str, FloatArray], seen: Seen, contacts: Contacts) -> str:
     """Return what the strides say of the sign of a joint's flexion angle; ``columns`` is side -> values in degrees."""
     curves = _curves(columns, seen, contacts)
@@ -94,18 +114,21 @@ def angle_sign(joint: str, columns: Mapping[str, FloatArray], seen: Seen, contac
     return _answer(str(decision.value), decision.confidence, decision.evidence)
 
 
+@_told
 def moment_sign_of(joint: str, columns: Mapping[str, FloatArray], seen: Seen, contacts: Contacts) -> str:
     """Return what the strides say of the sign of a joint's sagittal moment."""
     decision = moment_sign(joint, _curves(columns, seen, contacts))
     return _answer(str(decision.value), decision.confidence, decision.evidence)
 
 
+@_told
 def moment_unit_of(ankle: Mapping[str, FloatArray], seen: Seen, contacts: Contacts) -> str:
     """Return what the strides say of the unit of the moments, from the ankle's peak."""
     decision = moment_unit(_curves(ankle, seen, contacts), float("nan"))
     return _answer(decision.value, decision.confidence, decision.evidence)
 
 
+@_told
 def emg_state_of(trials: Sequence[DraftTrial]) -> str:
     """Return what the channels say of what was done to the EMG before the files."""
     votes: dict[str, list[float]] = {}
@@ -121,6 +144,7 @@ def emg_state_of(trials: Sequence[DraftTrial]) -> str:
     return f"of {sum(map(len, votes.values()))} channels {counts}"
 
 
+@_told
 def mains_of(trials: Sequence[DraftTrial]) -> str:
     """Return how far the mains lines at 50 and 60 Hz stand out of the EMG's spectrum, median over channels."""
     from scipy.signal import welch
@@ -153,7 +177,7 @@ def loaded_side(values: FloatArray, seen: Seen, contacts: Contacts) -> str:
         return ""
     try:
         onsets = contacts_from_force(values, seen.column_rate)[0] + seen.start
-    except ConfigError:
+    except (ConfigError, ValueError, IndexError):
         return ""
     near = {
         side: sum(bool(times.size) and np.abs(times - onset).min() <= _SAME for onset in onsets)

@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from biomech_xr.datasets.lab.draft_times import SLOWEST_EVENT, clock_of, time_unit, timing
+from biomech_xr.datasets.lab.mapping import FORMATS as ROLE_FORMATS
 from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
 from biomech_xr.readers.c3d import read_c3d
 from biomech_xr.readers.opensim import read_mot, read_trc
@@ -22,19 +24,15 @@ from biomech_xr.readers.text import read_text
 FloatArray = npt.NDArray[np.float64]
 Format = Literal["c3d", "storage", "trc", "csv"]
 
+_OWN: Final[Mapping[str, Format]] = {".c3d": "c3d", ".mot": "storage", ".sto": "storage", ".trc": "trc"}
+
 FORMATS: Final[Mapping[str, Format]] = {
-    ".c3d": "c3d",
-    ".mot": "storage",
-    ".sto": "storage",
-    ".trc": "trc",
-    ".csv": "csv",
-    ".tsv": "csv",
+    **_OWN,
+    **{ending: "csv" for endings in ROLE_FORMATS.values() for ending in endings if ending not in _OWN},
 }
-_TIMES: Final = ("time", "t", "times", "timestamp", "seconds", "zeit")
+"""How a file of an ending is looked into: every ending that the mapping takes."""
+
 _NUMBER: Final = re.compile(r"[+-]?[\d.]*(e[+-]?\d+)?|[+-]?(nan|inf)", re.IGNORECASE)
-_SLOWEST_STEP: Final = 0.5
-_ROUNDED: Final = 0.002
-_JITTER: Final = 2.0
 _LONGEST_LINE: Final = 1 << 16
 _FIRST_LINES: Final = 50
 _MOST_BYTES: Final = 2**29
@@ -47,8 +45,9 @@ class Seen:
 
     `columns` are the analog channels of a C3D file or the columns of a table (`column_rate` in Hz, 0 where a table has
     no time column), `points` the markers and model outputs (frame, 3) at `rate`. `start` is the time of the first
-    sample on the file's own clock, s; `clock` the table's time column; `texts` the columns of a table that hold words;
-    `milliseconds` tells that its steps are too long for seconds.
+    sample on the file's own clock, s; `clock` the table's time column, `time_unit` its unit: `s`, `ms`, or empty where
+    the steps are implausible in seconds and no unit is named (then taken for ms); `texts` the columns of a table that
+    hold words; `subject` what a C3D file calls its subject.
     """
 
     path: Path
@@ -63,6 +62,7 @@ class Seen:
     channel_sides: Mapping[str, str] = field(default_factory=dict)
     points: Mapping[str, FloatArray] = field(default_factory=dict)
     point_unit: str = ""
+    subject: str = ""
     plates: int = 0
     plate_channels: frozenset[str] = frozenset()
     events: tuple[tuple[str, str, float], ...] = ()
@@ -71,7 +71,7 @@ class Seen:
     delimiter: str = ","
     decimal: str = "."
     texts: tuple[str, ...] = ()
-    milliseconds: bool = False
+    time_unit: str = "s"
     uneven: bool = False
     cut: bool = False
 
@@ -164,6 +164,7 @@ def _c3d(path: Path) -> Seen:
         },
         points={label: values.astype(np.float64) for label, values in content.points.items()},
         point_unit=units[0] if units else "",
+        subject="+".join(name for name in map(str, _flat(groups.get("SUBJECTS", {}).get("NAMES"))) if name.strip()),
         plates=max(used[0], 0) if used else 0,
         plate_channels=frozenset(labels[number - 1] for number in channels if 0 < number <= len(labels)),
         events=content.events,
@@ -186,7 +187,7 @@ def _storage(path: Path) -> Seen:
         columns={label: table.values[:, k] for k, label in enumerate(table.columns)},
         in_degrees=table.in_degrees if "inDegrees" in table.header else None,
         clock="time",
-        **_timing(table.time),
+        **timing(table.time),
     )
 
 
@@ -211,9 +212,17 @@ def _csv(path: Path) -> Seen:
         for name, cells in zip(named, zip(*rows[1:], strict=False), strict=False)
         if any(not _is_number(cell, decimal) for cell in cells)
     )
-    clock = next((name for name in named if _bare(name) in _TIMES), "")
+    clock = clock_of(named)
     if texts:
-        return Seen(path=path, format="csv", delimiter=delimiter, decimal=decimal, clock=clock, texts=texts)
+        return Seen(
+            path=path,
+            format="csv",
+            delimiter=delimiter,
+            decimal=decimal,
+            clock=clock,
+            texts=texts,
+            time_unit=time_unit(clock, _times(rows, named, clock, decimal), SLOWEST_EVENT),
+        )
     table = read_text(path, dataset="new-dataset")
     if all(isinstance(name, int) for name in table.columns):
         raise DataFormatError.of(
@@ -226,8 +235,8 @@ def _csv(path: Path) -> Seen:
         )
     table = table.set_axis([str(name) for name in table.columns], axis="columns")
     time = table[clock].to_numpy(dtype=np.float64) if clock else np.empty(0)
-    milli = time.size > 1 and float(np.median(np.diff(time))) >= _SLOWEST_STEP
-    timing = _timing(time / 1000 if milli else time) if clock else {}
+    unit = time_unit(clock, time)
+    spacing = timing(time if unit == "s" else time / 1000) if clock else {}
     return Seen(
         path=path,
         format="csv",
@@ -235,8 +244,8 @@ def _csv(path: Path) -> Seen:
         clock=clock,
         delimiter=delimiter,
         decimal=decimal,
-        milliseconds=milli,
-        **timing,
+        time_unit=unit,
+        **spacing,
     )
 
 
@@ -261,24 +270,15 @@ def _sniff(path: Path) -> tuple[str, str, list[list[str]]]:
     return delimiter, decimal, rows
 
 
+def _times(rows: Sequence[Sequence[str]], named: Sequence[str], clock: str, decimal: str) -> FloatArray:
+    """Return the times of the first rows of a table with words."""
+    place = named.index(clock) if clock else len(named)
+    cells = [row[place].strip().replace(decimal, ".") for row in rows[1:] if place < len(row)]
+    return np.sort([float(cell) for cell in cells if re.fullmatch(r"[+-]?\d+(\.\d*)?", cell)])
+
+
 def _is_number(cell: str, decimal: str) -> bool:
     return _NUMBER.fullmatch(cell.strip().replace(decimal, ".")) is not None
 
 
 _READERS: Final = {"c3d": _c3d, "storage": _storage, "trc": _trc, "csv": _csv}
-
-
-def _bare(name: str) -> str:
-    """Return a column's name without case, unit and signs: ``Time (s)`` is ``time``."""
-    return name.lower().split("(")[0].split("[")[0].removesuffix("_s").strip(" _")
-
-
-def _timing(time: FloatArray) -> dict[str, Any]:
-    """Return rate, start and length of a time column in s, and whether a row lies off the mean rate by two samples."""
-    if time.size < 2 or not np.isfinite(time).all() or not np.all(np.diff(time) > 0):
-        return {"uneven": True}
-    rate = (time.size - 1) / float(time[-1] - time[0])
-    if abs(round(rate) - rate) < _ROUNDED * rate:
-        rate = float(round(rate))
-    off = float(np.abs((time - time[0]) * rate - np.arange(time.size)).max())
-    return {"column_rate": rate, "start": float(time[0]), "seconds": time.size / rate, "uneven": off > _JITTER}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _OPENSIM: Final = re.compile(
-    r"(?P<joint>hip|knee|ankle|subtalar)_(?P<motion>angle|flexion|adduction|rotation)_(?P<side>[lr])(?P<kind>_moment)?"
+    r"(?P<joint>hip|knee|ankle)_(?P<motion>angle|flexion|adduction|rotation)_(?P<side>[lr])(?P<kind>_moment)?"
 )
 _SIDES: Final = {"l": "left", "left": "left", "lt": "left", "r": "right", "right": "right", "rt": "right"}
 _KINDS: Final = (
@@ -67,15 +67,17 @@ def guess_joint(label: str) -> JointGuess | None:
     """Return what a column's name says of a joint, or None where it names none (or a velocity or force of one)."""
     exact = _OPENSIM.fullmatch(label.strip())
     if exact:
-        foot = exact["joint"] == "subtalar"
-        motion = "adduction" if foot else exact["motion"].replace("angle", "flexion")
-        kind = "moment" if exact["kind"] else "angle"
-        joint = "ankle" if foot else exact["joint"]
-        return JointGuess(kind=kind, joint=joint, motion=motion, side=_SIDES[exact["side"]], opensim=True)
+        return JointGuess(
+            kind="moment" if exact["kind"] else "angle",
+            joint=exact["joint"],
+            motion=exact["motion"].replace("angle", "flexion"),
+            side=_SIDES[exact["side"]],
+            opensim=True,
+        )
     words = _words(label)
     joint = next((joint for joint in ("hip", "knee", "ankle") if joint in words), "")
     kind = next((kind for kind, names in _KINDS if any(word in names for word in words)), "angle")
-    if not joint or kind == "velocity":
+    if not joint or kind == "velocity" or "subtalar" in words:
         return None
     motions = [motion for motion, starts in _MOTIONS if any(word.startswith(starts) for word in words)]
     sides = {_SIDES[word] for word in words if word in _SIDES}
@@ -86,6 +88,11 @@ def guess_joint(label: str) -> JointGuess | None:
         side=sides.pop() if len(sides) == 1 else "",
         unit=stated_unit(label),
     )
+
+
+def is_subtalar(label: str) -> bool:
+    """Return whether a column is of the subtalar joint, whose axis is oblique: neither inversion nor toe-in alone."""
+    return "subtalar" in _words(label)
 
 
 def stated_unit(label: str) -> str:

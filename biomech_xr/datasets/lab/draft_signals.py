@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from biomech_xr.datasets.lab.draft_files import Seen
 from biomech_xr.datasets.lab.draft_joints import JointGuess
 from biomech_xr.datasets.lab.draft_muscles import guess_muscle
 from biomech_xr.datasets.lab.draft_trials import DraftTrial, emg_columns, joint_columns
-from biomech_xr.datasets.lab.draft_yaml import ASK, QUESTION, Page, flow, scalar
+from biomech_xr.datasets.lab.draft_yaml import ASK, QUESTION, Page, flow, inline, scalar
 
 _VOLTS: Final = {"v": "V", "volt": "V", "volts": "V", "mv": "mV", "uv": "uV", "\u00b5v": "uV", "\u03bcv": "uV"}
 _MOTIONS: Final = {
@@ -53,8 +54,13 @@ def write_emg(page: Page, trials: Sequence[DraftTrial]) -> None:
         page.put(f"unit: {sorted(units)[0]}", "as the files state; a channel in another unit is converted", 2)
     else:
         page.put(f"unit: {ASK}", "V, mV or uV: the files do not state it", 2)
-    page.put("lookahead: 0.0", "s that such a filter looks ahead; 0 for raw EMG", 2)
-    _write_csv(page, next(seen for seen, _ in channels.values()), 2)
+    page.say(
+        "Only where state is bandpassed or envelope: take the first # of the next line away, and say how far (s) that "
+        "filtering sees ahead, 0 for a filter that runs forward only.",
+        2,
+    )
+    page.say(f"lookahead: {ASK}", 2)
+    write_csv(page, next(seen for seen, _ in channels.values()), 2)
     page.say("Delete the line of a channel you do not want. Keep `ambiguous: true` where your answer is not sure.", 2)
     page.put("channels:", indent=2)
     for label, (seen, count) in channels.items():
@@ -111,7 +117,7 @@ def write_joints(page: Page, trials: Sequence[DraftTrial], role: str) -> None:
     page.gap()
     page.put(f"{role}:")
     page.say(_HEADS[role], 2)
-    _write_csv(page, seen, 2)
+    write_csv(page, seen, 2)
     page.put("channels:", indent=2)
     pairs: dict[tuple[str, str], dict[str, JointGuess]] = {}
     for label, guess in columns.items():
@@ -124,21 +130,33 @@ def write_joints(page: Page, trials: Sequence[DraftTrial], role: str) -> None:
 
 
 def _write_convention(page: Page, trials: Sequence[DraftTrial], role: str) -> None:
-    seen = next((trial.files["c3d"] for trial in trials if "c3d" in trial.files), None)
-    if seen is None:
-        return
     output: plug_in_gait.Output = "Angles" if role == "angles" else "Moment"
-    labels, problems = plug_in_gait.find(seen.points, output)
-    if not labels:
+    files = [trial.files["c3d"] for trial in trials if "c3d" in trial.files]
+    found = [(seen, *plug_in_gait.find(seen.points, output)) for seen in files]
+    labels = next((labels for _, labels, _ in found if labels), None)
+    if labels is None:
         return
-    first = next(iter(labels.values()))
     page.gap()
+    first = next(iter(labels.values()))
     page.say(f"{len(labels)} labels of Plug-in Gait, such as {scalar(first)}: its signs and units are known.")
-    if problems:
-        page.say("Several sets of them: give the subject's prefix, what stands before the colon.")
-        page.put(f"{role}: {flow(convention='plug_in_gait', prefix=QUESTION)}")
-    else:
-        page.put(f"{role}: {flow(convention='plug_in_gait')}")
+    several = next((seen for seen, _, problems in found if problems), None)
+    values: dict[str, Any] = {"convention": "plug_in_gait"}
+    if several is not None:
+        values |= _sets(page, several, output)
+    page.put(f"{role}: {flow(**values)}")
+
+
+def _sets(page: Page, seen: Seen, output: str) -> dict[str, Any]:
+    """Name the several sets of labels that a file holds; return what chooses among them, as questions."""
+    pattern = re.compile(rf"(?:([^:]*):)?[LR](?:Hip|Knee|Ankle){output}(_.*)?")
+    pairs = sorted({(match[1] or "", match[2] or "") for label in seen.points if (match := pattern.fullmatch(label))})
+    values: dict[str, Any] = {}
+    for part, what in enumerate(("prefix", "suffix")):
+        found = sorted({pair[part] for pair in pairs})
+        if len(found) > 1:
+            page.say(f"Several sets of them; {what}: {', '.join(map(inline, found))}.")
+            values[what] = QUESTION
+    return values
 
 
 def _component(role: str, label: str, guess: JointGuess, seen: Seen) -> dict[str, Any]:
@@ -191,13 +209,20 @@ def _facts(role: str, joint: str, pair: Mapping[str, JointGuess], trial: DraftTr
     return text
 
 
-def _write_csv(page: Page, seen: Seen, indent: int) -> None:
-    """Write how a CSV file is written, where that differs from what is taken without a word."""
+def write_csv(page: Page, seen: Seen, indent: int) -> None:
+    """Write how a CSV file is written where that differs from what is taken without a word."""
     values = csv_facts(seen)
     if values:
-        ask = "rate" in values
-        comment = "no time column: rate in Hz, and the time of the first row on the trial's clock" if ask else ""
-        page.put(f"csv: {flow(**values)}", comment, indent)
+        page.put(f"csv: {flow(**values)}", csv_comment(values), indent)
+
+
+def csv_comment(values: Mapping[str, Any]) -> str:
+    """Return what to say of the questions among the entries of `csv`."""
+    if "rate" in values:
+        return "no time column: rate in Hz, and the time of the first row on the trial's clock"
+    if values.get("time_unit") is QUESTION:
+        return "s or ms? Guess: ms, as the steps are too long for s; where neither fits, write the times in s"
+    return ""
 
 
 def csv_facts(seen: Seen) -> dict[str, Any]:
@@ -209,8 +234,8 @@ def csv_facts(seen: Seen) -> dict[str, Any]:
         values |= {"rate": QUESTION, "start": QUESTION}
     elif seen.clock != "time":
         values["time"] = seen.clock
-    if seen.milliseconds:
-        values["time_unit"] = "ms"
+    if seen.time_unit != "s":
+        values["time_unit"] = seen.time_unit or QUESTION
     if seen.delimiter != ",":
         values["delimiter"] = seen.delimiter
     if seen.decimal != ".":

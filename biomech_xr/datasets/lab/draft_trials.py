@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ import numpy as np
 from biomech_xr.datasets.lab.draft_files import FloatArray, Seen
 from biomech_xr.datasets.lab.draft_joints import JointGuess, guess_joint
 from biomech_xr.datasets.lab.draft_muscles import guess_muscle
+from biomech_xr.datasets.lab.draft_people import identifiers, whose
 
 _SUFFIX: Final = re.compile(
     r"[_\-. ]+(ik|id|grf|forces?|emg|events?|markers?|motion|angles?|moments?|torques?|kinematics|kinetics|powers?|"
@@ -29,11 +30,16 @@ _EVENT_FILE: Final = re.compile(r"event", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DraftTrial:
-    """The files of one trial by role (`c3d`, `angles`, `moments`, `powers`, `forces`, `markers`, `emg`, `events`)."""
+    """The files of one trial by role (`c3d`, `angles`, `moments`, `powers`, `forces`, `markers`, `emg`, `events`).
+
+    `doubt` says why the person is a guess, empty where it is none; `session` is the folder that is called like one.
+    """
 
     person: str
     trial: str
     files: Mapping[str, Seen]
+    doubt: str = ""
+    session: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -84,28 +90,27 @@ def silent_channels(seen: Seen) -> list[str]:
 
 
 def sort_files(seen: Sequence[Seen]) -> Sorted:
-    """Return people and trials: a person a folder below the common one, a trial a name without `_IK`, `_grf` ..."""
+    """Return people and trials: people as `whose` tells them apart, a trial a name without `_IK`, `_grf` ..."""
     if not seen:
         return Sorted()
     parents = [item.path.resolve().parent for item in seen]
     top = Path(os.path.commonpath(parents))
-    folders = {item.path: _person_folder(item.path, top) for item in seen}
-    names = sorted(set(folders.values()))
-    people = dict(zip(names, _identifiers(names) if len(names) > 1 else ["P01"], strict=True))
     groups: dict[tuple[str, Path, str], list[Seen]] = {}
     for item in seen:
-        key = (people[folders[item.path]], item.path.parent, _SUFFIX.sub("", item.path.stem))
+        key = (_person_folder(item.path, top), item.path.parent, _SUFFIX.sub("", item.path.stem))
         groups.setdefault(key, []).append(item)
     result = Sorted()
-    for (person, _, stem), items in groups.items():
-        _sort_group(result, person, stem, items)
+    for (folder, _, stem), items in groups.items():
+        _sort_group(result, folder, stem, items)
+    people = whose([(trial.person, trial.trial, _subject(trial)) for trial in result.trials])
     named: dict[str, list[DraftTrial]] = {}
-    for trial in result.trials:
-        named.setdefault(trial.person, []).append(trial)
+    for trial, who in zip(result.trials, people, strict=True):
+        own = replace(trial, person=who.person, doubt=who.doubt, session=who.session)
+        named.setdefault(who.person, []).append(own)
     result.trials = [
-        DraftTrial(person=person, trial=name, files=trial.files)
-        for person, trials in named.items()
-        for trial, name in zip(trials, _identifiers(trial.trial for trial in trials), strict=True)
+        replace(trial, trial=name)
+        for trials in named.values()
+        for trial, name in zip(trials, identifiers(trial.trial for trial in trials), strict=True)
     ]
     return result
 
@@ -174,14 +179,5 @@ def _person_folder(path: Path, top: Path) -> str:
     return parts[0] if parts else top.name
 
 
-def _identifiers(names: Iterable[str]) -> list[str]:
-    """Return names that may become ids and paths, each once, in the same order."""
-    found: list[str] = []
-    for name in names:
-        clean = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.-") or "unnamed"
-        number = 2
-        unique = clean
-        while unique in found:
-            unique, number = f"{clean}_{number}", number + 1
-        found.append(unique)
-    return found
+def _subject(trial: DraftTrial) -> str:
+    return trial.files["c3d"].subject if "c3d" in trial.files else ""

@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets.lab.contents import Content, c3d_span, known_labels, marker_names, marker_paths, stream
+from biomech_xr.datasets.lab.agreement import LARGEST_DIFFERENCE, Contacts, difference
+from biomech_xr.datasets.lab.contents import Content, c3d_span, marker_names, marker_paths, stream
+from biomech_xr.datasets.lab.event_labels import gaps, missing_labels
 from biomech_xr.datasets.lab.event_mapping import EventSource, Foot
 from biomech_xr.datasets.lab.mapping import LabMapping, Person
 from biomech_xr.datasets.lab.plates import FootMarkers, Stance, joined, plate_count, plate_forces, stances
 from biomech_xr.datasets.lab.tables import kind_of
-from biomech_xr.datasets.lab.wording import nearest, stamps
+from biomech_xr.datasets.lab.wording import stamps
 from biomech_xr.evidence import contacts_from_force, contacts_from_heel
 
 FloatArray = npt.NDArray[np.float64]
 
 SIDES: Final[tuple[words.Side, ...]] = ("left", "right")
-LARGEST_DIFFERENCE: Final = 0.1
-"""Median difference in s from which on two ways to find contacts disagree."""
+_CROOKED: Final = ("turn", "step_up", "step_down", "stair_ascent", "stair_descent")
+"""Activities in which the foot that is farthest ahead of the pelvis does not tell a contact."""
+_FEWEST: Final = 2
+"""Contacts of one foot that make a stride."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """Contacts and foot offs by side, s on the trial's clock, sorted; `note` tells what was done."""
+    """Contacts and foot offs by side, s on the trial's clock, sorted; `note` tells what was done.
+
+    `others` holds the contacts that the other ways saw, by the name of the way; empty where they are not to be asked.
+    """
 
     contacts: Mapping[words.Side, FloatArray]
     offs: Mapping[words.Side, FloatArray]
     note: str = ""
+    others: Mapping[str, Contacts] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -45,29 +53,37 @@ NOTHING: Final = Found(contacts={}, offs={})
 def find_events(content: Content, mapping: LabMapping, person: Person) -> tuple[Found, list[str]]:
     """Return the events of the way that the mapping names, compared with the others it describes, and all problems.
 
-    Contacts of two ways are paired with the nearest one of the same foot; where the median of the differences is above
-    0.1 s they disagree, unless the mapping says ``compare: false``.
+    Contacts of two ways are paired with the nearest one of the same foot; where none is within 0.5 s, or the median of
+    the differences is above 0.1 s, they disagree, unless the mapping says ``compare: false``.
     """
     chosen = mapping.events.source
     found, problems = _WAYS[chosen](content, mapping, person)
+    problems = list(dict.fromkeys([*missing_labels(content, mapping), *problems]))
     if problems:
         return NOTHING, problems
     if not found.count:
         return NOTHING, [f"events: no contact found from {chosen}{found.note and f' ({found.note})'}"]
     lines = [f"{found.count} contacts from {chosen}" + (f" ({found.note})" if found.note else "")]
+    lines += [
+        f"{side} foot: {number or 'no'} contact, no stride"
+        for side in SIDES
+        if (number := found.contacts.get(side, np.empty(0)).size) < _FEWEST
+    ]
+    others: dict[str, Contacts] = {}
     for name in _others(content, mapping):
         other, hindered = _WAYS[name](content, mapping, person)
         if hindered or not other.count:
             lines.append(f"{name}: nothing to compare with{f' ({hindered[0]})' if hindered else ''}")
             continue
-        text, median = _difference(found, other)
+        text, median = difference(found.contacts, other.contacts)
         lines.append(f"{name}: {text}" + (f" ({other.note})" if other.note else ""))
+        others |= {name: other.contacts} if mapping.events.compare else {}
         if median > LARGEST_DIFFERENCE and mapping.events.compare:
             problems.append(
                 f"events: contacts from {chosen} and from {name} disagree: {text}; correct the mapping, or state "
                 f"events.compare: false to take {chosen}"
             )
-    return Found(contacts=found.contacts, offs=found.offs, note="; ".join(lines)), problems
+    return Found(contacts=found.contacts, offs=found.offs, note="; ".join(lines), others=others), problems
 
 
 def _others(content: Content, mapping: LabMapping) -> list[EventSource]:
@@ -85,26 +101,6 @@ def _others(content: Content, mapping: LabMapping) -> list[EventSource]:
 
 def _has_plates(content: Content) -> bool:
     return content.c3d is not None and plate_count(content.c3d) > 0
-
-
-def _difference(found: Found, other: Found) -> tuple[str, float]:
-    """Return how far the contacts of two ways lie apart, in words, and the absolute median in s; infinite without any.
-
-    Only contacts in the time in which both see the foot count; a positive difference means that the other is later.
-    """
-    gaps: list[float] = []
-    for side, times in found.contacts.items():
-        others = other.contacts.get(side, np.empty(0))
-        few, many, sign = (others, times, 1) if others.size <= times.size else (times, others, -1)
-        if not few.size:
-            continue
-        inside = few[(few >= many[0] - LARGEST_DIFFERENCE * 5) & (few <= many[-1] + LARGEST_DIFFERENCE * 5)]
-        gaps += [sign * float(time - many[np.argmin(np.abs(many - time))]) for time in inside]
-    if not gaps:
-        return "no contact of one foot in common", 0.0
-    median, largest = float(np.median(gaps)), max(gaps, key=abs)
-    text = f"{len(gaps)} contacts matched, median {1000 * median:+.0f} ms, largest {1000 * largest:+.0f} ms"
-    return text, float(np.median(np.abs(gaps)))
 
 
 def _from_labels(content: Content, mapping: LabMapping, person: Person) -> tuple[Found, list[str]]:  # noqa: ARG001
@@ -161,10 +157,8 @@ def _from_forces(content: Content, mapping: LabMapping, person: Person) -> tuple
     table = stream(content, "forces", labels)
     if forces is None or table is None:
         return NOTHING, ["events: from: forces, but the trial has no file with the role forces"]
-    missing = [label for label in labels if label not in table.values]
-    if missing:
-        known = known_labels(content, "forces")
-        return NOTHING, [f"events.forces: no column {label!r}{nearest(label, known)}" for label in missing]
+    if any(label not in table.values for label in labels):
+        return NOTHING, missing_labels(content, mapping)
     contacts, offs = {}, {}
     for side in SIDES:
         own = [table.values[column.label] for column in forces.columns if column.side == side]
@@ -178,20 +172,24 @@ def _from_markers(content: Content, mapping: LabMapping, person: Person) -> tupl
     markers = mapping.events.markers
     if markers is None or not marker_names(content):
         return NOTHING, ["events: from: markers, but the trial has no markers"]
+    activity = content.files.activity or mapping.activity
+    if activity in _CROOKED:
+        return NOTHING, [
+            f"events: from: markers finds contacts in straight walking only, found the activity {activity}; state "
+            "events.from: plates, forces, labels or table"
+        ]
     feet: dict[words.Side, Foot] = {"left": markers.left, "right": markers.right}
     labels = [*markers.pelvis, *(x for foot in feet.values() for x in (foot.heel, foot.toe) if x)]
     paths, rate, t0 = marker_paths(content, labels)
-    missing = [label for label in labels if label not in paths]
-    if missing:
-        known = marker_names(content)
-        return NOTHING, [f"events.markers: no marker {label!r}{nearest(label, known)}" for label in missing]
+    if any(label not in paths for label in labels):
+        return NOTHING, missing_labels(content, mapping)
     pelvis = np.mean([paths[label] for label in markers.pelvis], axis=0, dtype=np.float64)
     contacts, offs = {}, {}
     for side, foot in feet.items():
         toe = paths[foot.toe] if foot.toe else None
         times = contacts_from_heel(paths[foot.heel or ""], pelvis, rate, toe=toe)
         contacts[side], offs[side] = (values + t0 for values in times)
-    return Found(contacts=contacts, offs=offs), []
+    return Found(contacts=contacts, offs=offs, note=gaps(paths, labels, rate, t0)), []
 
 
 def _from_plates(content: Content, mapping: LabMapping, person: Person) -> tuple[Found, list[str]]:
@@ -206,6 +204,11 @@ def _from_plates(content: Content, mapping: LabMapping, person: Person) -> tuple
         problems.append(
             f"events.plates: nothing tells which foot steps on {', '.join(open_sides)}{why}: describe events.markers, "
             "or give each plate its side"
+        )
+    if open_sides and markers is not None and (content.files.surface or mapping.surface) == "treadmill":
+        problems.append(
+            f"events.plates: on a treadmill a standing foot moves with the belt, so markers do not tell which foot is "
+            f"on {', '.join(open_sides)}: give each plate its side, as plates: [{{number: 1, side: left}}]"
         )
     if problems:
         return NOTHING, problems

@@ -11,6 +11,7 @@ The parts of the mapping: people and files here, signals in `signal_mapping`, ev
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -22,12 +23,16 @@ from biomech_xr.datasets.lab.answers import (
     OPEN,
     Activity,
     Answer,
+    Condition,
     Csv,
+    Mains,
     Positive,
     Surface,
+    between,
     repeated,
     some,
 )
+from biomech_xr.datasets.lab.contradictions import missing_mass, overall
 from biomech_xr.datasets.lab.event_mapping import Events, EventTable, Foot, Forces, Markers, Plate
 from biomech_xr.datasets.lab.signal_mapping import (
     AngleChannel,
@@ -41,6 +46,7 @@ from biomech_xr.datasets.lab.signal_mapping import (
     PowerChannel,
     Powers,
 )
+from biomech_xr.errors import ConfigError
 
 __all__ = [
     "FORMATS",
@@ -83,7 +89,13 @@ FORMATS: Final = {
 
 ROLES: Final = tuple(FORMATS)
 
+SOLE_LICENCE: Final = "the lab's own"
+
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+Incline = Annotated[float, between(-45, 45, "degrees, positive uphill")]
+Stair = Annotated[float, between(0.01, 0.5, "m")]
 
 
 class TrialFiles(Config):
@@ -101,6 +113,11 @@ class TrialFiles(Config):
     activity: Activity | None = None
     surface: Surface | None = None
     speed: Positive | None = None
+    condition: Condition | None = None
+    incline: Incline | None = None
+    stair_height: Stair | None = None
+    session: Identifier | None = None
+    c3d_clock: Literal["capture", "file"] | None = None
 
     @model_validator(mode="after")
     def _known_formats(self) -> Self:
@@ -131,18 +148,26 @@ File = Annotated[Annotated[str, Tag("file")] | Annotated[TrialFiles, Tag("trial"
 class Person(Config):
     """One person and the trials of that person: a C3D file each, or several files with their roles.
 
-    ``person_group`` joins one human published twice: both get the same word.
+    ``person_group`` joins one human published twice: both get the same word. ``trust``: the body mass stands, whatever
+    the forces say.
     """
 
     id: Identifier
     files: tuple[File, ...]
-    body_mass: Positive | None = None
-    height: Positive | None = None
-    age: Positive | None = None
+    body_mass: Annotated[float, between(10, 300, "kg")] | None = None
+    height: Annotated[float, between(0.5, 2.5, "m")] | None = None
+    age: Annotated[float, between(0, 120, "years")] | None = None
     sex: Literal["female", "male", "unknown"] = "unknown"
     population: Literal["able_bodied", "stroke"] = "able_bodied"
     affected_side: Literal["none", "left", "right", "both", "unknown"] = "none"
     person_group: Identifier | None = None
+    trust: bool = False
+
+    @model_validator(mode="after")
+    def _affected(self) -> Self:
+        if self.population == "stroke" and self.affected_side == "none":
+            raise ValueError("affected_side is needed after a stroke: left, right, both or unknown")
+        return self
 
     @field_validator("files")
     @classmethod
@@ -174,6 +199,23 @@ def _trial_name(file: str | TrialFiles) -> str:
     return PurePath(file).stem if isinstance(file, str) else file.trial
 
 
+class Published(Config):
+    """Where own files were published, for citation; a lab's unpublished files have none."""
+
+    citation: str = ""
+    doi: str = ""
+    data_doi: str = ""
+    licence: str = SOLE_LICENCE
+    licence_use: Literal["open", "non_commercial", "unknown"] = "unknown"
+    laboratory: str = ""
+
+    @model_validator(mode="after")
+    def _licence_named(self) -> Self:
+        if self.licence_use == "open" and self.licence == SOLE_LICENCE:
+            raise ValueError("licence_use is open: name the licence, such as `licence: CC BY 4.0`")
+        return self
+
+
 class LabMapping(Config):
     """The whole mapping: people, what they did, which labels hold the signals, where events come from."""
 
@@ -181,13 +223,31 @@ class LabMapping(Config):
     activity: Activity = "walk"
     surface: Annotated[Surface, Answer] = "overground"
     speed: Positive | None = None
-    line_frequency: Annotated[Positive, Answer]
+    condition: Condition = "none"
+    incline: Incline | None = None
+    stair_height: Stair | None = None
+    session: Identifier | None = None
+    line_frequency: Mains
     maximum_duration: Positive = 2.5
     angles: Angles | None = None
     moments: Moments | None = None
     powers: Powers | None = None
     emg: Emg | None = None
     events: Events = Events()
+    published: Published = Published()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], *, origin: str = "configuration") -> Self:
+        """Return the mapping; contradictions between answers are listed even where other answers are still open."""
+        try:
+            return super().of(values, origin=origin)
+        except ConfigError as error:
+            lines = str(error).splitlines()[1:]
+        for place, problem in overall(values):
+            if not any(line.startswith(f"  - {place}") and problem in line for line in lines):
+                lines.append(f"  - {place}: {problem}")
+        count = sum(line.startswith("  - ") for line in lines)
+        raise ConfigError("\n".join([f"{origin}: {count} problem(s):", *lines]))
 
     @field_validator("people")
     @classmethod
@@ -214,13 +274,9 @@ class LabMapping(Config):
 
     def _without_mass(self) -> list[str]:
         """Return one problem that lists the people whose body mass the units need."""
-        units = sorted(
-            {channel.unit for channel in (self.moments.channels if self.moments else ()) if channel.needs_mass}
-            | {channel.unit for channel in (self.powers.channels if self.powers else ()) if channel.unit == "W"}
-        )
+        units: set[str] = {
+            channel.unit for channel in (self.moments.channels if self.moments else ()) if channel.needs_mass
+        }
+        units |= {channel.unit for channel in (self.powers.channels if self.powers else ()) if channel.unit == "W"}
         people = [person.id for person in self.people if person.body_mass is None]
-        if not units or not people:
-            return []
-        return [
-            f"values in {', '.join(units)} are divided by the body mass: give body_mass (kg) of {', '.join(people)}"
-        ]
+        return [missing_mass(units, people)] if units and people else []

@@ -8,7 +8,19 @@ from pydantic import Field, field_validator, model_validator
 
 from biomech_xr import vocabulary as words
 from biomech_xr.config import Config
-from biomech_xr.datasets.lab.answers import Answer, Csv, Finite, Label, Muscle, Positive, Side, Sign, repeated, some
+from biomech_xr.datasets.lab.answers import (
+    Answer,
+    Csv,
+    Finite,
+    Label,
+    Muscle,
+    NotOpen,
+    Positive,
+    Side,
+    Sign,
+    repeated,
+    some,
+)
 
 Joint = Annotated[Literal["hip", "knee", "ankle"], Answer]
 Motion = Annotated[Literal["adduction", "rotation", "flexion"], Answer]
@@ -26,14 +38,30 @@ class Channel(Config):
 class Emg(Config):
     """The EMG channels and the unit that recordings keep; a file that states another known unit is converted.
 
-    ``lookahead`` (s) is how far processing before the file sees into the future: 0 for raw EMG.
+    ``lookahead`` (s) is how far processing before the file sees into the future: 0 for raw EMG, to be stated for any
+    other. ``trust``: the sides stand, whatever the data say.
     """
 
     state: Annotated[words.EmgState, Answer] = "raw"
     unit: Annotated[Literal["V", "mV", "uV"], Answer]
-    lookahead: Annotated[float, Field(ge=0)] = 0.0
+    lookahead: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    trust: bool = False
     channels: tuple[Channel, ...]
     csv: Csv = Csv()
+
+    @model_validator(mode="after")
+    def _sees(self) -> Self:
+        if self.lookahead is None and self.state != "raw":
+            raise ValueError(
+                f"lookahead is needed for state {self.state}: how far (s) the filter before the file sees ahead, 0 for "
+                "one that was run forward only"
+            )
+        return self
+
+    @property
+    def ahead(self) -> float:
+        """How far processing before the file sees into the future, s; 0 for raw EMG without a word on it."""
+        return self.lookahead or 0.0
 
     @field_validator("channels")
     @classmethod
@@ -92,12 +120,14 @@ class PowerChannel(Config):
 class Outputs(Config):
     """Where a model's outputs are: the labels of Plug-in Gait, or `channels` one by one.
 
-    ``prefix`` (subject) and ``suffix`` (model) choose among several sets of Plug-in Gait labels.
+    ``prefix`` (subject) and ``suffix`` (model) choose among several sets of Plug-in Gait labels. ``trust``: signs and
+    units stand, whatever the data say.
     """
 
     convention: Literal["plug_in_gait"] | None = None
-    prefix: str | None = None
-    suffix: str | None = None
+    prefix: Annotated[str, NotOpen] | None = None
+    suffix: Annotated[str, NotOpen] | None = None
+    trust: bool = False
     csv: Csv = Csv()
 
     def _listed(self, targets: list[str], labels: list[str]) -> None:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles, plug_in_gait
-from biomech_xr.datasets.lab.contents import Columns, Content, c3d_span, stream
+from biomech_xr.datasets.lab.contents import Columns, Content, Samples, c3d_span, stream
 from biomech_xr.datasets.lab.events import SIDES, Found
 from biomech_xr.datasets.lab.mapping import Angles, Emg, LabMapping, Moments, Outputs, Person
 from biomech_xr.datasets.spec import EmgColumn, JointColumn
@@ -78,7 +78,9 @@ def _clock(content: Content) -> str:
     parts = []
     if content.c3d is not None:
         first = content.c3d.first_frame
-        parts.append(f"seconds from the start of the capture; the file starts at frame {first} (from 0)")
+        own = content.files.c3d_clock == "file"
+        text = f"seconds from the start of the capture; the file starts at frame {first} (from 0)"
+        parts.append("c3d: seconds from the start of the file, as the mapping states" if own else text)
     parts += [
         f"{role}: times of its file, {table.rate:g} Hz from {table.t0:.4f} s" for role, table in content.tables.items()
     ]
@@ -90,11 +92,16 @@ def _emg_signal(table: Columns, emg: Emg) -> Signal:
     columns = emg_columns(table, emg)
     alive = {}
     for label in columns:
-        raw = table.values[label]
-        alive[label] = np.full_like(raw, np.nan) if raw.size and raw.min() == raw.max() else raw
+        alive[label] = _alive(table.values[label])
     signal = cycles.emg_signal(alive, columns, rate=table.rate, t0=table.t0, units=emg.unit)
     signal.values.attrs["ambiguous"] = [f"{c.side}:{c.muscle}" for c in columns.values() if c.ambiguous]
     return signal
+
+
+def _alive(values: Samples) -> Samples:
+    """Return a channel (sample,), all NaN where its finite samples never change."""
+    finite = values[np.isfinite(values)]
+    return np.full_like(values, np.nan) if finite.size and finite.min() == finite.max() else values
 
 
 def _angles(content: Content, angles: Angles) -> Signal:
@@ -132,7 +139,8 @@ def _column_signal(content: Content, role: str, columns: Mapping[str, JointColum
     table = stream(content, role, list(columns))
     if table is None:
         raise KeyError(role)
-    return cycles.joint_signal(table.values, columns, rate=table.rate, t0=table.t0, units=units)
+    values = {label: _alive(table.values[label]) for label in columns}
+    return cycles.joint_signal(values, columns, rate=table.rate, t0=table.t0, units=units)
 
 
 def _model_signal(
@@ -140,8 +148,11 @@ def _model_signal(
 ) -> Signal:
     labels = plug_in_gait.find(content.points, output, prefix=wanted.prefix, suffix=wanted.suffix)[0]
     sides = [side for side in SIDES if any(found == side for found, _ in labels)]
+    values = plug_in_gait.joint_values(content.points, labels, sides=sides, factor=factor)
+    for place in np.ndindex(values.shape[1:]):
+        values[(slice(None), *place)] = _alive(values[(slice(None), *place)])
     array = xr.DataArray(
-        plug_in_gait.joint_values(content.points, labels, sides=sides, factor=factor),
+        values,
         dims=("sample", "side", "joint", "motion"),
         coords={"side": sides, "joint": list(words.JOINTS), "motion": list(words.MOTIONS)},
         attrs={"units": units},

@@ -27,6 +27,14 @@ _SECONDS: Final = {"s": 1.0, "ms": 1e-3}
 _FEWEST_ROWS: Final = 3
 _JITTER: Final = 0.25
 """Largest share of a sample by which a row may lie off a regular grid."""
+_SLOWEST: Final = 10.0
+_FASTEST: Final = 1e5
+"""Rates in Hz below which times in s are ms, and above which times in ms are s."""
+_SOME: Final = 4
+_WRITTEN: Final = {"\t": "\\t"}
+_LONGEST_STEP: Final = 30.0
+"""Median of the time between events (s, of at least so many) above which they are in ms."""
+_LONGEST_LINE: Final = 100_000
 _EVEN: Final = 0.1
 """Largest share of a sample by which rows may lie off the grid of a rate in whole Hz, for that rate to be taken."""
 
@@ -94,7 +102,20 @@ def read_columns(
     if csv.rate is not None and csv.start is not None:
         return csv.rate, csv.start, values
     stamps = table[csv.time_column].to_numpy(np.float64) * _SECONDS[csv.time_unit]
-    return regular(stamps, path, dataset=dataset), float(stamps[0]), values
+    rate = regular(stamps, path, dataset=dataset)
+    other = (
+        "ms" if csv.time_unit == "s" and rate < _SLOWEST else "s" if csv.time_unit == "ms" and rate > _FASTEST else ""
+    )
+    if other:
+        found = f"{rate:g} Hz when its times are in {csv.time_unit}"
+        raise _bad(path, dataset, "time", found, "a rate of a recording", f"State csv.time_unit: {other}")
+    return rate, float(stamps[0]), values
+
+
+def header(path: Path, csv: Csv) -> list[str]:
+    """Return the names of all columns of a CSV file, for messages."""
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        return [name.strip().strip('"') for name in lines.readline(_LONGEST_LINE).split(csv.delimiter)]
 
 
 def read_events(path: Path, table: EventTable, *, dataset: str) -> tuple[EventRow, ...]:
@@ -109,6 +130,15 @@ def read_events(path: Path, table: EventTable, *, dataset: str) -> tuple[EventRo
     names = dict.fromkeys([table.side, table.kind])
     rows = _read(path, table.csv, dataset=dataset, columns=[*names, column], text=tuple(names))
     times = rows[column].to_numpy(np.float64) * _SECONDS[table.csv.time_unit]
+    empty = np.flatnonzero(~np.isfinite(times))
+    if empty.size:
+        row = f"data row {int(empty[0]) + 1}"
+        raise _bad(
+            path, dataset, column, f"an empty time in {row}", "a time in every row", "Fill it in, or delete the row"
+        )
+    if table.csv.time_unit == "s" and times.size >= _SOME and np.median(np.diff(np.sort(times))) > _LONGEST_STEP:
+        found = f"events {np.median(np.diff(np.sort(times))):.0f} s apart"
+        raise _bad(path, dataset, column, found, "times of steps in s", "State events.table.csv.time_unit: ms")
     events = [
         _event(str(side).strip(), str(kind).strip(), float(time), table)
         for side, kind, time in zip(rows[table.side], rows[table.kind], times, strict=True)
@@ -139,6 +169,7 @@ def _read(
     text: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return the columns of a CSV file as numbers, those of ``text`` as text."""
+    _recognise(path, csv, dataset)
     if csv.decimal == ".":
         return read_csv(path, dataset=dataset, columns=columns, optional=optional, text=text, delimiter=csv.delimiter)
     every = [*columns, *optional]
@@ -153,7 +184,26 @@ def _read(
     return table
 
 
-def _bad(path: Path, dataset: str, field: str, found: str, expected: str) -> DataFormatError:
-    return DataFormatError.of(
-        dataset=dataset, file=path, field=field, found=found, expected=expected, action="Export the file again"
+def _recognise(path: Path, csv: Csv, dataset: str) -> None:
+    """Refuse a file that is clearly written with another delimiter or decimal than stated, and say with which."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        head, row = (lines.readline(_LONGEST_LINE) for _ in range(2))
+    stated = csv.delimiter
+    seen = (
+        stated if stated in head else next((mark for mark in (";", "\t", ",") if mark in head and mark in row), stated)
     )
+    comma = seen != "," and re.search(r"(^|[;\t| ])-?\d+,\d+(?=$|[;\t| \r\n])", row) is not None
+    if seen == stated and not (comma and csv.decimal == "."):
+        return
+    marks = f'delimiter: "{_WRITTEN.get(seen, seen)}"' + (', decimal: ","' if comma else "")
+    found = f"columns divided by {seen!r}" + (" and decimal commas" if comma else "")
+    expected = f"{stated!r} and decimals with {csv.decimal!r} as the mapping says"
+    raise _bad(path, dataset, "", found, expected, f"State csv: {{{marks}}} beside the channels")
+
+
+def _bad(
+    path: Path, dataset: str, field: str, found: str, expected: str, action: str = "Export the file again"
+) -> DataFormatError:
+    return DataFormatError.of(dataset=dataset, file=path, field=field, found=found, expected=expected, action=action)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+from biomech_xr.datasets.lab.answers import ALIKE
+
+_SHOWN: Final = 6
 
 
 def stamps(times: Iterable[float]) -> str:
@@ -12,6 +17,10 @@ def stamps(times: Iterable[float]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return what is nearest to a name that does not exist, for the end of a message."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
-    return f"; the nearest is {near[0]!r}" if near else "; the file has none"
+    """Return what is alike to a name that does not exist, or what there is, for the end of a message."""
+    labels = list(known)
+    near = difflib.get_close_matches(name, labels, n=1, cutoff=ALIKE)
+    if near:
+        return f"; the nearest is {near[0]!r}"
+    shown = ", ".join(map(repr, labels[:_SHOWN])) + (f" and {len(labels) - _SHOWN} more" if labels[_SHOWN:] else "")
+    return f"; there are {shown}" if labels else "; the file has none"
