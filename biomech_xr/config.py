@@ -117,7 +117,7 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
     if detail["type"] != "extra_forbidden":
         where = f"{place}: " if place else ""
         found = "" if isinstance(detail["input"], dict | list) else f" (found {detail['input']!r})"
-        return f"{where}{detail['msg']}{found}"
+        return f"{where}{detail['msg'].removeprefix('Value error, ')}{found}"
     known = _known_keys(model, detail["loc"][:-1])
     near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.0)
     hint = f"; did you mean {near[0]!r}?" if near else "."

@@ -53,7 +53,7 @@ def _local_cluster(config: ClusterConfig) -> LocalCluster:
             processes=True,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
-            silence_logs=logging.ERROR,
+            silence_logs=logging.CRITICAL,
         )
     finally:
         if main:

@@ -65,7 +65,7 @@ def run(config: ParseConfig) -> int:
         try:
             todo, done = pending_patients(dataset, raw, config.store, only=source.patients, options=options)
         except BiomechXRError as error:
-            failures.append(f"{dataset}: {error}")
+            failures.append(str(error) if str(error).startswith(f"{dataset}:") else f"{dataset}: {error}")
             continue
         already += len(done)
         print(f"{dataset}: {len(todo)} patient(s) to parse, {len(done)} in the store already")

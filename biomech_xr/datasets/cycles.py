@@ -108,14 +108,15 @@ def foot_off(times: npt.NDArray[np.float64], start: float, stop: float) -> tuple
 
 
 def measured(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Return the samples as float32 with infinities as NaN, and all NaN where the whole channel is constant zero.
+    """Return the samples as float32 with infinities as NaN, and all NaN where a channel has no value but zero.
 
-    ``values`` has shape (sample,).
+    ``values`` has shape (..., sample).
     """
     samples = np.array(values, dtype=np.float32)
-    samples[~np.isfinite(samples)] = np.nan
-    if samples.size and not np.any(samples != 0):
-        samples[:] = np.nan
+    finite = np.isfinite(samples)
+    if not finite.all():
+        samples[~finite] = np.nan
+    samples[~((samples != 0) & finite).any(axis=-1)] = np.nan
     return samples
 
 

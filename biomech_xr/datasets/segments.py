@@ -233,9 +233,8 @@ def _grid(
         own = [i for i, other in enumerate(sides) if other == side]
         if rows.shape != (len(own), points):
             raise ValueError(f"{side} {label}: shape {rows.shape}, expected {(len(own), points)}")
-        for segment, row in zip(own, rows, strict=True):
-            where: tuple[Any, ...] = (segment, slice(None), present.index(side), *place(label))
-            values[where] = measured(row)
+        where: tuple[Any, ...] = (own, slice(None), present.index(side), *place(label))
+        values[where] = measured(rows)
     return values.reshape(-1, len(present), *tail), points, present
 
 

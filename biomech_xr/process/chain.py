@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from scipy import signal
 
 from biomech_xr.config import Config
+from biomech_xr.errors import MissingInputError
 from biomech_xr.process.filters import BAND_LIMIT, butterworth, notches
 from biomech_xr.process.kernels import Array
 from biomech_xr.process.resample import EMG_RATE, ratio, reach
@@ -262,6 +263,10 @@ def load_chain(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Chain
     """
     if str(name_or_path) in PRESETS:
         return Chain.load(Path(__file__).parent / "presets" / f"{name_or_path}.yaml", overrides)
+    if not Path(name_or_path).is_file():
+        raise MissingInputError(
+            f"chain {str(name_or_path)!r}: neither one of the presets {', '.join(PRESETS)} nor a YAML file."
+        )
     return Chain.load(name_or_path, overrides)
 
 

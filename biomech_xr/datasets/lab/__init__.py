@@ -188,7 +188,10 @@ def _mapping(root: Path) -> tuple[Path, LabMapping]:
     """Return the folder of the mapping and the mapping; ``root`` is the folder or the file."""
     path = root / MAPPING_FILE if root.is_dir() else root
     if not path.is_file():
-        raise MissingInputError(f"{SPEC.name}: {path}: no such mapping. Write {MAPPING_FILE} into the folder.")
+        raise MissingInputError(
+            f"{SPEC.name}: {path}: no such mapping. Write {MAPPING_FILE} into the folder, or draft it "
+            "with `biomech-xr new-dataset`."
+        )
     return path.parent, LabMapping.load(path)
 
 

@@ -19,7 +19,8 @@ def stamps(times: Iterable[float]) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return what is alike to a name that does not exist, or what there is, for the end of a message."""
     labels = list(known)
-    near = difflib.get_close_matches(name, labels, n=1, cutoff=ALIKE)
+    same = [label for label in labels if label.lower() == name.lower()]
+    near = same or difflib.get_close_matches(name, labels, n=1, cutoff=ALIKE)
     if near:
         return f"; the nearest is {near[0]!r}"
     shown = ", ".join(map(repr, labels[:_SHOWN])) + (f" and {len(labels) - _SHOWN} more" if labels[_SHOWN:] else "")
