@@ -49,7 +49,12 @@ def in_workers(windows: StrideWindows, context: str) -> list[dict[str, torch.Ten
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("context", "world_size"), [("forkserver", 1), ("forkserver", 2), pytest.param("spawn", 2, marks=pytest.mark.slow)]
+    ("context", "world_size"),
+    [
+        pytest.param("forkserver", 1, marks=pytest.mark.slow),
+        ("forkserver", 2),
+        pytest.param("spawn", 2, marks=pytest.mark.slow),
+    ],
 )
 def test_ranks_and_workers_make_every_window_exactly_once(store: Path, context: str, world_size: int) -> None:
     """The parent has read before: a worker must neither hang nor differ."""
