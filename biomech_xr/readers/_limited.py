@@ -187,21 +187,35 @@ def opened(worker: str, path: Path, *, memory: int, seconds: int) -> Iterator[Li
     LimitedError
         From the line, whatever goes wrong in the child.
     """
+    order = json.dumps({"worker": worker, "memory": memory, "seconds": seconds}).encode().ljust(_ORDER)
+    try:
+        line = _dial(order, seconds + _GRACE)
+    except UnavailableError:  # a server that is just dying still takes orders
+        _server.stop()
+        line = _dial(order, seconds + _GRACE)
+    try:
+        line.ask(str(path.resolve()))
+        yield line
+    finally:
+        line.close()
+
+
+def _dial(order: bytes, patience: float) -> Line:
+    """Return the line to a new child of the server that is ready; answers may take ``patience`` s."""
     try:
         ours, theirs = socket.socketpair()
     except OSError as error:
         raise UnavailableError(f"no process for the parser ({error})") from error
     line = Line(ours)
     try:
-        order = {"worker": worker, "memory": memory, "seconds": seconds}
         with theirs:
-            _server.send(json.dumps(order).encode().ljust(_ORDER), theirs.fileno())
-        ours.settimeout(seconds + _GRACE)
+            _server.send(order, theirs.fileno())
+        ours.settimeout(patience)
         line.ready()
-        line.ask(str(path.resolve()))
-        yield line
-    finally:
+    except BaseException:
         line.close()
+        raise
+    return line
 
 
 def stop() -> None:

@@ -13,14 +13,14 @@ from biomech_xr.synthetic import write
 from pipelines import parse, process
 from pipelines.cluster import ClusterConfig, connect
 
-PEOPLE = {"hu": 3, "camargo": 3, "falisse": 1, "lab": 2}
+PEOPLE = {"hu": 3, "camargo": 2, "falisse": 1, "lab": 2}
 
 
 @pytest.fixture(scope="session")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
     for name, patients in PEOPLE.items():
-        write(name, folder / name, patients=patients, seed=1, minutes=0.5)
+        write(name, folder / name, patients=patients, seed=1, minutes=0.3)
     return folder
 
 
