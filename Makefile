@@ -55,7 +55,7 @@ $(STAMP): pyproject.toml requirements/lock.txt Makefile
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH) || \
 	  { echo "setup: torch $(TORCH) could not be installed (see above). Other version: TORCH=...; other index: TORCH_INDEX=..." >&2; exit 1; }
 	@echo "setup: requirements/lock.txt"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/lock.txt || \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/lock.txt || \
 	  { echo "setup: the locked packages could not be installed (see above). Nothing is lost: run make setup again." >&2; exit 1; }
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
