@@ -83,9 +83,8 @@ def read_csv(
             path,
             header=None,
             skiprows=1,
-            usecols=positions,
+            usecols=positions if 2 * len(positions) < len(names) else None,  # all columns are parsed twice as fast
             dtype={names.index(name): str for name in text if name in names},
-            low_memory=False,
             compression=None,
             sep=delimiter,
         )
@@ -95,6 +94,9 @@ def read_csv(
         found = f"no readable table ({error})"
         expected = f"text with columns divided by {delimiter!r}"
         raise _bad(path, dataset, "", found, expected, "Download the file again") from error
+    if not set(positions) <= set(table.columns):
+        found = f"no readable table (a first data row of {len(table.columns)} columns)"
+        raise _bad(path, dataset, "", found, f"the {len(names)} of the header", "Download the file again")
     table = table[positions].set_axis(wanted, axis="columns")
     check_numbers(path, dataset, table.drop(columns=[name for name in text if name in table]))
     return table

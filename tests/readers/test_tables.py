@@ -209,3 +209,27 @@ def test_dates_in_a_workbook_stay_dates() -> None:
     assert tables._cell(["datetime", "2020-01-02T03:04:05"]) == dt.datetime(2020, 1, 2, 3, 4, 5)
     assert tables._cell(["date", "2020-01-02"]) == dt.date(2020, 1, 2)
     assert tables._cell(["timedelta", 1.5]) == dt.timedelta(seconds=1.5)
+
+
+@pytest.mark.parametrize("columns", [["a"], ["a", "b", "c"]])
+def test_rows_shorter_than_the_header_are_gaps_or_refused_whichever_columns_are_read(
+    tmp_path: Path, columns: list[str]
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c\n1,2,3\n4\n")
+    table = read_csv(path, dataset="d", columns=columns)
+    assert table["a"].tolist() == [1.0, 4.0]
+    assert table[columns].iloc[1].isna().sum() == len(columns) - 1
+    path.write_text("a,b,c\n1\n4,5,6\n")
+    with pytest.raises(DataFormatError, match=r"t\.csv"):
+        read_csv(path, dataset="d", columns=["c", *columns[1:]] if len(columns) == 1 else columns)
+
+
+def test_text_deep_in_a_long_column_is_named(tmp_path: Path) -> None:
+    """A long file is parsed in stretches, each with types of its own."""
+    path = tmp_path / "t.csv"
+    rows = ["1.5,2"] * 200_000
+    rows[150_000] = "oops,2"
+    path.write_text("a,b\n" + "\n".join(rows))
+    with pytest.raises(DataFormatError, match=r"column 'a'|a; found 'oops' in data row 150001"):
+        read_csv(path, dataset="d", columns=["a", "b"])
