@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 from biomech_xr.datasets.gait120 import SPEC
+from biomech_xr.parse import read_patient
+from biomech_xr.schema import Trial
 from biomech_xr.synthetic.curves import curve
 from biomech_xr.synthetic.gait120 import write_gait120
 from biomech_xr.synthetic.matfile import save_struct
@@ -130,3 +132,8 @@ def processed(*lengths: int) -> Content:
     steps = {f"Step{k:02d}": {"EMGs_filt": emg_table(rows, seed=k)} for k, rows in enumerate(lengths, start=1)}
     trial = {"nSteps": float(len(lengths)), "MVCs": np.ones((1, 12)), **steps}
     return {"LevelWalking": {"AvailableTrialIdx": np.array([[1.0, 2.0]]), "Trial01": trial, "Trial02": trial}}
+
+
+def read(root: Path, patient: str = "S001", **options: Any) -> dict[str, Trial]:
+    """Return the trials of one person by name."""
+    return {trial.trial: trial for trial in read_patient("gait120", root, patient, options)}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from biomech_xr.datasets.lab.draft import Draft, new_dataset
-from biomech_xr.datasets.lab.draft_yaml import Page, flow, scalar
+from biomech_xr.datasets.lab.draft.yaml import Page, flow, scalar
 from biomech_xr.datasets.lab.mapping import OPEN, LabMapping
 from biomech_xr.errors import ConfigError, DataFormatError, MissingInputError, OccupiedError
 from biomech_xr.parse import read_patient

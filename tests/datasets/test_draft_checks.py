@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from biomech_xr.datasets import lab
-from biomech_xr.datasets.lab.draft_pytest import test_module as module_text
+from biomech_xr.datasets.lab.draft.checks import test_module as module_text
 from biomech_xr.schema import Trial
 from biomech_xr.synthetic.lab import write_lab
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from biomech_xr.datasets.lab.draft_joints import foot_markers, guess_joint, pelvis_markers
-from biomech_xr.datasets.lab.draft_muscles import guess_muscle
+from biomech_xr.datasets.lab.draft.joints import foot_markers, guess_joint, pelvis_markers
+from biomech_xr.datasets.lab.draft.muscles import guess_muscle
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from biomech_xr.datasets.lab.draft import Draft, new_dataset
-from biomech_xr.datasets.lab.draft_files import Seen, inspect
-from biomech_xr.datasets.lab.draft_people import whose
-from biomech_xr.datasets.lab.draft_signals import write_joints
-from biomech_xr.datasets.lab.draft_times import clock_of, time_unit
-from biomech_xr.datasets.lab.draft_trials import DraftTrial
-from biomech_xr.datasets.lab.draft_yaml import Page
+from biomech_xr.datasets.lab.draft.files import Seen, inspect
+from biomech_xr.datasets.lab.draft.people import whose
+from biomech_xr.datasets.lab.draft.signals import write_joints
+from biomech_xr.datasets.lab.draft.times import clock_of, time_unit
+from biomech_xr.datasets.lab.draft.trials import DraftTrial
+from biomech_xr.datasets.lab.draft.yaml import Page
 from biomech_xr.datasets.lab.mapping import OPEN, LabMapping
 from biomech_xr.errors import ConfigError
 from tests.datasets.lab_trials import walking_points
@@ -154,7 +154,7 @@ def test_evidence_that_fails_is_no_answer(tmp_path: Path, monkeypatch: pytest.Mo
     def fail(*_: object) -> None:
         raise ValueError("nothing to cut")
 
-    monkeypatch.setattr("biomech_xr.datasets.lab.draft_evidence.emg_state", fail)
+    monkeypatch.setattr("biomech_xr.datasets.lab.draft.evidence.emg_state", fail)
     made: Draft = new_dataset("odd", [write_table(tmp_path / "w_emg.csv", "time,L_TA")], tmp_path / "out")
     assert "From the data: no answer (nothing to cut)" in made.mapping.read_text()
 

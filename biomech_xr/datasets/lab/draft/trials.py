@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from biomech_xr.datasets.lab.draft_files import FloatArray, Seen
-from biomech_xr.datasets.lab.draft_joints import JointGuess, guess_joint
-from biomech_xr.datasets.lab.draft_muscles import guess_muscle
-from biomech_xr.datasets.lab.draft_people import identifiers, whose
+from biomech_xr.datasets.lab.draft.files import FloatArray, Seen
+from biomech_xr.datasets.lab.draft.joints import JointGuess, guess_joint
+from biomech_xr.datasets.lab.draft.muscles import guess_muscle
+from biomech_xr.datasets.lab.draft.people import identifiers, whose
 
 _SUFFIX: Final = re.compile(
     r"[_\-. ]+(ik|id|grf|forces?|emg|events?|markers?|motion|angles?|moments?|torques?|kinematics|kinetics|powers?|"

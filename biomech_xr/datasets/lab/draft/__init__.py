@@ -1,8 +1,8 @@
 """Draft a mapping `lab.yaml` from a lab's own files, with every open question left to answer, and a test of it.
 
 What the files state is filled in; what they leave open is `"?"`, which `LabMapping` refuses, with a comment on the
-choices and on what the data say. The parts: `draft_files` looks into files, `draft_muscles` and `draft_joints` read
-labels, `draft_trials` sorts files, `draft_evidence` asks the data, `draft_signals` and `draft_events` write.
+choices and on what the data say. The parts: `files` looks into files, `muscles` and `joints` read
+labels, `trials` sorts files, `evidence` asks the data, `signals` and `events` write.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets.lab import draft_evidence as evidence
-from biomech_xr.datasets.lab.draft_events import write_events
-from biomech_xr.datasets.lab.draft_files import Seen, collect, inspect
-from biomech_xr.datasets.lab.draft_joints import is_subtalar
-from biomech_xr.datasets.lab.draft_pytest import test_module
-from biomech_xr.datasets.lab.draft_signals import write_emg, write_joints
-from biomech_xr.datasets.lab.draft_trials import DraftTrial, Sorted, emg_columns, silent_channels, sort_files
-from biomech_xr.datasets.lab.draft_yaml import ASK, Page, scalar
+from biomech_xr.datasets.lab.draft import evidence
+from biomech_xr.datasets.lab.draft.checks import test_module
+from biomech_xr.datasets.lab.draft.events import write_events
+from biomech_xr.datasets.lab.draft.files import Seen, collect, inspect
+from biomech_xr.datasets.lab.draft.joints import is_subtalar
+from biomech_xr.datasets.lab.draft.signals import write_emg, write_joints
+from biomech_xr.datasets.lab.draft.trials import DraftTrial, Sorted, emg_columns, silent_channels, sort_files
+from biomech_xr.datasets.lab.draft.yaml import ASK, Page, scalar
 from biomech_xr.datasets.lab.mapping import ROLES
 from biomech_xr.errors import ConfigError, DataFormatError, OccupiedError
 

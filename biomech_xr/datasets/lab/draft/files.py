@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from biomech_xr.datasets.lab.draft_times import SLOWEST_EVENT, clock_of, time_unit, timing
+from biomech_xr.datasets.lab.draft.times import SLOWEST_EVENT, clock_of, time_unit, timing
 from biomech_xr.datasets.lab.mapping import FORMATS as ROLE_FORMATS
 from biomech_xr.errors import BiomechXRError, DataFormatError, MissingInputError
 from biomech_xr.readers.c3d import read_c3d

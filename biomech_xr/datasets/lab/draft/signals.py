@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 
 from biomech_xr.datasets import plug_in_gait
-from biomech_xr.datasets.lab import draft_evidence as evidence
-from biomech_xr.datasets.lab.draft_files import Seen
-from biomech_xr.datasets.lab.draft_joints import JointGuess
-from biomech_xr.datasets.lab.draft_muscles import guess_muscle
-from biomech_xr.datasets.lab.draft_trials import DraftTrial, emg_columns, joint_columns
-from biomech_xr.datasets.lab.draft_yaml import ASK, QUESTION, Page, flow, inline, scalar
+from biomech_xr.datasets.lab.draft import evidence
+from biomech_xr.datasets.lab.draft.files import Seen
+from biomech_xr.datasets.lab.draft.joints import JointGuess
+from biomech_xr.datasets.lab.draft.muscles import guess_muscle
+from biomech_xr.datasets.lab.draft.trials import DraftTrial, emg_columns, joint_columns
+from biomech_xr.datasets.lab.draft.yaml import ASK, QUESTION, Page, flow, inline, scalar
 
 _VOLTS: Final = {"v": "V", "volt": "V", "volts": "V", "mv": "mV", "uv": "uV", "\u00b5v": "uV", "\u03bcv": "uV"}
 _MOTIONS: Final = {

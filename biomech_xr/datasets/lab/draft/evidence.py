@@ -11,9 +11,9 @@ from typing import Final, ParamSpec
 
 import numpy as np
 
-from biomech_xr.datasets.lab.draft_files import FloatArray, Seen
-from biomech_xr.datasets.lab.draft_joints import foot_markers, pelvis_markers
-from biomech_xr.datasets.lab.draft_trials import DraftTrial, emg_columns, force_columns
+from biomech_xr.datasets.lab.draft.files import FloatArray, Seen
+from biomech_xr.datasets.lab.draft.joints import foot_markers, pelvis_markers
+from biomech_xr.datasets.lab.draft.trials import DraftTrial, emg_columns, force_columns
 from biomech_xr.errors import BiomechXRError, ConfigError
 from biomech_xr.evidence import (
     LEAST,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from biomech_xr.datasets.lab import draft_evidence as evidence
-from biomech_xr.datasets.lab.draft_joints import foot_markers, pelvis_markers
-from biomech_xr.datasets.lab.draft_signals import write_csv
-from biomech_xr.datasets.lab.draft_trials import DraftTrial, force_columns
-from biomech_xr.datasets.lab.draft_yaml import ASK, QUESTION, Page, flow, inline
+from biomech_xr.datasets.lab.draft import evidence
+from biomech_xr.datasets.lab.draft.joints import foot_markers, pelvis_markers
+from biomech_xr.datasets.lab.draft.signals import write_csv
+from biomech_xr.datasets.lab.draft.trials import DraftTrial, force_columns
+from biomech_xr.datasets.lab.draft.yaml import ASK, QUESTION, Page, flow, inline
 
 
 def write_events(page: Page, trials: Sequence[DraftTrial]) -> None:
