@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-LONG = ("contract/test_stores.py", "pipelines/test_demo.py", "contract/test_datasets.py", "pipelines/test_road.py")
+LONG = ("pipelines/test_demo.py", "contract/test_stores.py", "contract/test_datasets.py", "pipelines/test_road.py")
 """Files that take minutes: they start first, so that the workers end together."""
 
 
@@ -15,6 +17,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; the order within a file stays."""
     places = {Path(__file__).parent / name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path, len(LONG)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import the tests without the garbage collector, and keep what is there then out of its rounds: it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

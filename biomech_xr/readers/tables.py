@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import difflib
 import hashlib
@@ -18,6 +19,9 @@ from biomech_xr.readers import _limited
 MAX_CSV_BYTES: Final = 2 * 1024**3
 MAX_WORKBOOK_BYTES: Final = 256 * 1024**2
 """Largest size of a text table, and of a workbook once unpacked, in bytes."""
+
+_LONGEST_ROW: Final = 1 << 20
+"""Bytes of a row that are looked at to count its cells."""
 
 _WORKBOOK_MEMORY: Final = 2 * 1024**3
 _WORKBOOK_SECONDS: Final = 60
@@ -72,34 +76,62 @@ def read_csv(
         Not a table, a column missing or named twice, text where numbers are expected.
     """
     check_size(path, dataset)
+    names = _header(path, dataset, delimiter)
+    wanted = _choose(path, dataset, names, columns, optional)
+    positions = [names.index(name) for name in wanted]
+    few = 2 * len(positions) < max(len(names), _first_row_cells(path, delimiter))
     try:
-        header = pd.read_csv(
-            path, header=None, nrows=1, dtype=str, encoding="utf-8-sig", compression=None, sep=delimiter
-        )
-        names = [str(name).strip() for name in header.iloc[0]]
-        wanted = _choose(path, dataset, names, columns, optional)
-        positions = [names.index(name) for name in wanted]
         table = pd.read_csv(
             path,
             header=None,
             skiprows=1,
-            usecols=positions if 2 * len(positions) < len(names) else None,  # all columns are parsed twice as fast
+            usecols=positions if few else None,  # all columns are parsed twice as fast
             dtype={names.index(name): str for name in text if name in names},
             compression=None,
             sep=delimiter,
         )
     except pd.errors.EmptyDataError:
-        raise _bad(path, dataset, "", "no rows", "a header row and data rows", "Download the file again") from None
+        raise _no_rows(path, dataset) from None
     except ValueError as error:
-        found = f"no readable table ({error})"
-        expected = f"text with columns divided by {delimiter!r}"
-        raise _bad(path, dataset, "", found, expected, "Download the file again") from error
+        raise _no_table(path, dataset, delimiter, error) from error
     if not set(positions) <= set(table.columns):
         found = f"no readable table (a first data row of {len(table.columns)} columns)"
         raise _bad(path, dataset, "", found, f"the {len(names)} of the header", "Download the file again")
     table = table[positions].set_axis(wanted, axis="columns")
     check_numbers(path, dataset, table.drop(columns=[name for name in text if name in table]))
     return table
+
+
+def _header(path: Path, dataset: str, delimiter: str) -> list[str]:
+    """Return the names of the first row."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            row = next(csv.reader(stream, delimiter=delimiter), None)
+    except (ValueError, csv.Error) as error:
+        raise _no_table(path, dataset, delimiter, error) from error
+    if row is None:
+        raise _no_rows(path, dataset)
+    if not row:
+        raise _bad(
+            path, dataset, "header", "an empty first row", "names of columns", "Remove the rows before the names"
+        )
+    return [name.strip() for name in row]
+
+
+def _first_row_cells(path: Path, delimiter: str) -> int:
+    """Return about how many cells the row after the header has; each becomes a column where all columns are parsed."""
+    with path.open("rb") as stream:
+        stream.readline()
+        return stream.readline(_LONGEST_ROW).count(delimiter.encode()) + 1
+
+
+def _no_rows(path: Path, dataset: str) -> DataFormatError:
+    return _bad(path, dataset, "", "no rows", "a header row and data rows", "Download the file again")
+
+
+def _no_table(path: Path, dataset: str, delimiter: str, error: Exception) -> DataFormatError:
+    found = f"no readable table ({error})"
+    return _bad(path, dataset, "", found, f"text with columns divided by {delimiter!r}", "Download the file again")
 
 
 def check_size(path: Path, dataset: str) -> None:

@@ -66,9 +66,9 @@ def read_text(path: Path, *, dataset: str) -> pd.DataFrame:
         raise _bad(path, dataset, "", found, "rows of equal length", "Download the file again") from error
     kept = [k for k in range(width) if names[k] != "" or table[k].notna().any()]
     table = table[kept].set_axis(pd.Index([names[k] for k in kept], dtype=object), axis="columns")
-    for name in table.columns:
-        if list(table.columns).count(name) > 1:
-            raise _bad(path, dataset, str(name), "columns of that name", "one", "Remove the extra one")
+    repeated = table.columns[table.columns.duplicated()]
+    if len(repeated):
+        raise _bad(path, dataset, str(repeated[0]), "columns of that name", "one", "Remove the extra one")
     if decimal == ",":
         for name in table.select_dtypes(exclude="number").columns:
             table[name] = table[name].str.replace(",", ".", regex=False)

@@ -19,6 +19,8 @@ from biomech_xr.synthetic.person import one_human
 from tests.contract.rows import Row, row_of
 
 Curve = npt.NDArray[np.float64]
+Samples = npt.NDArray[np.floating]
+Stride = tuple[pd.Series, Samples, Curve]
 GRID = np.arange(100) / 100
 HUMAN, SEED = "ada", 11
 """All people of all trees are this one human, so that what comes back can be compared with her own curves."""
@@ -67,15 +69,30 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> GetSource:
     return of
 
 
-def stride_samples(signal: Signal, row: pd.Series) -> tuple[Curve, Curve]:
-    """Return the native samples of a stride's own side and their phases: shapes (n, ...) and (n,).
+_CUT: dict[tuple[int, str, str], tuple[Trial, list[Stride]]] = {}
+"""The strides that were cut, by trial, group and side; the trial is kept, so that its id stays its own."""
+
+
+def cut(trial: Trial, group: str, side: str) -> list[Stride]:
+    """Return (labels, samples, phases) of the strides of one side of a trial that have the group; cut once."""
+    key = id(trial), group, side
+    if key not in _CUT:
+        signal = trial.signals.get(group)
+        found: list[Stride] = []
+        if signal is not None and side in signal.values["side"].values:
+            values = signal.values.sel(side=side).values
+            own = trial.strides[trial.strides["side"] == side]
+            cuts = [(row, *stride_samples(signal, values, row)) for _, row in own.iterrows()]
+            found = [stride for stride in cuts if len(stride[1])]
+        _CUT[key] = trial, found
+    return _CUT[key][1]
+
+
+def stride_samples(signal: Signal, values: Samples, row: pd.Series) -> tuple[Samples, Curve]:
+    """Return the native samples of a stride and their phases, of one side's ``values``: shapes (n, ...) and (n,).
 
     Of a continuous signal, from the last sample before the contact to the first after the next one.
     """
-    tail = signal.values.shape[2:]
-    if row["side"] not in signal.values["side"].values:
-        return np.empty((0, *tail)), np.empty(0)
-    values = signal.values.sel(side=row["side"]).values
     if signal.kind == "continuous":
         rate = signal.sampling_frequency
         first = max(int(np.floor((row["trial_time"] - signal.t0) * rate + 1e-6)), 0)
@@ -90,7 +107,7 @@ def stride_samples(signal: Signal, row: pd.Series) -> tuple[Curve, Curve]:
         borders = np.concatenate([[0], np.cumsum(signal.lengths)])
         samples = values[borders[int(row["segment"])] : borders[int(row["segment"]) + 1]]
         phase = np.arange(len(samples)) / signal.sampling_frequency / row["duration"]
-    return samples.astype(float), phase
+    return samples, phase
 
 
 def has_plain(trials: list[Trial]) -> bool:
@@ -98,23 +115,14 @@ def has_plain(trials: list[Trial]) -> bool:
     return any((trial.strides["condition"] == "none").any() for trial in trials)
 
 
-def strides_of(
-    trials: list[Trial], group: str, side: str, activity: str, *, plain: bool
-) -> Iterator[tuple[pd.Series, Curve, Curve]]:
+def strides_of(trials: list[Trial], group: str, side: str, activity: str, *, plain: bool) -> Iterator[Stride]:
     """Yield (labels, samples, phases) of the strides of one side and activity that have the group.
 
     With ``plain`` only those without a condition.
     """
     for trial in trials:
-        signal = trial.signals.get(group)
-        if signal is None:
-            continue
-        table = trial.strides
-        chosen = (table["side"] == side) & (table["activity"] == activity)
-        chosen &= (table["condition"] == "none") | (not plain)
-        for _, row in table[chosen].iterrows():
-            samples, phase = stride_samples(signal, row)
-            if len(samples):
+        for row, samples, phase in cut(trial, group, side):
+            if row["activity"] == activity and (row["condition"] == "none" or not plain):
                 yield row, samples, phase
 
 
@@ -126,7 +134,7 @@ def component_curves(
     place = words.JOINTS.index(joint), words.MOTIONS.index(motion)
     rows, found = [], []
     for row, samples, phase in strides_of(trials, group, side, activity, plain=has_plain(trials)):
-        own = samples[:, *place]
+        own = samples[:, *place].astype(float)
         if np.isfinite(own).all():
             rows.append(row)
             found.append(np.interp(GRID, phase, own))
@@ -145,7 +153,7 @@ def emg_level(
             continue
         channel = list(signal.values["channel"].values).index(muscle)
         for row, samples, phase in strides_of([trial], "emg", side, activity, plain=plain):
-            own = samples[:, channel]
+            own = samples[:, channel].astype(float)
             where = np.clip((phase * bins).astype(int), 0, bins - 1)
             if np.isfinite(own).all():
                 own = own if trial.emg_state == "envelope" else np.abs(own - own.mean())

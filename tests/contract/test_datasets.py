@@ -298,6 +298,10 @@ def own(human: Person, side: str, component: str, quantity: Quantity, shift: flo
     return np.asarray(curve[:, words.JOINTS.index(joint), words.MOTIONS.index(motion)])
 
 
+_LATE: dict[tuple[str, str], float] = {}
+"""What `late` found, by source and side: all tests read the same trees."""
+
+
 def late(name: str, read: list[Trial], human: Person, side: str) -> float:
     """Return by how much of a stride the contacts of an estimated clock are late; 0 where the source has events.
 
@@ -306,13 +310,16 @@ def late(name: str, read: list[Trial], human: Person, side: str) -> float:
     row = row_of(name)
     if name not in ESTIMATED:
         return 0.0
+    if (name, side) in _LATE:
+        return _LATE[name, side]
     rows, curves = component_curves(read, "kinematics", side, "knee flexion")
     if not len(curves):
         return 0.0
     most = row.clock / np.median([labels["duration"] for labels in rows])
     shifts = np.linspace(-most, most, 41)
     errors = [np.abs(np.median(curves, axis=0) - own(human, side, "knee flexion", "angle", s)).max() for s in shifts]
-    return float(shifts[np.argmin(errors)])
+    _LATE[name, side] = float(shifts[np.argmin(errors)])
+    return _LATE[name, side]
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 import yaml
+from typer.testing import CliRunner
 
+from biomech_xr.cli import app
 from biomech_xr.datasets import get_dataset, names
 from biomech_xr.errors import ProcessingError
 from biomech_xr.parse import find_patients, read_patient
 from biomech_xr.process import ProcessConfig, strides
 from biomech_xr.run import parse_patient, pending_patients
 from biomech_xr.store import list_patients, open_patient, patient_entry
+from biomech_xr.synthetic import write
 from biomech_xr.vocabulary import JOINTS, MOTIONS, MUSCLES, SUBSTITUTES
 
 from .rows import Row, row_of
@@ -27,19 +32,35 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def make(out: Path) -> subprocess.CompletedProcess[str]:
-    """Run `make sources` in the environment that runs the tests."""
-    return run("make", "-o", f"{sys.prefix}/.stamp", "sources", f"VENV={sys.prefix}", f"OUT={out}", "PEOPLE=1")
+class Made:
+    """A folder with what `make sources` leaves; each source is written and parsed, as a worker does it, when needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.root = folder, str(folder / "store")
+        self._stores: dict[str, Store] = {}
+
+    def store(self, name: str) -> Store:
+        if name not in self._stores:
+            raw, options = self.folder / "raw" / name, row_of(name).options
+            write(name, raw, patients=1, seed=0, minutes=0.3)
+            (patient,), _ = pending_patients(name, raw, self.root, options=options)
+            parse_patient(name, str(raw), self.root, patient, options)
+            self._stores[name] = Store(name, self.folder)
+        return self._stores[name]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder in which `make sources` wrote, parsed and checked every source."""
-    out = tmp_path_factory.mktemp("sources")
-    done = make(out)
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return Made(tmp_path_factory.mktemp("sources"))
+
+
+@pytest.mark.slow
+def test_make_sources_writes_parses_and_checks_every_source(tmp_path: Path) -> None:
+    """In the environment that runs the tests; the other tests of this file take the same steps in one process."""
+    done = run("make", "-o", f"{sys.prefix}/.stamp", "sources", f"VENV={sys.prefix}", f"OUT={tmp_path}", "PEOPLE=1")
     assert done.returncode == 0, done.stderr[-2000:]
     assert "0 problem(s)" in done.stdout
-    return out
+    assert {dataset for dataset, _ in list_patients(str(tmp_path / "store"))} == set(names())
 
 
 class Store:
@@ -53,10 +74,15 @@ class Store:
         assert entry is not None
         self.entry = entry
 
+    @functools.cached_property
+    def strides(self) -> xr.Dataset:
+        """The strides of the default chain, computed; they are only read."""
+        return strides(self.root, ProcessConfig(dataset=self.name)).compute()
 
-@pytest.fixture(params=names())
-def store(request: pytest.FixtureRequest, made: Path) -> Store:
-    return Store(request.param, made)
+
+@pytest.fixture(scope="module", params=names())
+def store(request: pytest.FixtureRequest, made: Made) -> Store:
+    return made.store(request.param)
 
 
 def test_what_was_read_is_what_is_stored(store: Store) -> None:
@@ -100,7 +126,7 @@ def muscles_expected(row: Row, side: str) -> set[str]:
 
 
 def test_strides_hold_what_the_source_has_and_nothing_else(store: Store) -> None:
-    made = strides(store.root, ProcessConfig(dataset=store.name)).compute()
+    made = store.strides
     assert made.sizes["stride"] > 2
     sides = made["side"].values
     for side in np.unique(sides):
@@ -114,7 +140,7 @@ def test_strides_hold_what_the_source_has_and_nothing_else(store: Store) -> None
 
 
 def test_a_mask_is_true_where_every_sample_of_the_stride_is_measured(store: Store) -> None:
-    made = strides(store.root, ProcessConfig(dataset=store.name)).compute()
+    made = store.strides
     time, duration = made["time"].values, made["duration"].values
     inside = (time >= 0) & (time < duration[:, None] - 1e-9)
     whole = (np.isfinite(made["emg"].values) | ~inside[:, None]).all(axis=-1)
@@ -140,9 +166,20 @@ def test_only_sources_with_signed_emg_serve_the_bandpassed_chain(store: Store) -
         assert made.sizes["stride"] > 0
 
 
-def test_every_source_passes_in_one_go(made: Path) -> None:
-    out = made
-    assert {dataset for dataset, _ in list_patients(str(out / "store"))} == set(names())
+def test_every_source_passes_in_one_store(made: Made) -> None:
+    for name in names():
+        made.store(name)
+    assert {dataset for dataset, _ in list_patients(made.root)} == set(names())
+    done = CliRunner().invoke(app, ["check", made.root])
+    assert (done.exit_code, "0 problem(s)" in done.output) == (0, True), done.output[-2000:]
+
+
+def test_make_sources_runs_the_commands_that_its_long_test_runs(tmp_path: Path) -> None:
+    """What `make sources` would run; `-m slow` runs it."""
+    shown = run("make", "-n", "-o", f"{sys.prefix}/.stamp", "sources", f"VENV={sys.prefix}", f"OUT={tmp_path}").stdout
+    assert f"synth all --out {tmp_path}/raw" in shown
+    assert "-m pipelines.parse pipelines/configs/sources.yaml" in shown
+    assert f"check {tmp_path}/store" in shown
 
 
 def test_the_configuration_names_every_source() -> None:
@@ -150,12 +187,12 @@ def test_the_configuration_names_every_source() -> None:
     assert sorted(config["sources"]) == names()
 
 
-def test_what_is_broken_is_named_and_the_rest_is_done(made: Path, tmp_path: Path) -> None:
+def test_what_is_broken_is_named_and_the_rest_is_done(made: Made, tmp_path: Path) -> None:
     """One file is cut and one folder is empty: both fail by name, the other source is parsed, the exit code is 1."""
     raw = tmp_path / "lencioni"
     raw.mkdir()
     (tmp_path / "empty").mkdir()
-    for path in (made / "raw" / "lencioni").iterdir():
+    for path in made.store("lencioni").raw.iterdir():
         if path.is_file():
             (raw / path.name).write_bytes(path.read_bytes())
     broken = next(raw.glob("Subject*.mat"))
@@ -168,7 +205,7 @@ def test_what_is_broken_is_named_and_the_rest_is_done(made: Path, tmp_path: Path
         "workers=1",
         f"sources.hu.raw={tmp_path / 'empty'}",
         f"sources.lencioni.raw={raw}",
-        f"sources.falisse.raw={made / 'raw' / 'falisse'}",
+        f"sources.falisse.raw={made.store('falisse').raw}",
     )
     assert done.returncode == 1, done.stderr
     assert "1 unit(s) failed" in done.stderr

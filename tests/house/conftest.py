@@ -19,7 +19,7 @@ def root() -> Path:
     return Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def code(root: Path) -> Mapping[str, ast.Module]:
     """Return the syntax tree of every Python file, by path relative to the root."""
     files = sorted(file for package in PACKAGES for file in (root / package).rglob("*.py"))

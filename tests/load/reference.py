@@ -34,6 +34,7 @@ class SlowWindows:
         self.points = strides.sizes[kinematic_dim(strides)]
         self.window, self.horizon, self.history, self.hop, self.rate = window, horizon, history, hop, rate
         self.delay = delay
+        self.made: dict[tuple[int, str], dict[int, np.ndarray]] = {}
 
     def spacing(self, s: int) -> float:
         return 1 / self.rate if self.rate else self.labels["duration"][s] / self.points
@@ -42,12 +43,15 @@ class SlowWindows:
         return math.ceil(self.labels["duration"][s] * self.rate - 1e-6) if self.rate else self.points
 
     def series(self, s: int, name: str) -> dict[int, np.ndarray]:
-        """Return grid index (negative before contact) -> nine values."""
+        """Return grid index (negative before contact) -> nine values; made once."""
+        if (s, name) in self.made:
+            return self.made[s, name]
         owned = self.samples(s)
         found = {k: self.data[name][s, :, :, k].ravel() for k in range(owned)}
         found |= {owned + j: self.data[f"{name}_after"][s, :, :, j].ravel() for j in range(80)}
         if name == "kinematics":
             found |= {j - 4: self.data["kinematics_before"][s, :, :, j].ravel() for j in range(4)}
+        self.made[s, name] = found
         return found
 
     def state(self, angle: dict[int, np.ndarray], k: int, step: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import time
 import zipfile
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def test_missing_column_names_the_nearest(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("", "no rows"),
+        ("\n\na\n1\n", "an empty first row"),
+        ('"a,b\n1,2\n', "no readable table|no such column"),
         ("a,a\n1,2\n", "2 columns of that name"),
         ("a,b\n1,2\nfoot,3\n", "'foot' in data row 2"),
     ],
@@ -223,6 +226,29 @@ def test_rows_shorter_than_the_header_are_gaps_or_refused_whichever_columns_are_
     path.write_text("a,b,c\n1\n4,5,6\n")
     with pytest.raises(DataFormatError, match=r"t\.csv"):
         read_csv(path, dataset="d", columns=["c", *columns[1:]] if len(columns) == 1 else columns)
+
+
+@pytest.mark.parametrize("where", ["header", "first row", "all rows"])
+def test_very_many_cells_cost_what_their_bytes_cost(tmp_path: Path, where: str) -> None:
+    """Half a million cells that nobody asked for are skipped; a column made of each would take minutes."""
+    path = tmp_path / "t.csv"
+    more = ",1" * 500_000
+    head, first, rest = {
+        "header": (more.replace("1", "x"), "", ""),
+        "first row": ("", more, ""),
+        "all rows": (more.replace("1", "x"), more, more),
+    }[where]
+    path.write_text(f"a,b{head}\n1,2{first}\n3,4{rest}\n", encoding="utf-8")
+    started = time.process_time()
+    table = read_csv(path, dataset="d", columns=["b", "a"])
+    assert time.process_time() - started < 10
+    assert table.to_numpy().tolist() == [[2, 1], [4, 3]]
+
+
+def test_a_missing_column_is_said_once(tmp_path: Path) -> None:
+    with pytest.raises(DataFormatError) as caught:
+        read_csv(_csv(tmp_path, "a,b\n1,2\n"), dataset="d", columns=["c"])
+    assert str(caught.value).count("table.csv") == 1
 
 
 def test_text_deep_in_a_long_column_is_named(tmp_path: Path) -> None:
