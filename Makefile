@@ -5,6 +5,7 @@
 #   TORCH        version of torch                                     make setup TORCH=2.13.0
 #   TORCH_INDEX  package index for torch alone (CUDA, ROCm, CPU)      make setup TORCH_INDEX=https://...
 #   SAMPLES      folder of real sample files for demo and test        make demo SAMPLES=~/samples
+#   PEERS        environment of the libraries that benchmarks compare with (make peers)
 #   WORKERS      processes that run the tests                         make test WORKERS=4
 #   OUT, PEOPLE  folder of `make sources`, people a source           make sources OUT=/tmp/sources PEOPLE=4
 #   ARGS         passed on to pytest, the demo or a benchmark         make test ARGS="tests/store -x"
@@ -20,6 +21,7 @@ ARGS ?=
 OUT ?= sources
 PEOPLE ?= 2
 WORKERS ?= 2
+PEERS ?= .venv-peers
 
 # What installs the rest: the installer and the build backend. All else is hash-locked in requirements/lock.txt.
 TOOLS := uv==0.13.8 hatchling==1.33.0 editables==0.6
@@ -31,12 +33,13 @@ BENCHMARKS := $(filter parse processing storage loader training,$(basename $(not
 CHAOS := $(wildcard tests/chaos/test_*.py)
 BIOMECH_XR_SAMPLES ?= $(abspath $(SAMPLES))
 export BIOMECH_XR_SAMPLES
+export BIOMECH_XR_PEERS = $(abspath $(PEERS))
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo sources test check lint types layers format bench chaos docs lock clean
+.PHONY: help setup demo sources test check lint types layers format bench chaos docs lock peers clean
 
 help:
-	@echo "make setup | demo | sources | test | check | format | bench | chaos | docs | lock | clean   (see the head of Makefile)"
+	@echo "make setup | demo | sources | test | check | format | bench | chaos | docs | lock | peers | clean   (see the head of Makefile)"
 
 setup: $(STAMP)
 
@@ -90,6 +93,12 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# Optional, for `make bench`: a peer that is not there is printed as not run.
+peers: $(STAMP)
+	@test -d $(PEERS) || $(BIN)/uv venv --quiet --python $(BIN)/python $(PEERS)
+	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python -r requirements/peers.txt
+	@echo "peers: done, $(PEERS)"
+
 ifneq ($(BENCHMARKS),)
 bench: $(STAMP)
 	@mkdir -p bench
@@ -116,7 +125,10 @@ docs: $(STAMP)
 
 lock: $(STAMP)
 	$(BIN)/uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-annotate \
-	  --extra readers --extra report --extra dev pyproject.toml requirements/torch-needs.in -o requirements/lock.txt
+	  --extra cloud --extra readers --extra report --extra dev pyproject.toml requirements/torch-needs.in \
+	  -o requirements/lock.txt
+	$(BIN)/uv pip compile --python-version 3.11 --no-emit-index-url --no-annotate requirements/peers.in \
+	  -o requirements/peers.txt
 
 clean:
-	rm -rf $(VENV) demo sources bench site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) demo sources bench site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
