@@ -121,7 +121,8 @@ endif
 
 docs: $(STAMP)
 	@$(BIN)/biomech-xr datasets --pages .
-	@echo "docs: the pages are Markdown, start at docs/index.md. Those of the sources are up to date with their readers."
+	@$(BIN)/python -m docs.figures
+	@echo "docs: the pages are Markdown, start at docs/index.md. Pages of sources and figures are up to date with the code."
 
 lock: $(STAMP)
 	$(BIN)/uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-annotate \

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ("biomech_xr", "pipelines", "training", "tests")
-TEXT_FOLDERS = (*PACKAGES, "docs", "deploy", "requirements", ".github", ".ci")
+PACKAGES = ("biomech_xr", "pipelines", "training", "docs", "tests")
+TEXT_FOLDERS = (*PACKAGES, "deploy", "requirements", ".github", ".ci")
 TEXT_SUFFIXES = {".py", ".md", ".yaml", ".yml", ".toml", ".cff", ".txt", ".in", ".cfg", ".sh", ""}
 
 

@@ -1,0 +1,1 @@
+"""Documentation: Markdown pages, and the scripts that draw their figures."""
