@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import signal
 import threading
@@ -74,6 +75,7 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
         if config.cluster == "local":
             print(f"starting {config.workers} local Dask worker(s)", flush=True)
             with _local_cluster(config) as cluster, Client(cluster, set_as_default=False) as client:
+                _print_dashboard(client)
                 yield client
             return
         try:
@@ -84,4 +86,17 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
                 "`dask scheduler`, or use cluster=local."
             ) from error
         with client:
+            _print_dashboard(client)
             yield client
+
+
+def _print_dashboard(client: Client) -> None:
+    """Print where the dashboard is, if the scheduler has one (it needs the package bokeh)."""
+    services = client.scheduler_info(n_workers=0).get("services", {})
+    if "dashboard" in services and importlib.util.find_spec("bokeh"):
+        print(f"dashboard: {client.dashboard_link}", flush=True)
+
+
+def thread_count(client: Client) -> int:
+    """Return the threads of all workers together."""
+    return sum(client.nthreads().values())

@@ -18,14 +18,17 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str) -> int:
     """Read ``CONFIG.yaml key=value ...`` from the command line, run, and return the exit code.
 
+    ``--key`` stands for ``key=true`` and ``--key=value`` for ``key=value``; a hyphen in a key is an underscore.
     0: all done; 1: some units failed (each is named), the others are done; 2: nothing could be done; 130: interrupted.
     """
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(usage.strip())
         return 0 if arguments else 2
+    plain = [argument for argument in arguments if not argument.startswith("--")]
+    given = [*plain, *(_override(argument) for argument in arguments if argument.startswith("--"))]
     try:
-        return run(config_class.load(arguments[0], arguments[1:]))
+        return run(config_class.load(given[0], given[1:]))
     except BiomechXRError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -34,23 +37,41 @@ def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str)
         return 130
 
 
+def _override(option: str) -> str:
+    key, sign, value = option.removeprefix("--").partition("=")
+    return f"{key.replace('-', '_')}={value if sign else 'true'}"
+
+
 def gather(
-    client: Client, title: str, futures: Mapping[str, Future], note: Callable[[Any], str]
+    client: Client,
+    title: str,
+    futures: Mapping[str, Future],
+    note: Callable[[Any], str],
+    *,
+    amount: Callable[[Any], float] | None = None,
+    total: float = 0,
 ) -> tuple[list[Any], list[str]]:
     """Wait for named units of work; return the results and one message for every unit that failed.
 
     A failed unit does not stop the others: what can be finished is finished.
+
+    Parameters
+    ----------
+    note
+        What to say of a result while others are under way.
+    amount, total
+        Strides of a result, and of all: progress then shows strides a second and the time left.
     """
     names = {future.key: name for name, future in futures.items()}
     results: list[Any] = []
     failures: list[str] = []
-    with progress(title, len(names)) as advance:
+    with progress(title, len(names), amount=total) as advance:
         for future in as_completed(list(futures.values()), loop=client.loop):
             error = future.exception()
             if error is None:
                 result = future.result()
                 results.append(result)
-                advance(note(result))
+                advance(note(result), amount(result) if amount is not None else 0)
             else:
                 kind = "" if isinstance(error, BiomechXRError) else f"{type(error).__name__}: "
                 failures.append(f"{names[future.key]}: {kind}{error}")

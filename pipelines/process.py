@@ -3,6 +3,9 @@
     python -m pipelines.process pipelines/configs/process.yaml store=my-store chain=envelope workers=4
 
 A rerun writes only the shards that are missing; the manifest comes last, and without it no reader sees the product.
+``--plan`` (or ``plan=true``) says what there is to do and what it will take - tasks, strides, bytes, memory of a
+worker, minutes, from the time that one task took here - and does nothing else. Exit code 0: all done; 1: some shards
+or sources failed, each is named, the others are done; 2: nothing could be done.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from distributed import Client
 
 from biomech_xr.errors import BiomechXRError, NotAStoreError
 from biomech_xr.process import Chain, load_chain
+from biomech_xr.process.graph import priority_of
 from biomech_xr.run import finish_strides, shard_work
+from biomech_xr.run.estimate import estimate
 from biomech_xr.store import list_patients, reason_counts
-from pipelines.cluster import ClusterConfig, connect
+from pipelines.cluster import ClusterConfig, connect, thread_count
 from pipelines.command import gather, main, report_failures, with_reasons
 
 
@@ -28,11 +33,14 @@ class ProcessConfig(ClusterConfig):
     store: str
     datasets: list[str] | None = None
     chain: str = "envelope"
+    plan: bool = False
 
 
 def run(config: ProcessConfig) -> int:
     """Process all sources of the configuration and return the exit code."""
     chain, names = load_chain(config.chain), sources_of(config)
+    if config.plan:
+        return show_plan(config, names, chain)
     with connect(config) as client:
         return process(client, config.store, names, chain)
 
@@ -61,8 +69,10 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> in
     started = time.monotonic()
     work = shard_work(root, dataset, chain)
     strides = len(work.plan.labels)
-    futures = dict(zip(work.names, client.compute(work.tasks), strict=True))
-    results, failures = gather(client, dataset, futures, _note)
+    graph, keys = work.graph(split=True)
+    found = client.get(graph, keys, sync=False, priority=priority_of) if keys else []
+    futures = dict(zip(work.names, found, strict=True))
+    results, failures = gather(client, dataset, futures, _note, amount=_strides_of, total=work.strides)
     code = report_failures(dataset, failures, done=len(results))
     if code:
         return code
@@ -77,6 +87,40 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> in
         f"{work.done} shard(s) there already, {seconds:.1f} s"
     )
     return 0
+
+
+def show_plan(config: ProcessConfig, datasets: Sequence[str], chain: Chain) -> int:
+    """Print what is to be done, and what it will take, and return the exit code."""
+    threads, each = config.workers * config.threads_per_worker, config.threads_per_worker
+    if config.cluster != "local":
+        with connect(config) as client:
+            threads, each = thread_count(client), max(client.nthreads().values(), default=1)
+    codes, found = [], []
+    for dataset in datasets:
+        try:
+            found.append(estimate(config.store, dataset, chain, threads_per_worker=each))
+            codes.append(0)
+        except BiomechXRError as error:
+            codes.append(report_failures(dataset, [str(error)], done=0))
+    print(f"plan: chain {chain.name}, {threads} thread(s)")
+    print(
+        f"{'source':12}{'tasks':>8}{'strides':>10}{'shards':>8}{'GB in':>8}{'GB out':>8}{'MB/worker':>11}{'minutes':>9}"
+    )
+    for one in found:
+        print(
+            f"{one.dataset:12}{one.tasks:8,}{one.strides:10,}{one.shards:8,}{one.bytes_in / 1e9:8.2f}"
+            f"{one.bytes_out / 1e9:8.2f}{one.memory / 1e6:11,.0f}{one.minutes(threads):9.1f}"
+        )
+    if found:
+        total = sum(one.minutes(threads) for one in found)
+        print(f"{'all':12}{sum(one.tasks for one in found):8,}{sum(one.strides for one in found):10,}{total:>44.1f}")
+        print("Minutes are from one task of each source, done here and now in a temporary folder:")
+        print("  " + "; ".join(f"{one.dataset} {one.rate:,.0f} strides/s on {one.measured_on}" for one in found))
+    return 1 if 0 in codes and max(codes) else max(codes)
+
+
+def _strides_of(entry: dict[str, Any]) -> int:
+    return int(entry["stop"] - entry["start"])
 
 
 def _note(entry: dict[str, Any]) -> str:

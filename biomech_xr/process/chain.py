@@ -1,31 +1,43 @@
 """Processing chains: what is done to EMG, on which kinematic grid, and what that knows of the future.
 
-A chain is a YAML file; three come with the library (`envelope`, the default; `bandpassed`; `realtime`). The response of
-a chain is computed numerically from its own filters: `Chain.lookahead` and `Chain.delay`.
+A chain is a YAML file; `PRESETS` come with the library, `envelope` is the one that serves every source. What a chain
+knows of the future and by how much it lags is computed from its own stages: `Chain.lookahead` and `Chain.delay`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
-from scipy import signal
 
 from biomech_xr.config import Config
-from biomech_xr.errors import MissingInputError
-from biomech_xr.process.filters import BAND_LIMIT, butterworth, notches
-from biomech_xr.process.kernels import Array
+from biomech_xr.datasets.spec import DatasetSpec
+from biomech_xr.errors import MissingInputError, ProcessingError
+from biomech_xr.process import responses
+from biomech_xr.process.building import stage_of
+from biomech_xr.process.filters import BAND_LIMIT, butterworth
+from biomech_xr.process.hum import harmonics
+from biomech_xr.process.kernels import MIN_PIECE_SECONDS, Array
+from biomech_xr.process.labelled import squared
 from biomech_xr.process.resample import EMG_RATE, ratio, reach
+from biomech_xr.process.stages import Sections, Stage
+from biomech_xr.process.steps_config import (
+    NON_CAUSAL,
+    Bandpass,
+    Bridge,
+    Grid,
+    Lowpass,
+    Notch,
+    Step,
+    order_problem,
+)
+from biomech_xr.process.steps_config import Normalize as Normalize
 from biomech_xr.vocabulary import EmgState
 
-PRESETS = ("envelope", "bandpassed", "realtime")
-
-TAIL = 1e-4
-"""Share of an impulse response (sum of absolute values) that may lie beyond the stated lookahead."""
+PRESETS = ("envelope", "bandpassed", "realtime", "default", "reference")
 
 PEAK_CUTOFF = 6.0
 """Hz; second-order low-pass of the envelope whose stride maxima make the amplitude reference, whatever the product."""
@@ -35,82 +47,6 @@ JOINT_ORDER = 4
 
 SPLINE_REACH = 7
 """Native samples after t that a cubic spline at t depends on: its weights fall by 2 - sqrt(3) a sample, to 1e-4."""
-
-_RESPONSE_SECONDS = 4.0
-
-
-class Bandpass(Config):
-    """Butterworth band-pass; ``order`` is that of one pass, ``high`` is limited to 0.45 of the rate."""
-
-    step: Literal["bandpass"] = "bandpass"
-    low: float = Field(gt=0)
-    high: float = Field(gt=0)
-    order: int = Field(ge=1, le=8)
-
-
-class Highpass(Config):
-    """Butterworth high-pass."""
-
-    step: Literal["highpass"] = "highpass"
-    cutoff: float = Field(gt=0)
-    order: int = Field(ge=1, le=8)
-
-
-class Lowpass(Config):
-    """Butterworth low-pass."""
-
-    step: Literal["lowpass"] = "lowpass"
-    cutoff: float = Field(gt=0)
-    order: int = Field(ge=1, le=8)
-
-
-class Notch(Config):
-    """Notches of constant ``width`` (Hz) at the mains frequency and its harmonics below the band's upper edge.
-
-    The presets take 6 Hz, the width (57-63 Hz) that Hu et al. 2018 used on their own recordings.
-    """
-
-    step: Literal["notch"] = "notch"
-    width: float = Field(gt=0)
-
-
-class Rectify(Config):
-    """Absolute value."""
-
-    step: Literal["rectify"] = "rectify"
-
-
-Step = Annotated[Bandpass | Highpass | Lowpass | Notch | Rectify, Field(discriminator="step")]
-
-
-class Normalize(Config):
-    """Amplitude reference: 95th percentile of stride maxima (`peak_dynamic`), that of the first strides, or none."""
-
-    kind: Literal["peak_dynamic", "first_strides", "none"] = "peak_dynamic"
-    strides: int = Field(default=5, ge=1)
-
-    @property
-    def calibration(self) -> str:
-        """What the amplitude of EMG knows, which no lookahead states; stored and printed beside the lookahead."""
-        known = {
-            "peak_dynamic": "the amplitude reference is computed over all strides of the person, test strides included",
-            "first_strides": f"the amplitude reference is that of the first {self.strides} strides, which have no EMG",
-            "none": "EMG is in the source's unit",
-        }
-        return f"{self.kind}: {known[self.kind]}"
-
-
-class Grid(Config):
-    """Kinematic grid: ``phase`` samples a stride at k / phase, or ``rate`` samples a second after contact."""
-
-    phase: int | None = Field(default=None, ge=20, le=2000)
-    rate: float | None = Field(default=None, ge=10, le=1000)
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.phase is None) == (self.rate is None):
-            raise ValueError("give either phase (samples a stride) or rate (Hz)")
-        return self
 
 
 class Chain(Config):
@@ -128,22 +64,32 @@ class Chain(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        kinds = [step.step for step in self.emg]
-        rectified = "rectify" in kinds
-        if self.product == "envelope" and not (rectified and "lowpass" in kinds[kinds.index("rectify") :]):
-            raise ValueError("an envelope needs the steps rectify and, after it, lowpass")
-        if self.product == "bandpassed" and rectified:
-            raise ValueError("a bandpassed product cannot hold the step rectify")
-        if self.causal and self.grid.rate is None:
+        problem = order_problem(self.emg, self.product)
+        if problem:
+            raise ValueError(problem)
+        if not self.causal:
+            return self
+        for step in self.emg:
+            if step.step in NON_CAUSAL:
+                raise ValueError(f"a causal chain cannot hold the step {step.step}: {NON_CAUSAL[step.step]}")
+            if isinstance(step, Notch) and step.when == "present":
+                raise ValueError("a causal chain needs notch with when: always; present looks at the whole trial")
+        if self.grid.rate is None:
             raise ValueError("a causal chain needs a grid in Hz (grid.rate): a phase grid knows the next contact")
-        if self.causal and self.normalize.kind == "peak_dynamic":
+        if self.normalize.kind == "peak_dynamic":
             raise ValueError("a causal chain cannot use peak_dynamic, which sees every stride; use first_strides")
         return self
 
     def stages(
-        self, rate: float, *, state: EmgState = "raw", line_frequency: float = 50.0, band_rate: float | None = None
-    ) -> tuple[Array | None, ...]:
-        """Return what is applied to EMG of this state: section arrays, neighbors merged, and None for rectification.
+        self,
+        rate: float,
+        *,
+        state: EmgState = "raw",
+        line_frequency: float = 50.0,
+        band_rate: float | None = None,
+        lines: Collection[float] | None = None,
+    ) -> tuple[Stage, ...]:
+        """Return what is done to EMG of this state, in order; linear filters that follow one another are one stage.
 
         Parameters
         ----------
@@ -155,21 +101,107 @@ class Chain(Config):
             Mains frequency in Hz.
         band_rate
             Native rate in Hz when the signal was brought to ``rate`` from a lower one; limits the band's upper edge.
+        lines
+            Harmonics of the mains (Hz) that are in the signal, of those that `lines` names; all by default.
+
+        Raises
+        ------
+        ProcessingError
+            A step does not fit the rate: no band below the Nyquist frequency, or an unknown mains frequency.
         """
-        limit = BAND_LIMIT * min(rate, band_rate or rate)
-        upper = min([step.high for step in self.emg if isinstance(step, Bandpass)] + [limit])
+        upper = self._upper(rate, band_rate)
         steps = self.emg
         if state == "envelope":
-            after = [step.step for step in steps].index("rectify") + 1 if self.product == "envelope" else len(steps)
+            after = next((i + 1 for i, step in enumerate(steps) if step.step == "rectify"), len(steps))
             steps = tuple(step for step in steps[after:] if isinstance(step, Lowpass))
-        merged: list[Array | None] = []
+        merged: list[Stage] = []
         for step in steps:
-            sections = _sections(step, rate=rate, upper=upper, line_frequency=line_frequency)
-            if sections is not None and merged and merged[-1] is not None:
-                merged[-1] = np.concatenate((merged[-1], sections))
-            else:
-                merged.append(sections)
-        return tuple(stage for stage in merged if stage is None or len(stage))
+            stage = stage_of(
+                step, rate=rate, upper=upper, line_frequency=line_frequency, lines=lines, causal=self.causal
+            )
+            if isinstance(stage, Sections) and merged and isinstance(merged[-1], Sections):
+                merged[-1] = Sections(merged[-1].content + stage.content)
+            elif stage is not None:
+                merged.append(stage)
+        return tuple(merged)
+
+    def lines(self, rate: float, *, line_frequency: float, band_rate: float | None = None) -> tuple[float, ...]:
+        """Return the harmonics of the mains (Hz) of which a notch wants to know whether they are there."""
+        if not any(isinstance(step, Notch) and step.when == "present" for step in self.emg):
+            return ()
+        return harmonics(line_frequency, upper=self._upper(rate, band_rate), rate=rate)
+
+    @property
+    def bridge(self) -> float:
+        """Longest gap in s that is interpolated before filtering and masked afterwards; 0 without the step bridge."""
+        return self.emg[0].longest if self.emg and isinstance(self.emg[0], Bridge) else 0.0
+
+    @property
+    def calibration(self) -> str:
+        """What EMG knows of the whole recording and no lookahead states; stored and printed beside the lookahead."""
+        known = [self.normalize.calibration]
+        estimated = responses.knows_the_piece(self.stages(2 * EMG_RATE))
+        if estimated:
+            known.append(f"{estimated} are estimated on the whole gap-free piece")
+        if self.lines(EMG_RATE, line_frequency=50.0):
+            known.append("notches are set where the spectrum of the whole trial shows the line")
+        return "; ".join(known)
+
+    def unit(self, source: str) -> str:
+        """Return the unit of this chain's EMG before it is divided by its reference, of EMG in the unit ``source``."""
+        return squared(source) if any(step.step == "tkeo" for step in self.emg) else source
+
+    def refusal(self, *, state: str, kind: str, contiguity: str, rate: float) -> str:
+        """Return why this chain cannot serve EMG of this form, or an empty text when it can.
+
+        ``kind`` and ``contiguity`` are those of `schema.Signal`, ``rate`` in Hz (NaN for time-normalised strides).
+        """
+        if state == "envelope":
+            for step in self.emg:
+                if step.step in ("rms_envelope", "tkeo"):
+                    return f"the source publishes envelopes, and {step.step} is of raw EMG"
+        if self.product == "bandpassed":
+            if state == "envelope":
+                return "the source publishes envelopes, which cannot be band-passed"
+            if kind == "segmented":
+                return "the EMG exists only time-normalised, which cannot be band-passed at a true rate"
+            if self.causal and ratio(rate) != 1:
+                return f"band-passed EMG at {rate:g} Hz cannot be brought to {EMG_RATE} Hz without looking ahead"
+        if self.causal and kind != "continuous" and contiguity == "isolated":
+            return "isolated strides have no past to start a causal filter on"
+        return ""
+
+    def served(self, spec: DatasetSpec) -> str:
+        """Return why this chain cannot serve the EMG of a source, or an empty text when it can.
+
+        By the facts of the source: its state, its rates, whether it is time-normalised. Whether strides are isolated is
+        a fact of each recording; the plan says it.
+        """
+        known = spec.rates.get("emg")
+        kind = "segmented" if known is not None and known.points else "continuous"
+        rates = (known.hz if known is not None and kind == "continuous" else ()) or (spec.emg_rate,)
+        for rate in rates:
+            reason = self.refusal(state=spec.emg_state, kind=kind, contiguity="consecutive", rate=rate)
+            if reason:
+                return reason
+            if kind == "segmented" and spec.emg_state == "envelope":
+                continue
+            try:
+                self.stages(rate, state=spec.emg_state, line_frequency=spec.line_frequency)
+            except ProcessingError as error:
+                return str(error)
+        return ""
+
+    def settling(self, rate: float, *, state: EmgState = "raw", line_frequency: float = 50.0) -> float:
+        """Return the least length (s) of a gap-free piece worth filtering with zero phase.
+
+        The time until 99 % of the longest filter's forward response has come, and at least 0.1 s. Shorter pieces are
+        missing in the product: all of them would be edge.
+        """
+        if self.causal:
+            return 0.0
+        stages = self.stages(rate, state=state, line_frequency=line_frequency)
+        return max(responses.settling(stages, rate), MIN_PIECE_SECONDS)
 
     def grid_rate(self, maximum_duration: float) -> float:
         """Return the samples a second of the grid; of a phase grid those of the slowest stride allowed (s)."""
@@ -198,18 +230,16 @@ class Chain(Config):
     ) -> float:
         """Return how far (s) the products at t depend on raw samples after t.
 
-        The sum, over the linear stages between rectifications, of the smallest L such that less than `TAIL` of the
-        impulse response's absolute sum lies later than L, plus the resampler's half length and the 0.5 ms by which
-        sample 0 may precede the contact; at least `kinematics_lookahead` at ``kinematics_rate`` (Hz). Causal chains
-        have 0. Three things are not in it: upstream processing of the source (``emg_lookahead``,
-        ``kinematics_lookahead``); the next contact, which a phase grid knows; and the calibration, see
-        `Normalize.calibration` - peak_dynamic: the amplitude reference is computed over all strides of the person,
-        test strides included, so one factor a channel depends on the whole recording.
+        The sum over the stages of `responses.lookahead`, plus the longest gap bridged, the resampler's half length and
+        the 0.5 ms by which sample 0 may precede the contact; at least `kinematics_lookahead` at ``kinematics_rate``
+        (Hz). Causal chains have 0. Three things are not in it: upstream processing of the source (``emg_lookahead``,
+        ``kinematics_lookahead``); the next contact, which a phase grid knows; and what is estimated on whole pieces
+        or people, see `calibration`.
         """
         if self.causal:
             return 0.0
-        emg = sum(_future(stage.tobytes(), rate) for stage in self._linear(rate, line_frequency))
-        emg += reach(rate) + 0.5 / EMG_RATE
+        emg = sum(responses.lookahead(stage, rate) for stage in self.stages(rate, line_frequency=line_frequency))
+        emg += self.bridge + reach(rate) + 0.5 / EMG_RATE
         joints = self.kinematics_lookahead(kinematics_rate, maximum_duration) if kinematics_rate else 0.0
         return max(emg, joints)
 
@@ -218,24 +248,17 @@ class Chain(Config):
         if self.causal:
             return 0.0
         sections = self.joint_lowpass(rate, maximum_duration)
-        return SPLINE_REACH / rate + (0.0 if sections is None else _future(sections.tobytes(), rate))
+        return SPLINE_REACH / rate + (0.0 if sections is None else responses.lookahead(Sections.of(sections), rate))
 
     def delay(self, rate: float, *, line_frequency: float = 50.0) -> float:
-        """Return by how much (s) causal EMG lags: the center of each stage's response, plus the resampler's sample.
+        """Return by how much (s) causal EMG lags: `responses.delay` of its stages, plus the resampler's sample.
 
-        A stage before rectification counts the center of its squared impulse response (the delay of a burst's
-        energy); one after it the center of the response itself (the group delay at 0 Hz). Zero-phase chains have 0.
+        Zero-phase chains have 0.
         """
         if not self.causal:
             return 0.0
-        total = 0.0 if ratio(rate) == 1 else 1.0 / rate
-        rectified = False
-        for stage in self.stages(rate, line_frequency=line_frequency):
-            if stage is None:
-                rectified = True
-                continue
-            total += _center(stage, rate, power=1 if rectified else 2)
-        return total
+        resampler = 0.0 if ratio(rate) == 1 else 1.0 / rate
+        return resampler + responses.delay(self.stages(rate, line_frequency=line_frequency), rate)
 
     def kinematics_delay(self, rate: float, maximum_duration: float | None = None) -> float:
         """Return by how much (s) causal angles and moments lag: one native sample and the low-pass's delay at 0 Hz.
@@ -245,10 +268,12 @@ class Chain(Config):
         if not self.causal:
             return 0.0
         sections = self.joint_lowpass(rate, maximum_duration)
-        return 1.0 / rate + (0.0 if sections is None else _center(sections, rate, power=1))
+        return 1.0 / rate + (0.0 if sections is None else responses.center(sections, rate, power=1))
 
-    def _linear(self, rate: float, line_frequency: float) -> list[Array]:
-        return [stage for stage in self.stages(rate, line_frequency=line_frequency) if stage is not None]
+    def _upper(self, rate: float, band_rate: float | None) -> float:
+        """Return the upper edge (Hz) of the band at this rate."""
+        limit = BAND_LIMIT * min(rate, band_rate or rate)
+        return min([step.high for step in self.emg if isinstance(step, Bandpass)] + [limit])
 
 
 def load_chain(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Chain:
@@ -268,36 +293,3 @@ def load_chain(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Chain
             f"chain {str(name_or_path)!r}: neither one of the presets {', '.join(PRESETS)} nor a YAML file."
         )
     return Chain.load(name_or_path, overrides)
-
-
-def _sections(step: Step, *, rate: float, upper: float, line_frequency: float) -> Array | None:
-    if isinstance(step, Bandpass):
-        return butterworth("bandpass", (step.low, upper), order=step.order, rate=rate)
-    if isinstance(step, Notch):
-        return notches(line_frequency, width=step.width, upper=upper, rate=rate)
-    if isinstance(step, Highpass | Lowpass):
-        return butterworth(step.step, step.cutoff, order=step.order, rate=rate)
-    return None
-
-
-@lru_cache(maxsize=64)
-def _response(sections: bytes, rate: float) -> Array:
-    impulse = np.zeros(round(_RESPONSE_SECONDS * rate))
-    impulse[0] = 1.0
-    return np.asarray(signal.sosfilt(np.frombuffer(sections).reshape(-1, 6).copy(), impulse))
-
-
-def _center(sections: Array, rate: float, *, power: int) -> float:
-    """Return the center (s) of the impulse response, or of its square."""
-    weight = _response(sections.tobytes(), rate) ** power
-    return float(np.arange(weight.size) @ weight / weight.sum()) / rate
-
-
-@lru_cache(maxsize=64)
-def _future(sections: bytes, rate: float) -> float:
-    """Return the L of the forward-backward response of one stage."""
-    single = _response(sections, rate)
-    both = np.abs(signal.fftconvolve(single, single[::-1]))[single.size - 1 :]
-    total = 2 * both.sum() - both[0]
-    later = both[::-1].cumsum()[::-1]
-    return float(np.flatnonzero(later >= TAIL * total)[-1] + 1) / rate

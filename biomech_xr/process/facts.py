@@ -10,6 +10,7 @@ import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.process.chain import Chain
+from biomech_xr.process.reasons import EMG_REASONS
 from biomech_xr.process.trial import Recordings
 
 
@@ -45,7 +46,8 @@ def product_attrs(
         "causal": chain.causal,
         "grid": chain.grid.model_dump(exclude_none=True),
         "normalize": chain.normalize.model_dump(),
-        "calibration": chain.normalize.calibration,
+        "calibration": chain.calibration,
+        "emg_reasons": {str(code): text for code, text in EMG_REASONS.items()},
         "lookahead": own + upstream,
         "lookahead_chain": own,
         "lookahead_upstream": upstream,

@@ -1,13 +1,15 @@
 """Filters of surface EMG on labelled arrays: band-pass, high-pass, low-pass, notch, rectification, linear envelope.
 
 Every function is pure, keeps dims, coordinates and attributes, returns float32 (arithmetic is float64) and leaves Dask
-input lazy. Zero-phase filters run forward and backward, which squares the amplitude response; causal ones run forward.
-Gap-free pieces are filtered one by one, so that no filter crosses NaN.
+input lazy. Zero-phase filters run forward and backward, which squares the amplitude response; causal ones run forward
+and add their delay (s) to the attribute ``delay``. Gap-free pieces are filtered one by one, so that no filter crosses
+NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,11 @@ import xarray as xr
 from scipy import signal
 
 from biomech_xr.errors import ProcessingError
-from biomech_xr.process.kernels import Array, Array32, filter_sections
+from biomech_xr.process import hum
+from biomech_xr.process.engine import apply_stages
+from biomech_xr.process.kernels import Array, Array32
+from biomech_xr.process.labelled import apply_kernel, apply_to, rate_of
+from biomech_xr.process.stages import Rectify, Sections
 
 BAND_LIMIT = 0.45
 """Upper band edges are limited to this fraction of the sampling frequency, below the Nyquist frequency."""
@@ -44,17 +50,30 @@ def butterworth(kind: str, edges: float | tuple[float, float], *, order: int, ra
                 f"{kind}: found edges {edges[0]:g}-{edges[1]:g} Hz at {rate:g} Hz, expected 0 < low < high <= "
                 f"{limit:g} Hz. Lower the band, or read the signal at a higher rate."
             )
-        return np.asarray(signal.butter(order, (low, high), btype=kind, output="sos", fs=rate))
+        return _designed(kind, (low, high), order, rate).copy()
     if not 0 < edges < rate / 2:
         raise ProcessingError(
             f"{kind}: found cut-off {edges:g} Hz at {rate:g} Hz, expected 0 < cut-off < {rate / 2:g} Hz. "
             "Choose another cut-off."
         )
+    return _designed(kind, edges, order, rate).copy()
+
+
+@lru_cache(maxsize=128)
+def _designed(kind: str, edges: float | tuple[float, float], order: int, rate: float) -> Array:
     return np.asarray(signal.butter(order, edges, btype=kind, output="sos", fs=rate))
 
 
-def notches(line_frequency: float, *, width: float, upper: float, rate: float) -> Array:
-    """Return the sections of one notch of constant ``width`` (Hz, -3 dB of one pass) at each harmonic below ``upper``.
+def notches(
+    line_frequency: float,
+    *,
+    upper: float,
+    rate: float,
+    width: float | None = None,
+    q: float | None = None,
+    only: Collection[float] | None = None,
+) -> Array:
+    """Return the sections of one notch at each harmonic below ``upper``, (sections, 6).
 
     Parameters
     ----------
@@ -62,20 +81,29 @@ def notches(line_frequency: float, *, width: float, upper: float, rate: float) -
         Mains frequency in Hz (50 or 60).
     upper
         Hz; harmonics at or above it, or within one width of the Nyquist frequency, get no notch.
+    width, q
+        Width of every notch in Hz (-3 dB of one pass), or the quality f / width that all have. Give one.
+    only
+        Harmonics (Hz) to notch, of those; all by default.
 
     Raises
     ------
     ProcessingError
-        The mains frequency is unknown (not positive).
+        The mains frequency is unknown (not positive), or not exactly one of ``width`` and ``q`` is given.
     """
     if not line_frequency > 0:
         raise ProcessingError(
             f"notch: found line frequency {line_frequency}, expected 50 or 60 Hz. State it in the dataset's facts."
         )
-    top = min(upper, rate / 2 - width)
-    harmonics = [k * line_frequency for k in range(1, int(top / line_frequency) + 1) if k * line_frequency < top]
-    rows = [signal.tf2sos(*signal.iirnotch(f, Q=f / width, fs=rate)) for f in harmonics]
-    return np.concatenate(rows) if rows else np.empty((0, 6))
+    if (width is None) == (q is None):
+        raise ProcessingError(f"notch: found width {width} and q {q}, expected one of them. Give width= or q=.")
+    wanted = hum.harmonics(line_frequency, upper=upper, rate=rate, width=width or 0.0)
+    rows = [
+        np.concatenate(signal.iirnotch(f, Q=q or f / (width or 1.0), fs=rate))
+        for f in wanted
+        if only is None or f in only
+    ]
+    return np.array(rows) if rows else np.empty((0, 6))
 
 
 def bandpass(
@@ -99,16 +127,19 @@ def bandpass(
         and 400-500 Hz). ``high`` is limited to 0.45 of the sampling frequency.
     order
         Design order of one pass; zero-phase filtering applies it twice.
+    causal
+        Forward only; the delay of a burst's energy is added to the attribute ``delay`` (s).
     sampling_frequency
-        Hz; by default the attribute ``sampling_frequency``.
+        Hz; by default the attribute ``sampling_frequency``, or the spacing of the coordinate of ``dim`` (s).
 
     Raises
     ------
     ProcessingError
-        No sampling frequency, an empty band, or a chunked ``dim``.
+        No sampling frequency or more than one, an empty band, or a chunked ``dim``.
     """
-    rate = _rate(emg, sampling_frequency)
-    return _filtered(emg, butterworth("bandpass", (low, high), order=order, rate=rate), rate, causal, dim)
+    rate = rate_of(emg, sampling_frequency, dim)
+    stage = Sections.of(butterworth("bandpass", (low, high), order=order, rate=rate))
+    return apply_to(emg, (stage,), rate=rate, causal=causal, dim=dim)
 
 
 def highpass(
@@ -121,8 +152,9 @@ def highpass(
     dim: str = "time",
 ) -> xr.DataArray:
     """Return EMG high-passed by a Butterworth filter; parameters and errors as in `bandpass`."""
-    rate = _rate(emg, sampling_frequency)
-    return _filtered(emg, butterworth("highpass", cutoff, order=order, rate=rate), rate, causal, dim)
+    rate = rate_of(emg, sampling_frequency, dim)
+    stage = Sections.of(butterworth("highpass", cutoff, order=order, rate=rate))
+    return apply_to(emg, (stage,), rate=rate, causal=causal, dim=dim)
 
 
 def lowpass(
@@ -134,29 +166,65 @@ def lowpass(
     sampling_frequency: float | None = None,
     dim: str = "time",
 ) -> xr.DataArray:
-    """Return the signal low-passed by a Butterworth filter; parameters and errors as in `bandpass`."""
-    rate = _rate(emg, sampling_frequency)
-    return _filtered(emg, butterworth("lowpass", cutoff, order=order, rate=rate), rate, causal, dim)
+    """Return the signal low-passed by a Butterworth filter; parameters and errors as in `bandpass`.
+
+    The delay of the causal form is the group delay at 0 Hz.
+    """
+    rate = rate_of(emg, sampling_frequency, dim)
+    stage = Sections.of(butterworth("lowpass", cutoff, order=order, rate=rate))
+    return apply_to(emg, (stage,), rate=rate, causal=causal, dim=dim, smooth=True)
 
 
 def notch(
     emg: xr.DataArray,
     *,
     line_frequency: float,
-    width: float,
     upper: float,
+    width: float | None = None,
+    q: float | None = None,
+    only_if_present: bool = False,
     causal: bool = False,
     sampling_frequency: float | None = None,
     dim: str = "time",
 ) -> xr.DataArray:
     """Return EMG without mains hum and its harmonics below ``upper`` Hz.
 
-    Parameters are those of `bandpass`, with the mains frequency (50 or 60 Hz) and the width of each notch in Hz.
-    The notches are applied whether or not the line is visible in the spectrum.
+    Parameters are those of `bandpass`, and:
+
+    Parameters
+    ----------
+    line_frequency
+        Mains frequency, 50 or 60 Hz.
+    width, q
+        Width of each notch in Hz, or its quality f / width; one of them.
+    only_if_present
+        Notch only the harmonics that stand out of the spectrum of a signal, each signal and harmonic by itself (the
+        rule is that of `hum`). It looks at the whole signal, so there is no causal form.
+
+    Raises
+    ------
+    ProcessingError
+        As in `bandpass`, and where a causal notch is to be set only if the line is there.
     """
-    rate = _rate(emg, sampling_frequency)
-    sections = notches(line_frequency, width=width, upper=upper, rate=rate)
-    return _filtered(emg, sections, rate, causal, dim) if len(sections) else emg.astype(np.float32)
+    rate = rate_of(emg, sampling_frequency, dim)
+    if not only_if_present:
+        sections = notches(line_frequency, width=width, q=q, upper=upper, rate=rate)
+        stages = (Sections.of(sections),) if len(sections) else ()
+        return apply_to(emg, stages, rate=rate, causal=causal, dim=dim)
+    if causal:
+        raise ProcessingError("notch: only_if_present looks at the whole signal. Set causal or only_if_present.")
+    lines = hum.harmonics(line_frequency, upper=upper, rate=rate, width=width or 0.0)
+
+    def kernel(values: npt.NDArray[np.float32]) -> Array32:
+        flat = values.reshape(-1, values.shape[-1])
+        out = np.asarray(flat, dtype=np.float32).copy()
+        for rows, there in hum.groups(flat, lines, rate=rate):
+            if there:
+                part = notches(line_frequency, width=width, q=q, upper=upper, rate=rate, only=there)
+                out[rows] = apply_stages(flat[rows], (Sections.of(part),), rate=rate, causal=False)
+        return out.reshape(values.shape)
+
+    return apply_kernel(emg, kernel, dim=dim)
 
 
 def rectify(emg: xr.DataArray) -> xr.DataArray:
@@ -192,43 +260,6 @@ def linear_envelope(
     ProcessingError
         As in `bandpass`.
     """
-    options = {"causal": causal, "sampling_frequency": sampling_frequency}
-    smooth = lowpass(rectify(emg), cutoff=cutoff, order=order, dim=dim, **options)  # type: ignore[arg-type]
-    return smooth.clip(min=0.0, keep_attrs=True)
-
-
-def apply_kernel(data: xr.DataArray, kernel: Callable[[npt.NDArray[np.float32]], Array32], *, dim: str) -> xr.DataArray:
-    """Return labelled data after ``kernel`` (``dim`` last, same shape out, float32); lazy on Dask."""
-    if len(data.chunksizes.get(dim, ())) > 1:
-        raise ProcessingError(
-            f"{data.name or 'signal'}: found dim {dim!r} in {len(data.chunksizes[dim])} chunks, expected one, because "
-            f"a filter runs over the whole signal. Call .chunk({{{dim!r}: -1}}) first."
-        )
-    result = xr.apply_ufunc(
-        kernel,
-        data,
-        input_core_dims=[[dim]],
-        output_core_dims=[[dim]],
-        dask="parallelized",
-        output_dtypes=[np.float32],
-        keep_attrs=True,
-    )
-    out: xr.DataArray = result.transpose(*data.dims)
-    return out
-
-
-def _filtered(data: xr.DataArray, sections: Array, rate: float, causal: bool, dim: str) -> xr.DataArray:  # noqa: FBT001
-    def kernel(values: npt.NDArray[np.float32]) -> Array32:
-        return filter_sections(values, sections, rate=rate, causal=causal).astype(np.float32)
-
-    return apply_kernel(data, kernel, dim=dim)
-
-
-def _rate(data: xr.DataArray, given: float | None) -> float:
-    rate = float(data.attrs.get("sampling_frequency", np.nan) if given is None else given)
-    if not rate > 0:
-        raise ProcessingError(
-            f"{data.name or 'signal'}: found no sampling frequency, expected one in Hz. Pass sampling_frequency=, or "
-            "set the attribute 'sampling_frequency'."
-        )
-    return rate
+    rate = rate_of(emg, sampling_frequency, dim)
+    stages = (Rectify(), Sections.of(butterworth("lowpass", cutoff, order=order, rate=rate)))
+    return apply_to(emg, stages, rate=rate, causal=causal, dim=dim).clip(min=0.0, keep_attrs=True)

@@ -5,12 +5,13 @@ Legend: m signals (rows), n samples, q query times. All take and return numpy ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import interpolate, signal
+from scipy import interpolate
 
 Array = npt.NDArray[np.float64]
 Array32 = npt.NDArray[np.float32]
@@ -72,19 +73,19 @@ def filter_sections(
     shortest
         Zero phase: pieces shorter than this (s), or of one sample, become NaN.
     """
-    data = np.asarray(values, dtype=np.float64)
-    flat = data.reshape(-1, data.shape[-1])
-    out = np.full_like(flat, np.nan)
-    from biomech_xr.process.lanes import filter_both, filter_forward
+    from biomech_xr.process.engine import run
+    from biomech_xr.process.stages import Sections
 
-    initial = signal.sosfilt_zi(sections)
-    for rows, start, stop in finite_pieces(flat):
-        piece = flat[rows, start:stop]
-        if causal:
-            out[rows, start:stop] = filter_forward(piece, sections, initial)
-        elif stop - start >= max(2, shortest * rate):
-            length = min(stop - start - 1, round(PAD_SECONDS * rate))
-            out[rows, start:stop] = filter_both(piece, sections, initial, padding=padding, length=length)
+    data = np.asarray(values)
+    out = run(
+        data.reshape(math.prod(data.shape[:-1]), data.shape[-1]),
+        (Sections.of(sections),),
+        rate=rate,
+        causal=causal,
+        dtype=np.float64,
+        padding=1 if padding == "even" else -1,
+        shortest=0.0 if causal else max(2.0, shortest * rate),
+    )
     return out.reshape(data.shape)
 
 

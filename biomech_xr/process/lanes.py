@@ -1,140 +1,253 @@
-"""Compiled filters that run sixteen signals side by side, one in each lane of the processor's vectors.
+"""Compiled stages that run many signals side by side, one in each lane of the processor's vectors.
 
-A recursive filter cannot be vectorized along time, because every sample needs the one before; across channels it can.
-Signals are turned into blocks of shape (samples, `LANES`), filtered there in float64 and turned back. The results are
-those of `scipy.signal.sosfilt` and `sosfiltfilt` to rounding. The loops release the interpreter lock.
+A recursive filter cannot be vectorized along time, because every sample needs the one before; across signals it can.
+Signals are turned into blocks of shape (samples, lanes), 16 lanes of float32 or 8 of float64, treated there and turned
+back. A block has ``lead`` spare rows before and after its ``size`` samples. The loops release the interpreter lock.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.process.compiled import compiled
+from biomech_xr.process.vectors import (
+    load,
+    load_wide,
+    magnitude,
+    narrow,
+    root,
+    spread,
+    spread_wide,
+    store,
+    widen,
+)
 
-Array = npt.NDArray[np.float64]
+Values = npt.NDArray[Any]
 
-LANES: Final = 16
-_BLOCK: Final = 256
-_FAST: Final = {"contract", "nsz"}
-_PADDINGS: Final = {"none": 0, "even": 1, "odd": -1}
+_TILE: Final = 128
+_COLUMN: Final = 64
 
 
-def filter_forward(values: npt.NDArray[Any], sections: Array, initial: Array) -> Array:
-    """Return signals (m, n) filtered forward by second-order sections, started in the steady state of their first.
+@compiled()
+def load_lanes(values: Values, rows: Values, start: int, offset: Values, block: Values, lead: int, size: int) -> None:
+    """Copy ``size`` samples of rows of ``values`` (m, n), less their offset, into lanes of a block; the rest is 0."""
+    used = len(rows)
+    if used < block.shape[1]:
+        block[lead : lead + size, used:] = 0
+    for begin in range(0, size, _COLUMN):
+        end = min(begin + _COLUMN, size)
+        for lane in range(used):
+            source, column = values[rows[lane], start + begin : start + end], block[lead + begin : lead + end, lane]
+            less = offset[lane]
+            for i in range(len(source)):
+                column[i] = source[i] - less
+
+
+@compiled()
+def store_lanes(block: Values, lead: int, size: int, out: Values, rows: Values, start: int, scale: Values) -> None:
+    """Write the samples of a block, times the scale of each lane, to rows of ``out`` (m, n) from ``start`` on."""
+    for begin in range(0, size, _COLUMN):
+        end = min(begin + _COLUMN, size)
+        for lane in range(len(rows)):
+            column, target = block[lead + begin : lead + end, lane], out[rows[lane], start + begin : start + end]
+            factor = scale[lane]
+            for i in range(len(target)):
+                target[i] = column[i] * factor
+
+
+@compiled()
+def filter_rows(
+    block: Values,
+    lead: int,
+    size: int,
+    sections: Values,
+    initial: Values,
+    wide: int,
+    length: int,
+    padding: int,
+    both: int,
+) -> None:
+    """Filter a block in place, forward or forward and backward.
 
     Parameters
     ----------
-    values
-        Finite signals, shape (m, n).
     sections
-        Shape (sections, 6), leading coefficient of each denominator 1.
+        float64 coefficients b0, b1, b2, a1, a2 of each section, (sections, 5).
     initial
-        Steady state for a unit step, shape (sections, 2), as `scipy.signal.sosfilt_zi` returns it.
+        float64 steady state for a unit step, shape (sections, 2), as `scipy.signal.sosfilt_zi` returns it.
+    wide
+        The first so many sections run in float64 whatever the block is; the number of the others is even.
+    length
+        Rows of padding at both ends, at most ``lead`` and less than ``size``.
+    padding
+        1 mirrors the signal about its first and last sample, -1 turns it by half a turn about them.
     """
-    out = np.empty(values.shape)
-    _filter(values, sections, initial, 0, 0, False, out)  # noqa: FBT003 - compiled functions take no keywords here
-    return out
-
-
-def filter_both(
-    values: npt.NDArray[Any], sections: Array, initial: Array, *, padding: Literal["even", "odd"], length: int
-) -> Array:
-    """Return signals (m, n) filtered forward and backward, with ``length`` samples of padding at both ends.
-
-    Parameters are those of `filter_forward`; ``length`` is less than n.
-    """
-    out = np.empty(values.shape)
-    _filter(values, sections, initial, _PADDINGS[padding], length, True, out)  # noqa: FBT003
-    return out
-
-
-@compiled()
-def load_lanes(values: npt.NDArray[Any], first: int, block: Array, lead: int) -> None:
-    """Copy signals of ``values`` (m, n) from ``first`` on into the rows of a block after ``lead``, 0 in idle lanes."""
-    count, size = values.shape
-    used = min(LANES, count - first)
-    if used < LANES:
-        block[:, used:] = 0.0
-    for begin in range(0, size, _BLOCK):
-        for lane in range(used):
-            for i in range(begin, min(begin + _BLOCK, size)):
-                block[lead + i, lane] = values[first + lane, i]
-
-
-@compiled()
-def store_lanes(block: Array, lead: int, out: Array, first: int) -> None:
-    """Copy the rows of a block after ``lead`` back into signals of ``out`` (m, n), from signal ``first`` on."""
-    count, size = out.shape
-    for begin in range(0, size, _BLOCK):
-        for lane in range(min(LANES, count - first)):
-            for i in range(begin, min(begin + _BLOCK, size)):
-                out[first + lane, i] = block[lead + i, lane]
-
-
-@compiled()
-def _filter(
-    values: npt.NDArray[Any],
-    sections: Array,
-    initial: Array,
-    padding: int,
-    length: int,
-    both: bool,  # noqa: FBT001 - as above
-    out: Array,
-) -> None:
-    count, size = values.shape
-    block = np.zeros((size + 2 * length, LANES))
-    state = np.empty((sections.shape[0], 2, LANES))
-    for first in range(0, count, LANES):
-        load_lanes(values, first, block, length)
-        _pad(block, size, length, padding)
-        _start(state, initial, block[0])
-        _cascade(block, sections, state, 0, 1)
-        if both:
-            _start(state, initial, block[-1])
-            _cascade(block, sections, state, len(block) - 1, -1)
-        store_lanes(block, length, out, first)
-
-
-@compiled()
-def _pad(block: Array, size: int, length: int, padding: int) -> None:
-    """Mirror the signal about its first and last sample; with ``padding`` -1 turn it by half a turn about them."""
-    begin, end = length, length + size - 1
+    begin, end = lead, lead + size - 1
+    factor, rest = spread(block.dtype.type(padding)), spread(block.dtype.type(1 - padding))
     for i in range(1, length + 1):
-        for lane in range(LANES):
-            block[begin - i, lane] = padding * block[begin + i, lane] + (1 - padding) * block[begin, lane]
-            block[end + i, lane] = padding * block[end - i, lane] + (1 - padding) * block[end, lane]
+        store(block, begin - i, factor * load(block, begin + i) + rest * load(block, begin))
+        store(block, end + i, factor * load(block, end - i) + rest * load(block, end))
+    state = np.empty((2 * wide, block.shape[1]))
+    rows = np.empty((2 * (len(sections) - wide), block.shape[1]), block.dtype)
+    factors = sections[wide:].astype(block.dtype)
+    total = size + 2 * length
+    for turn in range(1 + both):
+        place, step = (end + length, -1) if turn else (begin - length, 1)
+        first = block[place]
+        for k in range(len(sections)):
+            for lane in range(block.shape[1]):
+                for part in range(2):
+                    if k < wide:
+                        state[2 * k + part, lane] = initial[k, part] * first[lane]
+                    else:
+                        rows[2 * (k - wide) + part, lane] = initial[k, part] * first[lane]
+        _cascade(block, place, step, total, sections, wide, state, factors, rows)
 
 
 @compiled()
-def _start(state: Array, initial: Array, row: Array) -> None:
-    for section in range(initial.shape[0]):
-        for k in range(2):
-            for lane in range(LANES):
-                state[section, k, lane] = initial[section, k] * row[lane]
-
-
-@compiled(fastmath=_FAST)
-def _cascade(block: Array, sections: Array, state: Array, start: int, step: int) -> None:
+def _cascade(
+    block: Values,
+    place: int,
+    step: int,
+    left: int,
+    sections: Values,
+    wide: int,
+    state: Values,
+    factors: Values,
+    rows: Values,
+) -> None:
     """Filter in place; a stretch that fits the cache runs through all sections before the next one."""
-    left = len(block)
     while left > 0:
-        count = min(_BLOCK, left)
-        for section in range(sections.shape[0]):
-            b0, b1, b2 = sections[section, 0], sections[section, 1], sections[section, 2]
-            a1, a2 = sections[section, 4], sections[section, 5]
-            one, two = state[section, 0], state[section, 1]
-            place = start
-            for _ in range(count):
-                row = block[place]
-                for lane in range(LANES):
-                    value = row[lane]
-                    fresh = b0 * value + one[lane]
-                    one[lane] = b1 * value - a1 * fresh + two[lane]
-                    two[lane] = b2 * value - a2 * fresh
-                    row[lane] = fresh
-                place += step
-        start += count * step
+        count = min(_TILE, left)
+        for section in range(wide):
+            _one(block, place, step, count, sections, state, section)
+        for section in range(0, len(factors), 2):
+            _two(block, place, step, count, factors, rows, section)
+        place += count * step
         left -= count
+
+
+@compiled()
+def _one(block: Values, place: int, step: int, count: int, sections: Values, state: Values, k: int) -> None:
+    """Run a section over rows in float64."""
+    like = load(block, place)
+    b0, b1 = spread_wide(sections[k, 0], like), spread_wide(sections[k, 1], like)
+    b2, a1 = spread_wide(sections[k, 2], like), spread_wide(sections[k, 3], like)
+    a2 = spread_wide(sections[k, 4], like)
+    s, t = load_wide(state, 2 * k, like), load_wide(state, 2 * k + 1, like)
+    for _ in range(count):
+        x = widen(load(block, place))
+        y = b0 * x + s
+        s = (b1 * x + t) - a1 * y
+        t = b2 * x - a2 * y
+        store(block, place, narrow(y, like))
+        place += step
+    store(state, 2 * k, s)
+    store(state, 2 * k + 1, t)
+
+
+@compiled()
+def _two(block: Values, place: int, step: int, count: int, sections: Values, state: Values, k: int) -> None:
+    """Run two sections over rows, the second one row behind the first: neither waits for the other."""
+    b0, b1, b2 = spread(sections[k, 0]), spread(sections[k, 1]), spread(sections[k, 2])
+    a1, a2 = spread(sections[k, 3]), spread(sections[k, 4])
+    d0, d1, d2 = spread(sections[k + 1, 0]), spread(sections[k + 1, 1]), spread(sections[k + 1, 2])
+    c1, c2 = spread(sections[k + 1, 3]), spread(sections[k + 1, 4])
+    s, t = load(state, 2 * k), load(state, 2 * k + 1)
+    u, v = load(state, 2 * k + 2), load(state, 2 * k + 3)
+    x = load(block, place)
+    y = b0 * x + s
+    s = (b1 * x + t) - a1 * y
+    t = b2 * x - a2 * y
+    for _ in range(count - 1):
+        z = d0 * y + u
+        u = (d1 * y + v) - c1 * z
+        v = d2 * y - c2 * z
+        store(block, place, z)
+        place += step
+        x = load(block, place)
+        y = b0 * x + s
+        s = (b1 * x + t) - a1 * y
+        t = b2 * x - a2 * y
+    z = d0 * y + u
+    store(block, place, z)
+    store(state, 2 * k, s)
+    store(state, 2 * k + 1, t)
+    store(state, 2 * k + 2, (d1 * y + v) - c1 * z)
+    store(state, 2 * k + 3, d2 * y - c2 * z)
+
+
+@compiled()
+def add_row(block: Values, lead: int, size: int, row: Values) -> None:
+    """Add a value to each lane."""
+    more = load(row, 0)
+    for i in range(lead, lead + size):
+        store(block, i, load(block, i) + more)
+
+
+@compiled()
+def center_rows(block: Values, lead: int, size: int) -> None:
+    """Subtract the mean of each lane."""
+    total = np.zeros(block.shape[1])
+    part = np.empty(block.shape[1], block.dtype)
+    for begin in range(lead, lead + size, _TILE):
+        sums = load(block, begin)
+        for i in range(begin + 1, min(begin + _TILE, lead + size)):
+            sums = sums + load(block, i)
+        store(part, 0, sums)
+        for lane in range(len(part)):
+            total[lane] += part[lane]
+    for lane in range(len(part)):
+        part[lane] = -total[lane] / size
+    add_row(block, lead, size, part)
+
+
+@compiled()
+def rectify_rows(block: Values, lead: int, size: int) -> None:
+    """Take the absolute value."""
+    for i in range(lead, lead + size):
+        store(block, i, magnitude(load(block, i)))
+
+
+@compiled()
+def energy_rows(block: Values, lead: int, size: int, late: int) -> None:
+    """Take the Teager-Kaiser energy, one row late or not; the signal is constant beyond its ends."""
+    last = lead + size - 1
+    before, now = load(block, lead), load(block, lead)
+    for i in range(lead, lead + size):
+        after = load(block, i if late else min(i + 1, last))
+        store(block, i, now * now - before * after)
+        before, now = now, after
+
+
+@compiled()
+def rms_rows(block: Values, lead: int, size: int, samples: int, ahead: int, spare: Values) -> None:
+    """Take the root mean square over ``samples`` rows, the last of them ``ahead``; at the ends over those there are.
+
+    Stretches of ``samples`` rows are summed from both ends, so that a window is the sum of the end of one stretch and
+    the begin of the next: nothing is ever subtracted.
+    """
+    for begin in range(0, size, samples):
+        end = min(begin + samples, size)
+        sums = spread(block.dtype.type(0))
+        for i in range(end - 1, begin - 1, -1):
+            value = load(block, lead + i)
+            sums = sums + value * value
+            store(spare, i, sums)
+        sums = spread(block.dtype.type(0))
+        for i in range(begin, end):
+            value = load(block, lead + i)
+            sums = sums + value * value
+            store(block, lead + i, sums)
+    for i in range(size):
+        low, high = max(i + ahead + 1 - samples, 0), min(i + ahead, size - 1)
+        if low % samples == 0:
+            sums = load(block, lead + high)
+        elif low // samples == high // samples:
+            sums = load(spare, low)
+        else:
+            sums = load(spare, low) + load(block, lead + high)
+        store(block, lead + i, root(sums / spread(block.dtype.type(high + 1 - low))))

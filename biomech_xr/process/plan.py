@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, cast
 
 import numpy as np
@@ -15,7 +16,6 @@ from biomech_xr import vocabulary as words
 from biomech_xr.datasets.spec import BIBLIOGRAPHIC
 from biomech_xr.errors import ConfigError, NotAStoreError, ProcessingError
 from biomech_xr.process.chain import Chain
-from biomech_xr.process.emg import refusal
 from biomech_xr.process.facts import product_attrs
 from biomech_xr.process.kinematics import grid_size
 from biomech_xr.process.pieces import follows
@@ -72,6 +72,7 @@ class Plan:
             "emg_scale": (("stride", "channel"), channel),
             "emg_mask": (("stride", "channel"), channel),
             "emg_coverage": (("stride", "channel"), channel),
+            "emg_reason": (("stride", "channel"), channel),
         }
         for group in ("kinematics", "kinetics"):
             out |= {f"{group}_{kind}": (dims, joints) for kind in ("mask", "coverage")}
@@ -121,14 +122,15 @@ def plan_recordings(recordings: Sequence[Recordings], root: str, dataset: str, c
     rejected = rejected.assign(detail=details[reasons != ""])[["dataset", "patient", *REJECTED_COLUMNS]]
     text = {name: "category" for name, kind in LABELS.items() if kind == "category"}
     time_size = HISTORY + round(float(spec["maximum_duration"]) * 1000)
+    labels = kept[list(LABELS)].astype(text)
     return Plan(
         root=root,
         dataset=dataset,
         chain=chain,
-        labels=kept[list(LABELS)].astype(text),
+        labels=labels,
         order=kept["_order"].to_numpy(dtype=np.int64),
         rejected=rejected.reset_index(drop=True),
-        units=_units(kept),
+        units=_units(labels),
         time_size=time_size,
         attrs=product_attrs(recordings, kept, chain, longest=(time_size - HISTORY) / 1000),
     )
@@ -217,7 +219,7 @@ def _trial_facts(row: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
     muscles = (*words.MUSCLES, *words.SUBSTITUTES.values())
     return facts | {
         "_emg_rate": rate,
-        "_refusal": refusal(chain, state=state, kind=kind, contiguity=contiguity, rate=rate) if kind else "",
+        "_refusal": chain.refusal(state=state, kind=kind, contiguity=contiguity, rate=rate) if kind else "",
         "_cut": cut,
         "_isolated": contiguity == "isolated",
         "_ambiguous": {text.split(":")[0] for text in notes.get("ambiguous", ()) if text.split(":")[-1] in muscles},
@@ -280,7 +282,12 @@ def _refuse_empty(candidates: pd.DataFrame, kept: pd.DataFrame, dataset: str, ch
         )
 
 
-def _units(kept: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
-    names = list(zip(kept["patient"], kept["trial"], strict=True))
-    first = [i for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
-    return {names[i]: (i, j) for i, j in zip(first, [*first[1:], len(names)], strict=True)}
+def _units(labels: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return the rows of every trial, from the codes of the labels."""
+    patient, trial = labels["patient"].cat, labels["trial"].cat
+    codes = np.stack([patient.codes.to_numpy(), trial.codes.to_numpy()])
+    first = np.flatnonzero((np.diff(codes, axis=1) != 0).any(axis=0)) + 1
+    edges = [0, *first.tolist(), len(labels)]
+    return {
+        (str(patient.categories[codes[0, i]]), str(trial.categories[codes[1, i]])): (i, j) for i, j in pairwise(edges)
+    }

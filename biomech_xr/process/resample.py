@@ -14,7 +14,7 @@ import xarray as xr
 from scipy import signal
 
 from biomech_xr.errors import ProcessingError
-from biomech_xr.process.kernels import Array, delayed_linear, finite_pieces
+from biomech_xr.process.kernels import Array, delayed_linear
 
 EMG_RATE = 1000
 """Hz; rate of EMG in the strides product."""
@@ -63,18 +63,9 @@ def polyphase(values: npt.NDArray[np.float64], *, rate: float, target: float = E
     data = np.asarray(values, dtype=np.float64)
     if share == 1:
         return data, new_rate
-    taps = antialias(up, down)
-    out = np.full((len(data), -(-data.shape[1] * up // down)), np.nan)
-    for rows, start, stop in finite_pieces(data):
-        if stop - start < 2:
-            continue
-        lead = start % down
-        piece = np.pad(data[rows, start:stop], ((0, 0), (lead, 0)), mode="reflect")
-        fresh = signal.resample_poly(piece, up, down, axis=-1, window=taps, padtype="reflect")
-        first = (start - lead) // down * up
-        begin, end = -(-start * up // down), (stop - 1) * up // down + 1
-        out[rows, begin:end] = fresh[:, begin - first : end - first]
-    return out, new_rate
+    from biomech_xr.process.engine import run
+
+    return run(data, (), rate=rate, causal=False, dtype=np.float64, target=target), new_rate
 
 
 def causal_linear(values: npt.NDArray[np.float64], *, rate: float, target: float = EMG_RATE) -> tuple[Array, float]:

@@ -1,26 +1,26 @@
-"""The lazy strides dataset: trial tasks, then one amplitude reference a patient, then one task a shard."""
+"""The lazy strides dataset of a plan, and its shards as lazy tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
+from uuid import uuid4
 
 import dask.array as da
 import numpy as np
-import pandas as pd
 import xarray as xr
-from dask import delayed
+from dask._task_spec import Task, TaskRef
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
 
 from biomech_xr import vocabulary as words
 from biomech_xr.config import Config
 from biomech_xr.process.chain import Chain, load_chain
-from biomech_xr.process.emg import history_length
-from biomech_xr.process.kernels import Array32
-from biomech_xr.process.normalize import amplitude_reference
+from biomech_xr.process.graph import graph_of
+from biomech_xr.process.packed import dtype_of
 from biomech_xr.process.plan import LATE_LABELS, Plan, make_plan
-from biomech_xr.process.trial import Block, process_trial
 from biomech_xr.schema import BEFORE, HISTORY, INDEX_LEVELS, LABELS
-from biomech_xr.store.layout import shard_bounds, shard_count
+from biomech_xr.store.layout import shard_bounds
 from biomech_xr.store.persons import load_table
 from biomech_xr.store.strides import stride_index, text
 
@@ -64,17 +64,20 @@ def strides(recordings: str, config: ProcessConfig) -> xr.Dataset:
 
 def lazy_dataset(plan: Plan) -> xr.Dataset:
     """Return the dataset that a plan describes, Dask-backed; nothing is computed."""
-    blocks = shard_blocks(plan)
+    graph, keys = graph_of(plan)
     labels = load_table(plan.root).apply(plan.labels)
-    bounds = [shard_bounds(shard, len(plan.labels)) for shard in range(len(blocks))]
+    bounds = [shard_bounds(shard, len(plan.labels)) for shard in range(len(keys))]
+    counts = tuple(stop - start for start, stop in bounds)
+    token, shards = uuid4().hex[:12], keys[0][0]
     variables = {}
     for name, (dims, tail) in plan.template.items():
-        dtype = _dtype(name)
-        parts = [
-            da.from_delayed(_pick(block, name), shape=(stop - start, *tail), dtype=dtype)
-            for block, (start, stop) in zip(blocks, bounds, strict=True)
-        ]
-        variables[name] = xr.Variable(dims, da.concatenate(parts, axis=0), _units_of(name, plan))
+        layer, zeros = f"{name}-{token}", (0,) * len(tail)
+        places = [(layer, i, *zeros) for i in range(len(keys))]
+        picked = [Task(place, itemgetter(name), TaskRef(key)) for place, key in zip(places, keys, strict=True)]
+        tasks = {task.key: task for task in picked}
+        layers = HighLevelGraph({shards: graph, layer: tasks}, {shards: set(), layer: {shards}})
+        array = da.Array(layers, layer, chunks=(counts, *((size,) for size in tail)), dtype=dtype_of(name))
+        variables[name] = xr.Variable(dims, array, _units_of(name, plan))
     known = {
         name: ("stride", text(labels[name]) if kind == "category" else labels[name].to_numpy())
         for name, kind in LABELS.items()
@@ -86,86 +89,24 @@ def lazy_dataset(plan: Plan) -> xr.Dataset:
     return dataset.assign_attrs(plan.attrs)
 
 
-def shard_blocks(plan: Plan) -> list[Any]:
+def shard_blocks(plan: Plan) -> list[Delayed]:
     """Return one Dask task a shard of 512 strides; each computes to the arrays of `Plan.template` for its strides.
 
-    Tasks: one a trial (filters, grids, maxima), one a patient (amplitude references), one a shard. What a task
-    returns does not depend on the scheduler or on the order of tasks.
+    What a task returns does not depend on the scheduler or on the order of tasks. See `biomech_xr.process.graph`.
     """
-    trials = {key: _trial_task(plan, key, span) for key, span in plan.units.items()}
-    scales = {}
-    for patient in dict.fromkeys(patient for patient, _ in plan.units):
-        keys = [key for key in plan.units if key[0] == patient]
-        start, stop = plan.units[keys[0]][0], plan.units[keys[-1]][1]
-        rows = plan.labels.iloc[start:stop][["session", "side", "condition"]].astype(object)
-        rows = rows.assign(order=plan.order[start:stop])
-        peaks = [_pick(trials[key], "peaks") for key in keys]
-        scales[patient] = (start, delayed(_references)(rows, peaks, plan.chain))
-    keys = list(plan.units)
-    stops = np.array([stop for _, stop in plan.units.values()])
-    blocks = []
-    for shard in range(shard_count(len(plan.labels))):
-        first, last = shard_bounds(shard, len(plan.labels))
-        pieces = []
-        for key in keys[int(np.searchsorted(stops, first, side="right")) :]:
-            start, stop = plan.units[key]
-            if start >= last:
-                break
-            origin, scale = scales[key[0]]
-            low, high = max(first, start), min(last, stop)
-            pieces.append((trials[key], (low - start, high - start), scale, (low - origin, high - origin)))
-        blocks.append(delayed(_assemble)(pieces))
-    return blocks
-
-
-def _trial_task(plan: Plan, key: tuple[str, str], span: tuple[int, int]) -> Any:
-    rows = plan.labels.iloc[slice(*span)][["side", "stride_number"]].astype({"side": object}).reset_index(drop=True)
-    delay = float(plan.attrs["kinematics_delay"])
-    return delayed(process_trial)(
-        plan.root, plan.dataset, *key, rows, plan.chain, time_size=plan.time_size, joint_delay=delay
-    )
-
-
-def _references(rows: pd.DataFrame, peaks: Sequence[Array32], chain: Chain) -> Array32:
-    return amplitude_reference(rows, np.concatenate(peaks), chain.normalize)
-
-
-def _assemble(pieces: Sequence[tuple[Block, tuple[int, int], Array32, tuple[int, int]]]) -> Block:
-    """Return the arrays of a shard: the strides of its trials, EMG divided by the reference of its patient."""
-    parts = [_scaled(block, slice(*rows), scale[slice(*scale_rows)]) for block, rows, scale, scale_rows in pieces]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _scaled(block: Block, rows: slice, scale: Array32) -> Block:
-    part = {name: values[rows] for name, values in block.items() if name != "peaks"}
-    usable = np.isfinite(scale)
-    part["emg"] = part["emg"] / scale[..., None]
-    part["emg_scale"] = scale
-    part["emg_mask"] = part["emg_mask"] & usable
-    part["emg_coverage"] = np.where(usable, part["emg_coverage"], np.float32(0))
-    part["emg_history"] = history_length(part["emg"], part["emg_mask"])
-    return part
-
-
-def _pick(block: Any, name: str) -> Any:
-    return delayed(_item)(block, name)
-
-
-def _item(block: Mapping[str, Any], name: str) -> Any:
-    return block[name]
-
-
-def _dtype(name: str) -> str:
-    if name in LABELS:
-        return {"bool": "bool", "int": "int64"}[LABELS[name]]
-    return "bool" if name.endswith("_mask") else "float32"
+    graph, keys = graph_of(plan)
+    name = keys[0][0]
+    layers = HighLevelGraph({name: graph}, {name: set()})
+    return [Delayed(key, layers, layer=name) for key in keys]
 
 
 def _units_of(name: str, plan: Plan) -> dict[str, str]:
     if name in LATE_LABELS:
         return {}
     if name == "emg_scale":
-        return {"units": str(plan.attrs["spec"].get("emg_unit", "unknown"))}
+        return {"units": plan.chain.unit(str(plan.attrs["spec"].get("emg_unit", "unknown")))}
+    if name == "emg_reason":
+        return {}
     if name == "emg" or name.endswith(("_mask", "_coverage")):
         return {"units": words.UNITS["emg_processed"]}
     return {"units": words.UNITS[name.partition("_")[0]]}

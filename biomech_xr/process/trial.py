@@ -12,7 +12,7 @@ import pandas as pd
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ProcessingError, describe
 from biomech_xr.process.chain import Chain
-from biomech_xr.process.emg import EmgTask, history_length, process_emg
+from biomech_xr.process.emg import history_length, process_emg
 from biomech_xr.process.kernels import Array32, suffix_length
 from biomech_xr.process.kinematics import (
     JointTask,
@@ -23,6 +23,8 @@ from biomech_xr.process.kinematics import (
     sample_group,
     without_artefacts,
 )
+from biomech_xr.process.reasons import masked_because
+from biomech_xr.process.tracks import EmgTask
 from biomech_xr.schema import BEFORE, HISTORY, Patient, Signal
 from biomech_xr.store.recordings import open_patient
 
@@ -92,7 +94,8 @@ def process_recording(
     Block
         float32 `emg` (n, channel, time) in the source's unit, `peaks` (n, channel), `kinematics` and `kinetics`
         (n, joint, motion, grid) in degrees and N m/kg, `kinematics_before`, `kinematics_after`, `kinetics_after`;
-        masks, coverages and the labels that only processing knows. Masks and coverages of joints hold for the grid
+        masks, coverages, `emg_reason` (code of `reasons.EMG_REASONS`) and the labels that only processing knows.
+        Masks and coverages of joints hold for the grid
         and for the native samples in [contact, contact + duration): a coverage is the lesser of the two shares, and a
         mask is true where both are 1, so that a gap between two grid samples is not overlooked.
 
@@ -113,7 +116,7 @@ def process_recording(
         time_size=time_size,
     )
     try:
-        emg, peaks = process_emg(recordings.signal(trial, "emg"), task, chain)
+        emg, peaks, codes = process_emg(recordings.signal(trial, "emg"), task, chain)
     except ProcessingError as error:
         where = describe(dataset=recordings.patient.patient, file=f"trial {trial}", field="emg")
         raise ProcessingError(f"{where} Chain {chain.name!r}: {error}") from error
@@ -125,6 +128,7 @@ def process_recording(
         "peaks": peaks,
         "emg_mask": mask,
         "emg_coverage": _share((finite & inside).sum(axis=-1), task.owned),
+        "emg_reason": masked_because(mask, codes),
         "emg_history": history_length(emg, mask),
     }
     duration, longest = table["duration"].to_numpy(dtype=np.float64)[chosen], (time_size - HISTORY) / 1000

@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from dask import delayed
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
 
-from biomech_xr.process import Chain, Plan, make_plan, shard_blocks
+from biomech_xr.process import Chain, Plan, make_plan
+from biomech_xr.process.graph import graph_of
 from biomech_xr.process.plan import LATE_LABELS
 from biomech_xr.store import create_part, finish, shards_done, write_shard
+from biomech_xr.store.layout import shard_bounds, shard_count
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShardWork:
-    """What is to be done for one dataset: the plan, and one lazy task for each shard that is missing.
+    """What is to be done for one dataset: the plan, and a graph that writes the shards that are missing.
 
-    Each task computes to the ledger entry of its shard; `names` are what to call the tasks in a message; `done` counts
-    the shards that were there already.
+    `shards` are the numbers of those shards, `names` what to call them in a message; `done` counts the shards that were
+    there already; `write` is called with a shard's number and arrays.
     """
 
     plan: Plan
-    tasks: list[Any]
+    shards: list[int]
     names: list[str]
     done: int
+    write: Callable[[int, Mapping[str, Any]], Any]
+
+    def graph(self, *, split: bool = False) -> tuple[dict[Any, Any], list[Any]]:
+        """Return the graph that writes the shards, and their keys, whose values are the shards' ledger entries.
+
+        ``split`` as in `biomech_xr.process.graph.graph_of`: True for a cluster, False for threads.
+        """
+        return graph_of(self.plan, self.shards, finish=self.write, split=split)
+
+    @property
+    def tasks(self) -> list[Delayed]:
+        """The shards as lazy tasks, for ``dask.compute``."""
+        graph, keys = self.graph()
+        if not keys:
+            return []
+        name = keys[0][0]
+        layers = HighLevelGraph({name: graph}, {name: set()})
+        return [Delayed(key, layers, layer=name) for key in keys]
+
+    @property
+    def strides(self) -> int:
+        """Strides of the shards that are missing."""
+        bounds = [shard_bounds(shard, len(self.plan.labels)) for shard in self.shards]
+        return sum(stop - start for start, stop in bounds)
 
 
 def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
@@ -45,19 +74,25 @@ def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
     OccupiedError
         The output holds strides of another chain configuration or of other recordings.
     """
-    plan = make_plan(root, dataset, chain)
+    return plan_work(root, make_plan(root, dataset, chain))
+
+
+def plan_work(root: str, plan: Plan) -> ShardWork:
+    """Return the work of a plan, its output below ``root``; as `shard_work`."""
+    name, dataset = plan.chain.name, plan.dataset
     up_front = plan.labels.drop(columns=[*LATE_LABELS, "emg_clipped"])
     part = create_part(
-        root, chain.name, dataset, up_front, plan.rejected, plan.template, plan.attrs, config_hash=chain.hash()
+        root, name, dataset, up_front, plan.rejected, plan.template, plan.attrs, config_hash=plan.chain.hash()
     )
-    done = shards_done(root, chain.name, dataset)
-    write = delayed(write_shard, pure=True)
-    blocks = {shard: block for shard, block in enumerate(shard_blocks(plan)) if shard not in done}
-    tasks = [
-        write(root, chain.name, dataset, shard, block, fingerprint=part["fingerprint"])
-        for shard, block in blocks.items()
-    ]
-    return ShardWork(plan=plan, tasks=tasks, names=[f"{dataset} shard {shard}" for shard in blocks], done=len(done))
+    done = shards_done(root, name, dataset)
+    missing = [shard for shard in range(shard_count(len(plan.labels))) if shard not in done]
+    write = partial(_write, root, name, dataset, part["fingerprint"])
+    names = [f"{dataset} shard {shard}" for shard in missing]
+    return ShardWork(plan=plan, shards=missing, names=names, done=len(done), write=write)
+
+
+def _write(root: str, chain: str, dataset: str, fingerprint: str, shard: int, arrays: Mapping[str, Any]) -> Any:
+    return write_shard(root, chain, dataset, shard, arrays, fingerprint=fingerprint)
 
 
 def finish_strides(root: str, dataset: str, chain: Chain) -> dict[str, Any]:

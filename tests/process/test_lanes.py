@@ -1,4 +1,4 @@
-"""The compiled filters against SciPy, for any number of signals."""
+"""The compiled filters against SciPy, for any number of signals, padding and precision."""
 
 from __future__ import annotations
 
@@ -6,26 +6,39 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from biomech_xr.process.lanes import LANES, filter_both, filter_forward
+from biomech_xr.process.kernels import PAD_SECONDS, filter_sections
+from biomech_xr.process.upfirdn import phases
 
+RATE = 400.0
 SECTIONS = np.concatenate(
     [
-        signal.butter(4, (20, 450), btype="bandpass", output="sos", fs=1000),
-        signal.tf2sos(*signal.iirnotch(50, 8, fs=1000)),
-        signal.butter(2, 6, output="sos", fs=1000),
+        signal.butter(4, (20, 180), btype="bandpass", output="sos", fs=RATE),
+        signal.tf2sos(*signal.iirnotch(50, 8, fs=RATE)),
+        signal.butter(3, 6, output="sos", fs=RATE),
     ]
 )
 
 
-@pytest.mark.parametrize(("signals", "samples"), [(1, 300), (13, 1000), (LANES, 257), (2 * LANES + 1, 999)])
+@pytest.mark.parametrize(("signals", "samples"), [(1, 300), (13, 1000), (8, 257), (17, 150)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_filters_are_scipys_to_rounding(signals: int, samples: int, dtype: type) -> None:
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_filters_are_scipys_to_rounding(signals: int, samples: int, dtype: type, count: int) -> None:
+    sections = SECTIONS[-count:]
     values: np.ndarray = np.random.default_rng(signals).standard_normal((signals, samples)).astype(dtype)
-    initial = signal.sosfilt_zi(SECTIONS)
     wide = values.astype(np.float64)
-    expected = signal.sosfilt(SECTIONS, wide, zi=initial[:, None, :] * wide[None, :, :1])[0]
-    np.testing.assert_allclose(filter_forward(values, SECTIONS, initial), expected, atol=1e-11)
+    initial = signal.sosfilt_zi(sections)
+    expected = signal.sosfilt(sections, wide, zi=initial[:, None, :] * wide[None, :, :1])[0]
+    found = filter_sections(values, sections, rate=RATE, causal=True)
+    np.testing.assert_allclose(found, expected, atol=1e-11)
+    length = min(samples - 1, round(PAD_SECONDS * RATE))
     for padding in ("even", "odd"):
-        expected = signal.sosfiltfilt(SECTIONS, wide, padtype=padding, padlen=200)
-        found = filter_both(values, SECTIONS, initial, padding=padding, length=200)
+        expected = signal.sosfiltfilt(sections, wide, padtype=padding, padlen=length)
+        found = filter_sections(values, sections, rate=RATE, causal=False, padding=padding)
         np.testing.assert_allclose(found, expected, atol=1e-11)
+
+
+@pytest.mark.parametrize("up", [1, 3, 9])
+def test_phases_hold_every_tap_once(up: int) -> None:
+    taps = np.random.default_rng(0).standard_normal(2 * 37 * up + 1)
+    found = phases(taps, up)
+    np.testing.assert_allclose(np.sort(found[found != 0]), np.sort(taps * up))

@@ -8,8 +8,10 @@ import pytest
 import xarray as xr
 
 from biomech_xr import process
-from biomech_xr.process.chain import Normalize
+from biomech_xr.errors import ConfigError, ProcessingError
+from biomech_xr.process.chain import Chain
 from biomech_xr.process.normalize import amplitude_reference
+from biomech_xr.process.steps_config import Normalize
 
 
 def table(count: int, **columns: object) -> pd.DataFrame:
@@ -83,3 +85,101 @@ def test_normalize_divides_and_never_by_zero() -> None:
     assert found.chunks is not None
     assert found.attrs["units"] == "1"
     np.testing.assert_array_equal(found.values[..., 0], [[2.0, np.nan, np.nan], [1.0, 0.5, 4.0]])
+
+
+PEOPLE = ("hu-A", "hu-B")
+
+
+def crowd(count: int = 12) -> tuple[xr.DataArray, pd.DataFrame]:
+    """Return the maxima and labels of the strides of two people, a session and side each."""
+    rng = np.random.default_rng(0)
+    values = rng.lognormal(size=(2 * count, 2)).astype(np.float32)
+    values[count:] *= 20
+    channels = ["soleus", "vastus_lateralis"]
+    peaks = xr.DataArray(values, dims=("stride", "channel"), coords={"channel": channels}, attrs={"units": "mV"})
+    rows = table(2 * count, patient=np.repeat(PEOPLE, count), source_activity="walk")
+    return peaks, rows.assign(order=np.tile(np.arange(count), 2))
+
+
+@pytest.mark.parametrize(
+    "method",
+    [Normalize(kind="peak_dynamic"), Normalize(kind="first_strides", strides=3), Normalize(kind="mvc")],
+)
+def test_the_reference_never_sees_another_patient(method: Normalize) -> None:
+    peaks, rows = crowd()
+    rows.loc[[2, 14], "source_activity"] = "MVC soleus"
+    first = (rows["patient"] == PEOPLE[0]).to_numpy()
+    found = process.stride_reference(peaks, rows, method)
+    others = peaks.where(xr.DataArray(first, dims="stride"), peaks * 1000)
+    changed = process.stride_reference(others.assign_attrs(peaks.attrs), rows, method)
+    np.testing.assert_array_equal(changed[first], found[first])
+    assert not np.array_equal(changed[~first], found[~first], equal_nan=True)
+    alone = process.stride_reference(peaks[first], rows[first], method)
+    np.testing.assert_array_equal(alone, found[first])
+    assert found.attrs["units"] == "mV"
+
+
+@pytest.mark.parametrize("first", [0, 5])
+def test_first_strides_never_see_later_ones(first: int) -> None:
+    peaks, rows = crowd()
+    method = Normalize(kind="first_strides", strides=3)
+    before = process.stride_reference(peaks, rows, method)
+    for last in range(3 + first, 12):
+        later = (rows["order"] > last).to_numpy()
+        changed = peaks.where(xr.DataArray(~later, dims="stride"), 1e6).assign_attrs(peaks.attrs)
+        known = (rows["order"] <= last).to_numpy()
+        after = process.stride_reference(changed, rows, method)
+        np.testing.assert_array_equal(after[known], before[known])
+    assert np.isnan(before[(rows["order"] < 3).to_numpy()]).all()
+
+
+def test_maximum_contractions_are_those_listed_or_those_recorded() -> None:
+    peaks, rows = crowd()
+    rows.loc[3, "source_activity"] = "MVIC_right"
+    rows.loc[[4, 5], "source_activity"] = ["Maximum Voluntary contraction", "remvcx"]
+    recorded = process.stride_reference(peaks, rows, Normalize(kind="mvc"))
+    np.testing.assert_allclose(recorded[:12], np.broadcast_to(peaks[3:5].max("stride"), (12, 2)))
+    assert np.isnan(recorded[12:]).all(), "the other person has none"
+    entry = {"patient": "hu-B", "side": "left", "channel": "soleus", "value": 7.0}
+    listed = process.stride_reference(peaks, rows, Normalize.of({"kind": "mvc", "contractions": [entry]}))
+    np.testing.assert_array_equal(listed[12:, 0], 7.0)
+    assert np.isnan(listed[:12]).all()
+    assert np.isnan(listed[12:, 1]).all()
+    with pytest.raises(ConfigError, match="not one of"):
+        Normalize.of({"kind": "mvc", "contractions": [{**entry, "channel": "solius"}]})
+    with pytest.raises(ConfigError, match="mvc only"):
+        Normalize.of({"kind": "none", "contractions": [entry]})
+    with pytest.raises(ProcessingError, match="source_activity"):
+        amplitude_reference(table(3), np.ones((3, 13), np.float32), Normalize(kind="mvc"))
+
+
+def test_a_list_of_contractions_changes_the_hash_of_a_chain_and_no_list_does_not() -> None:
+    plain = process.load_chain("bandpassed", ["normalize={kind: mvc}"])
+    entry = "{patient: hu-B, side: left, channel: soleus, value: 7.0}"
+    listed = process.load_chain("bandpassed", [f"normalize={{kind: mvc, contractions: [{entry}]}}"])
+    assert plain.hash() != listed.hash()
+    assert "contractions" not in plain.model_dump()["normalize"]
+    assert Chain.of(listed.model_dump(mode="json")) == listed
+
+
+def test_normalizing_is_undone_exactly_enough_and_keeps_units_honest() -> None:
+    rng = np.random.default_rng(0)
+    attrs = {"units": "mV", "sampling_frequency": 1000.0}
+    emg = xr.DataArray(
+        rng.standard_normal((2, 3, 50)).astype(np.float32), dims=("stride", "channel", "time"), attrs=attrs
+    )
+    scale = xr.DataArray(
+        rng.lognormal(size=(2, 3)).astype(np.float32), dims=("stride", "channel"), attrs={"units": "mV"}
+    )
+    there = process.normalize(emg, scale)
+    back = process.denormalize(there, scale)
+    assert back.attrs == attrs
+    assert back.dtype == np.float32
+    np.testing.assert_allclose(back, emg, rtol=3e-7)
+    lazy = process.denormalize(process.normalize(emg.chunk({"stride": 1}), scale), scale)
+    assert lazy.chunks is not None
+    xr.testing.assert_identical(lazy.compute(), back)
+    with pytest.raises(ProcessingError, match="expected one unit"):
+        process.normalize(emg, scale.assign_attrs(units="V"))
+    with pytest.raises(ProcessingError, match="one a stride"):
+        process.stride_reference(crowd()[0], table(3), Normalize())

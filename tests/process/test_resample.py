@@ -94,3 +94,27 @@ def test_spline_stays_inside_its_piece() -> None:
     found = spline(times, values, query)[0]
     assert np.isfinite(found).tolist() == [False, True, True, True, False, False, True, True, False]
     np.testing.assert_allclose(found[[1, 2, 3, 6, 7]], np.sin(query[[1, 2, 3, 6, 7]]), atol=1e-4)
+
+
+@pytest.mark.parametrize("frequency", [450.0, 130.0, 310.0])
+def test_what_the_new_rate_cannot_hold_is_gone_by_60_db(frequency: float) -> None:
+    t = np.arange(6000) / 1000.0
+    out, rate = polyphase(np.sin(2 * np.pi * frequency * t)[None], rate=1000.0, target=200.0)
+    assert rate == 200.0
+    assert np.abs(out[0, 100:-100]).max() < 10 ** (-60 / 20)
+
+
+@pytest.mark.parametrize("rate", [1111.11, 1925.9259, 2000.0])
+def test_there_and_back_again(rate: float) -> None:
+    t = np.arange(round(4 * rate)) / rate
+    rng = np.random.default_rng(0)
+    tones = [(f, rng.uniform(0, 6.28)) for f in (4.0, 33.0, 120.0, 310.0, 420.0)]
+    x = sum(np.sin(2 * np.pi * f * t + phase) for f, phase in tones)
+    down, middle = polyphase(x[None], rate=rate)
+    back, again = polyphase(down, rate=middle, target=rate)
+    assert again == pytest.approx(rate, rel=1e-5)
+    size = min(back.shape[1], x.size)
+    inside = slice(round(0.3 * rate), size - round(0.3 * rate))
+    stamps = np.arange(size) / again
+    expected = sum(np.sin(2 * np.pi * f * stamps + phase) for f, phase in tones)
+    assert np.sqrt(np.mean((back[0, :size] - expected)[inside] ** 2)) < 5e-3

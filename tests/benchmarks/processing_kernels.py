@@ -1,0 +1,173 @@
+"""The engine on one core beside SciPy and PyWavelets: the chain of raw EMG, and each of its stages.
+
+    python -m tests.benchmarks.processing_kernels [--json bench/kernels.json] [--seconds 60] [--repeats 5]
+
+13 channels of EMG-like bursts go through band-pass 20-450 Hz of order 4, notches at 50 Hz and its harmonics, DWT
+denoising (db4, level 4, soft, universal), an amplitude scale and resampling to 1000 Hz. The baseline does it channel by
+channel as it is usually written, with the resampler's filter of this library, without which the results would differ;
+the peer does it on all channels at once. Processor time of this process counts, the least of interleaved repeats.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pywt
+from scipy import signal
+
+from biomech_xr.process.engine import apply_stages
+from biomech_xr.process.kernels import PAD_SECONDS
+from biomech_xr.process.resample import EMG_RATE, antialias, ratio
+from biomech_xr.process.stages import Rectify, Sections, Shrinkage, Stage
+from tests.benchmarks.common import Case, arguments, report
+
+Array = np.ndarray
+
+RATES = (1111.11, 2000.0)
+CHANNELS = 13
+WIDTH = 6.0
+DENOISE = Shrinkage("db4", 4, "universal", "soft", packets=False)
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = arguments("The engine beside SciPy and PyWavelets on one core.")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of the trial")
+    parser.add_argument("--repeats", type=int, default=5)
+    given = parser.parse_args()
+    cases: dict[str, Case] = {}
+    for rate in RATES:
+        cases |= chain_cases(rate, given.seconds, given.repeats) | stage_cases(rate, given.seconds, given.repeats)
+    report(cases, given.json)
+
+
+def chain_cases(rate: float, seconds: float, repeats: int) -> dict[str, Case]:
+    """Return the whole chain against the loop over channels, and against SciPy on all channels at once."""
+    x, band, lines = trial(rate, seconds)
+    stages = (Sections.of(band), Sections.of(np.concatenate([signal.tf2sos(*line) for line in lines])), DENOISE)
+    scale = np.linspace(0.5, 2, CHANNELS)
+
+    def ours() -> Array:
+        return np.asarray(apply_stages(x, stages, rate=rate, causal=False, scale=scale, target=EMG_RATE))
+
+    def loop() -> list[Array]:
+        return [resampled(denoised(filtered(row, band, lines)) * k, rate) for row, k in zip(wide, scale, strict=True)]
+
+    def batched() -> Array:
+        clean = denoised(merged(wide, band, lines, rate))
+        return resampled(clean * scale[:, None], rate)
+
+    wide = x.astype(np.float64)
+    found, plain, exact = ours(), np.stack(loop()), batched()
+    far = slice(round(EMG_RATE), -round(EMG_RATE))
+    errors = (
+        f"rms {error(found, exact):.1e} SD of float64, {error(found[:, far], plain[:, far]):.1e} of the loop inside"
+    )
+    used = least({"ours": ours, "loop": loop, "batched": batched}, repeats)
+    per = {name: value / (seconds * CHANNELS) * 1e6 for name, value in used.items()}
+    return {
+        f"chain {rate:g} Hz, loop": case(per["ours"], per["loop"], f"{found.dtype}, {errors}"),
+        f"chain {rate:g} Hz, batched": case(per["ours"], per["batched"], "SciPy and PyWavelets on all channels"),
+    }
+
+
+def stage_cases(rate: float, seconds: float, repeats: int) -> dict[str, Case]:
+    """Return each stage alone against SciPy or PyWavelets on all channels at once."""
+    x, band, lines = trial(rate, seconds)
+    wide = x.astype(np.float64)
+    notches = np.concatenate([signal.tf2sos(*line) for line in lines])
+    low = signal.butter(2, 6, output="sos", fs=rate)
+    pairs: dict[str, tuple[tuple[Stage, ...], float | None, Callable[[], object]]] = {
+        "copy": ((), None, lambda: wide.copy()),
+        "band-pass": ((Sections.of(band),), None, lambda: both_ways(wide, band, rate)),
+        f"{len(lines)} notches": ((Sections.of(notches),), None, lambda: both_ways(wide, notches, rate)),
+        "envelope": ((Rectify(), Sections.of(low)), None, lambda: both_ways(np.abs(wide), low, rate)),
+        "denoise": ((DENOISE,), None, lambda: denoised(wide)),
+        "resample": ((), EMG_RATE, lambda: resampled(wide, rate)),
+    }
+    cases = {}
+    for name, (stages, target, peer) in pairs.items():
+
+        def ours(stages: tuple[Stage, ...] = stages, target: float | None = target) -> Array:
+            return np.asarray(apply_stages(x, stages, rate=rate, causal=False, target=target))
+
+        kind = ours().dtype
+        used = least({"ours": ours, "peer": peer}, repeats)
+        per = {key: value / (seconds * CHANNELS) * 1e6 for key, value in used.items()}
+        cases[f"{name} {rate:g} Hz"] = case(per["ours"], per["peer"], f"{kind}, load and store included")
+    return cases
+
+
+def trial(rate: float, seconds: float) -> tuple[Array, Array, list[tuple[Array, Array]]]:
+    """Return EMG-like signals in float32, band-pass sections, and a notch (b, a) for each harmonic of 50 Hz."""
+    t = np.arange(round(seconds * rate)) / rate
+    bursts = 0.05 + np.sin(np.pi * t) ** 8
+    noise = np.random.default_rng(0).standard_normal((CHANNELS, t.size))
+    x = (noise * bursts + 0.1 * np.sin(2 * np.pi * 50 * t)).astype(np.float32)
+    band = signal.butter(4, (20, 450), btype="bandpass", output="sos", fs=rate)
+    return x, band, [signal.iirnotch(f, f / WIDTH, fs=rate) for f in range(50, 450, 50)]
+
+
+def filtered(row: Array, band: Array, lines: list[tuple[Array, Array]]) -> Array:
+    """Return one channel filtered as it is usually written: one filter after the other."""
+    row = signal.sosfiltfilt(band, row)
+    for numerator, denominator in lines:
+        row = signal.filtfilt(numerator, denominator, row)
+    return row
+
+
+def merged(values: Array, band: Array, lines: list[tuple[Array, Array]], rate: float) -> Array:
+    """Return channels filtered by one cascade."""
+    return both_ways(values, np.concatenate((band, *[signal.tf2sos(*line) for line in lines])), rate)
+
+
+def both_ways(values: Array, sections: Array, rate: float) -> Array:
+    """Return channels filtered forward and backward, padded as the engine pads."""
+    return np.asarray(signal.sosfiltfilt(sections, values, padtype="even", padlen=round(PAD_SECONDS * rate)))
+
+
+def denoised(values: Array) -> Array:
+    """Return channels denoised by PyWavelets."""
+    low, *details = pywt.wavedec(values, DENOISE.wavelet, mode="symmetric", level=DENOISE.level)
+    factor = np.sqrt(2 * np.log(values.shape[-1])) / 0.6744897501960817
+    shrunk = []
+    for detail in details:
+        limit = factor * np.median(np.abs(detail), axis=-1, keepdims=True)
+        shrunk.append(pywt.threshold(detail, limit, "soft"))
+    return np.asarray(pywt.waverec([low, *shrunk], DENOISE.wavelet, mode="symmetric")[..., : values.shape[-1]])
+
+
+def resampled(values: Array, rate: float) -> Array:
+    """Return channels at 1000 Hz."""
+    share = ratio(rate)
+    window = antialias(share.numerator, share.denominator)
+    whole = signal.resample_poly(values, share.numerator, share.denominator, axis=-1, window=window, padtype="reflect")
+    return np.asarray(whole[..., : (values.shape[-1] - 1) * share.numerator // share.denominator + 1])
+
+
+def error(found: Array, expected: Array) -> float:
+    """Return the largest rms difference of a channel in its SD; what lies after the last input sample is left out."""
+    found = found[:, : expected.shape[1]]
+    return float((np.sqrt(np.mean((found - expected) ** 2, axis=-1)) / expected.std(axis=-1)).max())
+
+
+def least(functions: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Return the least processor time (s) of each function; they take turns."""
+    best = dict.fromkeys(functions, np.inf)
+    for _ in range(repeats):
+        for name, function in functions.items():
+            started = time.thread_time()
+            function()
+            best[name] = min(best[name], time.thread_time() - started)
+    return best
+
+
+def case(ours: float, baseline: float, note: str) -> Case:
+    """Return the result of times in microseconds per channel-second; the ratio is how many times faster."""
+    return Case(value=ours, unit="us", baseline=baseline, ratio=baseline / ours, note=note)
+
+
+if __name__ == "__main__":
+    main()

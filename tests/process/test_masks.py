@@ -1,0 +1,169 @@
+"""Bad EMG: what cannot be processed is masked with a reason, and nothing else is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from biomech_xr import process
+from biomech_xr.process import reasons
+from biomech_xr.process.plan import Plan
+from biomech_xr.process.reasons import EMG_REASONS, without_reference
+from biomech_xr.schema import HISTORY
+from biomech_xr.store import write_patient
+from tests.process.patients import SPEC, cut_trial, planned, processed, raw_emg, walking_trial
+
+ENVELOPE, BANDPASSED, REALTIME = (process.load_chain(name) for name in ("envelope", "bandpassed", "realtime"))
+VL, ST, SOL = 0, 5, 8
+LEFT = np.arange(18) < 9
+BRIDGED = process.load_chain("bandpassed", ["emg=[{step: bridge}, {step: bandpass, low: 20, high: 450, order: 4}]"])
+
+
+def other_channels_are_whole(block: dict[str, np.ndarray]) -> None:
+    assert block["emg_mask"][:, VL].all()
+    assert (block["emg_reason"][:, VL] == reasons.MEASURED).all()
+    assert np.isfinite(block["emg"][:, VL, HISTORY : HISTORY + 1000]).all()
+
+
+def test_every_mask_has_a_reason_and_every_measured_channel_none() -> None:
+    block = processed(walking_trial(), ENVELOPE)
+    np.testing.assert_array_equal(block["emg_reason"] == reasons.MEASURED, block["emg_mask"])
+    absent = np.delete(np.arange(13), [VL, ST, SOL])
+    assert (block["emg_reason"][:, absent] == reasons.NOT_RECORDED).all()
+    assert set(np.unique(block["emg_reason"])) <= set(EMG_REASONS)
+
+
+@pytest.mark.parametrize("chain", [ENVELOPE, BANDPASSED, REALTIME])
+@pytest.mark.parametrize(("value", "code"), [(0.0, reasons.CONSTANT), (4.7, reasons.CONSTANT), (np.nan, 1)])
+def test_a_channel_that_never_changes_is_masked(chain: process.Chain, value: float, code: int) -> None:
+    emg = raw_emg(12.0, 1000.0, seed=0)
+    emg[:, 0, 1] = value
+    block = processed(walking_trial(emg=emg), chain)
+    assert not block["emg_mask"][LEFT, SOL].any()
+    assert np.isnan(block["emg"][LEFT, SOL]).all()
+    assert (block["emg_reason"][LEFT, SOL] == code).all()
+    assert block["emg_mask"][~LEFT, SOL].all()
+    other_channels_are_whole(block)
+
+
+def test_a_trial_shorter_than_the_filters_settle_is_masked_and_keeps_its_angles() -> None:
+    assert 0.1 < ENVELOPE.settling(1000.0) < 0.5
+    emg = raw_emg(12.0, 1000.0, seed=0)
+    emg[:, :, 1] = np.nan
+    short = round(0.9 * ENVELOPE.settling(1000.0) * 1000)
+    emg[2000 : 2000 + short, :, 1] = raw_emg(1.0, 1000.0, seed=2)[:short, :, 1]
+    block = processed(walking_trial(emg=emg), ENVELOPE)
+    assert (block["emg_reason"][:, SOL] == reasons.TOO_SHORT).all()
+    assert np.isnan(block["emg"][:, SOL]).all()
+    other_channels_are_whole(block)
+    assert block["kinematics_mask"][:, 1, 2].all()
+    emg[2000:2600, :, 1] = raw_emg(1.0, 1000.0, seed=2)[:600, :, 1]
+    block = processed(walking_trial(emg=emg), ENVELOPE)
+    assert np.isfinite(block["emg"][:, SOL]).any()
+    assert (block["emg_reason"][:, SOL] == reasons.GAP).all()
+
+
+def test_a_gap_says_gap_in_the_strides_that_hold_it() -> None:
+    emg = raw_emg(12.0, 1000.0, seed=0)
+    emg[1700:1760, 0, 1] = np.nan
+    block = processed(walking_trial(emg=emg), ENVELOPE)
+    assert block["emg_reason"][LEFT, SOL].tolist() == [0, reasons.GAP, 0, 0, 0, 0, 0, 0, 0]
+    other_channels_are_whole(block)
+
+
+@pytest.mark.parametrize("rate", [1000.0, 1925.9259])
+def test_short_gaps_are_bridged_before_filtering_and_masked_after(rate: float) -> None:
+    emg = raw_emg(12.0, rate, seed=0)
+    whole = processed(walking_trial(emg=emg, emg_rate=rate), BRIDGED)["emg"][LEFT, SOL]
+    first = round(2.2 * rate)
+    count = round(0.015 * rate)
+    holed = emg.copy()
+    holed[first : first + count, 0, 1] = np.nan
+    block = processed(walking_trial(emg=holed, emg_rate=rate), BRIDGED)
+    found, reason = block["emg"][LEFT, SOL], block["emg_reason"][LEFT, SOL]
+    assert reason.tolist() == [0, reasons.GAP, 0, 0, 0, 0, 0, 0, 0]
+    missing = np.flatnonzero(np.isnan(found[1]) & np.isfinite(whole[1]))
+    stamps = 1.6 + (missing - HISTORY) / 1000
+    assert missing.size in (15, 16, 17)
+    assert (stamps > first / rate - 0.0011).all()
+    assert (stamps < (first + count) / rate + 0.0011).all()
+    near = np.r_[missing[0] - 80 : missing[0] - 30, missing[-1] + 31 : missing[-1] + 81]
+    assert np.abs(found[1, near] - whole[1, near]).max() < 0.05 * np.nanstd(whole[1])
+    split = processed(walking_trial(emg=holed, emg_rate=rate), BANDPASSED)["emg"][LEFT, SOL]
+    assert np.isfinite(split[1, missing[-1] + 5])
+    holed[first : first + round(0.05 * rate), 0, 1] = np.nan
+    longer = processed(walking_trial(emg=holed, emg_rate=rate), BRIDGED)
+    assert (longer["emg_reason"][LEFT, SOL] == reason).all()
+    assert np.isnan(longer["emg"][LEFT, SOL][1, missing]).all(), "50 ms are no short gap: the trial is split there"
+    assert np.isnan(longer["emg"][LEFT, SOL][1, missing[-1] + 1 : missing[-1] + 30]).all()
+
+
+def test_what_a_chain_refuses_is_masked_as_refused() -> None:
+    block = processed(cut_trial(contiguity="isolated"), REALTIME)
+    measured = [VL, ST, SOL]
+    assert (block["emg_reason"][:, measured] == reasons.REFUSED).all()
+    assert (np.delete(block["emg_reason"], measured, axis=1) == reasons.NOT_RECORDED).all()
+    envelope = processed(replace(walking_trial(), emg_state="envelope"), BANDPASSED)
+    assert (envelope["emg_reason"][:, measured] == reasons.REFUSED).all()
+    assert np.isfinite(envelope["kinematics"][:, 1, 2]).any()
+
+
+def test_a_run_of_one_stride_is_refused_by_causal_chains_and_the_rest_is_kept() -> None:
+    trial = cut_trial(contiguity="consecutive", state="raw", emg_points=2001)
+    table = trial.strides.drop(index=1).reset_index(drop=True)
+    block = processed(replace(trial, strides=table), REALTIME)
+    assert (block["emg_reason"][0, [VL, SOL]] == reasons.REFUSED).all()
+    assert not block["emg_mask"][0].any()
+    assert np.isfinite(block["emg"][1:, SOL, HISTORY:]).any(axis=1).all()
+
+
+def test_without_a_reference_a_channel_says_so() -> None:
+    reason = np.array([[0, 0, 1, 5]], dtype=np.float32)
+    scale = np.array([[2.0, np.nan, np.nan, np.nan]], dtype=np.float32)
+    assert without_reference(reason, scale).tolist() == [[0, reasons.NO_REFERENCE, 1, 5]]
+
+
+def test_reasons_are_stored_with_the_product() -> None:
+    plan: Plan = planned([walking_trial()], ENVELOPE)
+    assert plan.template["emg_reason"][0] == ("stride", "channel")
+    assert plan.attrs["emg_reasons"]["2"].startswith("constant")
+    assert plan.attrs["calibration"] == ENVELOPE.calibration
+
+
+@pytest.mark.parametrize("name", ["default", "reference"])
+def test_the_wavelet_presets_keep_the_bursts_of_raw_emg(name: str) -> None:
+    chain = process.load_chain(name)
+    trial = walking_trial()
+    unshrunk = chain.model_copy(update={"emg": chain.emg[:-1]})
+    found, plain = (processed(trial, one) for one in (chain, unshrunk))
+    np.testing.assert_array_equal(found["emg_mask"], plain["emg_mask"])
+    inside = np.isfinite(found["emg"][:, SOL])
+    assert np.corrcoef(found["emg"][:, SOL][inside], plain["emg"][:, SOL][inside])[0, 1] > 0.8
+    assert 0.6 < np.nanstd(found["emg"][:, SOL]) / np.nanstd(plain["emg"][:, SOL]) < 1
+
+
+def test_reasons_and_maximum_contractions_reach_the_dataset(tmp_path: Path) -> None:
+    contacts = {"left": 0.5 + 1.1 * np.arange(5)}
+    emg = raw_emg(7.0, 1000.0, seed=0)
+    emg[:, 0, 2] = 1.0
+    walk = walking_trial(seconds=7.0, emg=emg, contacts=contacts)
+    push = walking_trial(
+        trial="push", seconds=7.0, emg=8 * raw_emg(7.0, 1000.0, seed=1), contacts=contacts, source_activity="MVC"
+    )
+    write_patient(str(tmp_path), SPEC, [walk, push], config_hash="x")
+    chain = process.load_chain("envelope", ["normalize={kind: mvc}"])
+    found = process.strides(str(tmp_path), process.ProcessConfig(dataset="made", chain=chain)).compute()
+    np.testing.assert_array_equal(found["emg_mask"], found["emg_reason"] == reasons.MEASURED)
+    walked = found["trial"].values == "walk_1"
+    assert walked.sum() == 4
+    assert (found["emg_reason"].values[walked, ST] == reasons.CONSTANT).all()
+    assert (found["emg_reason"].values[:, 1] == reasons.NOT_RECORDED).all()
+    inside = found["emg"].values[..., HISTORY : HISTORY + 1100]
+    assert inside[~walked][:, [VL, SOL]].max() == pytest.approx(1.0, abs=1e-3)
+    assert 0 < inside[walked][:, [VL, SOL]].max() < 0.5
+    first = process.load_chain("envelope", ["normalize={kind: first_strides, strides: 3}"])
+    late = process.strides(str(tmp_path), process.ProcessConfig(dataset="made", chain=first)).compute()
+    assert (late["emg_reason"] == reasons.NO_REFERENCE).sum() >= 3

@@ -1,0 +1,93 @@
+"""Denoising against PyWavelets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import pywt
+
+from biomech_xr.process.engine import apply_stages, run
+from biomech_xr.process.medians import noise_rows
+from biomech_xr.process.stages import Rule, Shrink, Shrinkage
+from biomech_xr.process.vectors import lanes_of
+
+RATE = 1000.0
+MAD = 0.6744897501960817
+
+
+def threshold(values: np.ndarray, size: int, rule: Rule, finest: float) -> float:
+    noise = np.median(np.abs(values)) / MAD
+    if rule == "universal":
+        return float(noise * np.sqrt(2 * np.log(size)))
+    if rule == "bayes":
+        spread = np.mean(values**2) - finest**2
+        return float(finest**2 / np.sqrt(spread)) if spread > 0 else float(2 * np.abs(values).max())
+    candidates = np.concatenate(([0.0], np.abs(values)))
+    candidates = candidates[candidates <= noise * np.sqrt(2 * np.log(values.size))]
+    scaled = (values / noise) ** 2
+    risks = [
+        values.size - 2 * (np.abs(values) <= t).sum() * (t > 0) + np.minimum(scaled, (t / noise) ** 2).sum()
+        for t in candidates
+    ]
+    return float(candidates[int(np.argmin(risks))])
+
+
+def denoised(values: np.ndarray, stage: Shrinkage) -> np.ndarray:
+    """Return one signal denoised by PyWavelets."""
+    coefficients = pywt.wavedec(values, stage.wavelet, mode="symmetric", level=stage.level)
+    finest = float(np.median(np.abs(coefficients[-1])) / MAD)
+    shrunk = [
+        pywt.threshold(detail, threshold(detail, values.size, stage.rule, finest), stage.shrink)
+        for detail in coefficients[1:]
+    ]
+    whole = pywt.waverec([coefficients[0], *shrunk], stage.wavelet, mode="symmetric")
+    return np.asarray(whole[: values.size])
+
+
+def bursts(signals: int, samples: int) -> np.ndarray:
+    shape = 0.05 + np.sin(np.arange(samples) * np.pi / 400) ** 8
+    return np.asarray(np.random.default_rng(samples).standard_normal((signals, samples)) * shape)
+
+
+@pytest.mark.filterwarnings("ignore:Level value")
+@pytest.mark.parametrize("shrink", ["soft", "hard", "garrote"])
+@pytest.mark.parametrize("rule", ["universal", "sure", "bayes"])
+def test_denoising_is_pywavelets(rule: Rule, shrink: Shrink) -> None:
+    for wavelet, level, samples in (("db4", 4, 1501), ("db7", 5, 1000), ("haar", 3, 333), ("db4", 4, 100)):
+        stage = Shrinkage(wavelet, level, rule, shrink, packets=False)
+        x = bursts(11, samples)
+        expected = np.stack([denoised(row, stage) for row in x])
+        exact = run(x + 20.0, (stage,), rate=RATE, causal=False, dtype=np.float64)
+        np.testing.assert_allclose(exact, expected + 20.0, atol=1e-10)
+        found = apply_stages(x, (stage,), rate=RATE, causal=False)
+        assert (np.sqrt(np.mean((found - expected) ** 2, axis=1)) < 1e-5 * expected.std(axis=1)).all()
+
+
+def test_denoising_keeps_bursts_and_empties_silence() -> None:
+    t = np.arange(4000) / RATE
+    clean = np.sin(2 * np.pi * 60 * t) * (np.abs(t - 2) < 0.3) * 5
+    noisy = clean + 0.1 * np.random.default_rng(0).standard_normal(4000)
+    stage = Shrinkage("db4", 4, "universal", "soft", packets=False)
+    found = np.asarray(apply_stages(noisy, (stage,), rate=RATE, causal=False))
+    assert np.std(found[:1500]) < 0.4 * np.std(noisy[:1500])
+    assert np.std(found[1750:2250] - clean[1750:2250]) < 0.25 * np.std(clean[1750:2250])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 2, 500, 4001, 9000])
+@pytest.mark.parametrize("kind", ["noise", "bursts", "rounded", "zero", "heavy"])
+def test_noise_is_the_median_whatever_the_distribution(kind: str, count: int, dtype: type) -> None:
+    lanes = lanes_of(dtype)
+    values = np.random.default_rng(count).standard_normal((count + 3, lanes))
+    values = {
+        "noise": values,
+        "bursts": values * (0.05 + np.sin(np.arange(count + 3) / 300)[:, None] ** 8),
+        "rounded": np.round(2 * values),
+        "zero": 0 * values,
+        "heavy": np.exp(8 * values),
+    }[kind].astype(dtype)
+    noise = np.full(lanes, -1.0)
+    noise_rows(values, 3, count, lanes - 1, noise)
+    expected = np.median(np.abs(values[3:, :-1].astype(np.float64)), axis=0) / MAD
+    np.testing.assert_allclose(noise[:-1], expected, rtol=1e-6)
+    assert noise[-1] == -1.0
