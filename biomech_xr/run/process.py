@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dask import delayed
 
 from biomech_xr.process import Chain, Plan, make_plan, shard_blocks
 from biomech_xr.process.plan import LATE_LABELS
-from biomech_xr.store import create_part, finish, shards_done, write_shard
+from biomech_xr.store import create_part, finish, list_patients, patient_entry, shards_done, write_shard
+from biomech_xr.store.layout import MANIFEST, strides_url
+from biomech_xr.store.objects import exists, join
+from biomech_xr.store.reading import read_manifest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,17 +20,25 @@ class ShardWork:
     """What is to be done for one dataset: the plan, and one lazy task for each shard that is missing.
 
     Each task computes to the ledger entry of its shard; `names` are what to call the tasks in a message; `done` counts
-    the shards that were there already.
+    the shards that were there already. `fingerprints` are those of all parts that the product will have; the plan is
+    of the people in none of the finished ones, None when there are no such people.
     """
 
-    plan: Plan
+    root: str
+    dataset: str
+    chain: Chain
+    plan: Plan | None
     tasks: list[Any]
     names: list[str]
     done: int
+    fingerprints: list[str]
 
 
 def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
-    """Write the metadata of a part and return the lazy tasks that fill it; shards that exist are left alone.
+    """Write the metadata of a part and return the lazy tasks that fill it; what exists is left alone.
+
+    Finished parts of the same configuration stay when the recordings of all their people are those that they were
+    made of; everybody else makes one new part.
 
     Parameters
     ----------
@@ -43,29 +54,73 @@ def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
     NotAStoreError, ConfigError, ProcessingError
         As `biomech_xr.process.make_plan`.
     OccupiedError
-        The output holds strides of another chain configuration or of other recordings.
+        The output holds files that are not ours.
     """
-    plan = make_plan(root, dataset, chain)
+    recordings = _recordings(root, dataset)
+    kept = _kept_parts(root, dataset, chain, recordings)
+    done_people = {patient for part in kept for patient in part["recordings"]}
+    people = [patient for patient in recordings if patient not in done_people]
+    fingerprints = [str(part["fingerprint"]) for part in kept]
+    if kept and not people:
+        return ShardWork(
+            root=root, dataset=dataset, chain=chain, plan=None, tasks=[], names=[], done=0, fingerprints=fingerprints
+        )
+    plan = make_plan(root, dataset, chain, people or None)
+    plan = replace(plan, attrs={**plan.attrs, "recordings": {name: recordings[name] for name in people}})
     up_front = plan.labels.drop(columns=[*LATE_LABELS, "emg_clipped"])
     part = create_part(
         root, chain.name, dataset, up_front, plan.rejected, plan.template, plan.attrs, config_hash=chain.hash()
     )
-    done = shards_done(root, chain.name, dataset)
+    done = shards_done(root, chain.name, dataset, fingerprint=part["fingerprint"])
     write = delayed(write_shard, pure=True)
     blocks = {shard: block for shard, block in enumerate(shard_blocks(plan)) if shard not in done}
     tasks = [
         write(root, chain.name, dataset, shard, block, fingerprint=part["fingerprint"])
         for shard, block in blocks.items()
     ]
-    return ShardWork(plan=plan, tasks=tasks, names=[f"{dataset} shard {shard}" for shard in blocks], done=len(done))
+    return ShardWork(
+        root=root,
+        dataset=dataset,
+        chain=chain,
+        plan=plan,
+        tasks=tasks,
+        names=[f"{dataset} shard {shard}" for shard in blocks],
+        done=len(done),
+        fingerprints=[*fingerprints, part["fingerprint"]],
+    )
 
 
-def finish_strides(root: str, dataset: str, chain: Chain) -> dict[str, Any]:
-    """Check that every shard is there, write the manifest and return it.
+def _recordings(root: str, dataset: str) -> dict[str, str]:
+    """Return patient -> digest of the ledger entry of the recordings."""
+    found = {}
+    for _, patient in list_patients(root, dataset):
+        entry = patient_entry(root, dataset, patient)
+        if entry is not None:
+            found[patient] = str(entry["digest"])
+    return found
+
+
+def _kept_parts(root: str, dataset: str, chain: Chain, recordings: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the parts in the source's manifest that this run would make again just as they are."""
+    folder = strides_url(root, chain.name, dataset)
+    if not exists(join(folder, MANIFEST)):
+        return []
+    manifest = read_manifest(folder)
+    if manifest["config_hash"] != chain.hash():
+        return []
+    return [
+        part
+        for part in manifest["parts"]
+        if part["recordings"] and all(recordings.get(name) == digest for name, digest in part["recordings"].items())
+    ]
+
+
+def finish_strides(work: ShardWork) -> dict[str, Any]:
+    """Check that every shard is there, write the manifest of the source and return it; `publish` makes it a version.
 
     Raises
     ------
     NotAStoreError
         Shards are missing; the message names them.
     """
-    return finish(root, chain.name, dataset)
+    return finish(work.root, work.chain.name, work.dataset, work.fingerprints)
