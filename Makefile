@@ -116,7 +116,7 @@ docs: $(STAMP)
 
 lock: $(STAMP)
 	$(BIN)/uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-annotate \
-	  --extra readers --extra report --extra dev pyproject.toml requirements/torch-needs.in -o requirements/lock.txt
+	  --extra cloud --extra readers --extra report --extra dev pyproject.toml requirements/torch-needs.in -o requirements/lock.txt
 
 clean:
 	rm -rf $(VENV) demo sources bench site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
