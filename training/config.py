@@ -59,9 +59,10 @@ class TrainConfig(Config):
     `store` is the URL of the store and `chain` the strides product in it; `window` counts EMG samples (1 kHz, so ms);
     `global_batch` counts windows over all ranks; `steps` are optimizer steps; `learning_rate` is the peak of a cosine
     schedule after `warmup` steps that ends at a tenth of it; `clip` bounds the gradient norm; `statistics_batches` are
-    the global batches of the training split that normalization is fitted on; `validation_batches` are scored at every
-    checkpoint; `max_minutes` ends a run early, with a checkpoint; `threads` are CPU threads per rank. `evaluation_hop`
-    and `max_windows` bound the windows that `training.evaluate` scores.
+    about the global batches that normalization is fitted on, spread over the training windows of every source;
+    `validation_batches` are scored at every checkpoint, spread over the validation windows; `max_minutes` ends a run
+    early, with a checkpoint; `threads` are CPU threads per rank. `evaluation_hop` and `max_windows` bound the windows
+    that `training.evaluate` scores.
     """
 
     task: Literal["emg"] = "emg"

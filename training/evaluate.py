@@ -21,8 +21,8 @@ from rich.console import Console
 from biomech_xr.errors import BiomechXRError, ConfigError, SplitError
 from training import checkpoint, distributed
 from training.config import TrainConfig
-from training.run import read_config
-from training.scoring import Scoreboard, as_rows
+from training.run import read_checkpoint, read_config
+from training.scoring import Scoreboard, as_rows, not_learned_notes
 from training.tables import show
 from training.tasks.emg import EmgTask
 
@@ -45,15 +45,15 @@ def evaluate(
     ------
     NotAStoreError
         The folder is no run, or has no checkpoint.
+    CheckpointError
+        No checkpoint can be read, or another version of this package wrote it.
     SplitError
         Nobody is in the split.
     ConfigError
         Several processes score: each would see its share of the windows alone.
     """
     config = read_config(run)
-    state, entry = checkpoint.load(
-        run / "checkpoints", config_hash=config.identity(), which="last" if which == "last" else "best"
-    )
+    state, entry = read_checkpoint(run, config, which="last" if which == "last" else "best")
     task = EmgTask(config)
     with distributed.start(config.device, threads=config.threads) as ranks:
         if ranks.world_size > 1:
@@ -88,9 +88,16 @@ def evaluate(
         "lookahead_known": bool(windows.lookahead_known),
         "calibration": str(windows.calibration),
         "phase_input": config.phase,
-        "notes": notes(
-            config, float(windows.lookahead), known=bool(windows.lookahead_known), calibration=str(windows.calibration)
-        ),
+        "notes": [
+            *not_learned_notes(board.left_out()),
+            *notes(
+                config,
+                float(windows.lookahead),
+                known=bool(windows.lookahead_known),
+                calibration=str(windows.calibration),
+            ),
+        ],
+        "not_learned": board.left_out(),
         "scores": as_rows(board.scores(tuple(windows.activities))),
     }
 

@@ -7,7 +7,6 @@ may go on with another number of ranks.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import logging
 import math
@@ -27,6 +26,7 @@ from training import distributed, losses
 from training.config import TrainConfig
 from training.distributed import Ranks
 from training.run import Run, begin, save
+from training.sample import spread
 from training.task import Batch, Task
 
 log = logging.getLogger(__name__)
@@ -103,13 +103,12 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 @torch.no_grad()
 def validate(run: Run, task: Task, config: TrainConfig, ranks: Ranks) -> dict[str, float]:
-    """Return the loss terms on the first validation batches, over all ranks; empty when nobody validates."""
+    """Return the loss terms on validation batches, always the same, over all ranks; empty when nobody validates."""
     if run.validation is None:
         return {}
     run.model.eval()
-    run.validation.set_epoch(0)
     mean = losses.Mean()
-    for batch in itertools.islice(run.validation, config.validation_batches):
+    for batch in spread(run.validation, config.validation_batches):
         mean.add(task.terms(run.model, _to(batch, ranks.device), run.statistics))
     return mean.values(task.weights())
 

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import torch
 import yaml
@@ -19,12 +18,14 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from biomech_xr.errors import ConfigError, NotAStoreError, OccupiedError, SplitError, describe
-from training import checkpoint, distributed
+from training import checkpoint, distributed, sample
 from training.config import TrainConfig
 from training.distributed import Ranks
 from training.task import Batch, Task, Windows
 
 log = logging.getLogger(__name__)
+FORMAT: Final = 2
+"""What `save` writes; 1 did not say which components training windows measure."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -63,7 +64,11 @@ def begin(config: TrainConfig, task: Task, ranks: Ranks) -> Run:
     folder = claim(config, ranks)
     saved = _last_checkpoint(folder, config)
     windows = _training_windows(config, task, ranks)
-    statistics = saved["statistics"] if saved else _fit(config, task, ranks)
+    if saved:
+        statistics = saved["statistics"]
+    else:
+        batches = sample.training_batches(task, ranks, datasets=windows.datasets, limit=config.statistics_batches)
+        statistics = task.fit(batches)
     torch.manual_seed(config.seed)
     model = task.model(statistics).to(ranks.device)
     optimizer = torch.optim.AdamW(
@@ -93,6 +98,7 @@ def save(run: Run, config: TrainConfig, *, validation: float | None) -> Path:
     The random state is the pair (seed, step), see `training.loop`, and the learning rate a function of the step.
     """
     state = {
+        "format": FORMAT,
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "windows": json.dumps(run.windows.state_dict()),
@@ -148,6 +154,26 @@ def read_config(run: Path) -> TrainConfig:
     return TrainConfig.load(file)
 
 
+def read_checkpoint(
+    run: Path, config: TrainConfig, *, which: Literal["last", "best"] = "last"
+) -> tuple[dict[str, Any], checkpoint.Entry]:
+    """Return the state that `save` wrote of a run, and its entry.
+
+    Raises
+    ------
+    NotAStoreError, ConfigError, CheckpointError
+        See `training.checkpoint.load`; also a checkpoint of another version of this package.
+    """
+    state, entry = checkpoint.load(run / "checkpoints", config_hash=config.identity(), which=which)
+    found = state.get("format", 1)
+    if found != FORMAT:
+        action = "Another version of this package wrote it. Train again in another `out`, or remove the run."
+        raise checkpoint.CheckpointError(
+            describe(file=run, field="format of the checkpoint", found=found, expected=str(FORMAT), action=action)
+        )
+    return state, entry
+
+
 def _differences(found: TrainConfig, wanted: TrainConfig) -> list[str]:
     before, now = found.model_dump(mode="json"), wanted.model_dump(mode="json")
     return [f"{name}: {before[name]!r}, now {now[name]!r}" for name in now if before[name] != now[name]]
@@ -157,7 +183,7 @@ def _last_checkpoint(out: Path, config: TrainConfig) -> dict[str, Any] | None:
     folder = out / "checkpoints"
     if not checkpoint.entries(folder):
         return None
-    return checkpoint.load(folder, config_hash=config.identity())[0]
+    return read_checkpoint(out, config)[0]
 
 
 def _training_windows(config: TrainConfig, task: Task, ranks: Ranks) -> Windows:
@@ -173,13 +199,6 @@ def _training_windows(config: TrainConfig, task: Task, ranks: Ranks) -> Windows:
         action = "Lower global_batch or add people."
         raise ConfigError(describe(file=config.store, found=found, expected=str(config.global_batch), action=action))
     return windows
-
-
-def _fit(config: TrainConfig, task: Task, ranks: Ranks) -> dict[str, torch.Tensor]:
-    """Fit the statistics on windows opened for that alone, so that training starts at its first batch."""
-    windows = _training_windows(config, task, ranks)
-    windows.set_epoch(0)
-    return task.fit(itertools.islice(windows, config.statistics_batches))
 
 
 def _check_agreement(step: int, ranks: Ranks) -> None:

@@ -16,10 +16,17 @@ import torch
 from biomech_xr import vocabulary as words
 from training import baselines
 from training.metrics import Score, SquaredErrors, phase_difference
-from training.statistics import linear_change
+from training.statistics import REASON, linear_change
 from training.task import Batch, Statistics
 
 COMPONENTS: Final = tuple(f"{joint} {motion}" for joint, motion in itertools.product(words.JOINTS, words.MOTIONS))
+KNOWN: Final = {
+    "angle": ("change_known", slice(0, len(COMPONENTS))),
+    "velocity": ("change_known", slice(len(COMPONENTS), 2 * len(COMPONENTS))),
+    "torque": ("torque_known", slice(None)),
+    "phase": ("phase_known", slice(None)),
+}
+"""Quantity -> the statistic that says which of its components are known, and where in it."""
 UNITS: Final = {"angle": "degree", "velocity": "degree s-1", "torque": "N m kg-1", "phase": "% of cycle"}
 MODEL: Final = "model"
 
@@ -40,10 +47,13 @@ class Scoreboard:
     (ridge on the current state, fitted on training people). Of torque: `zero` and `training_mean`; the current moment
     is no input, so there is no persistence to compare with. Of phase: `training_mean` (the mean direction, which
     knows nothing) and, where the current phase is an input, `no_change`.
+
+    Components that the statistics do not know are scored for nobody; `left_out` counts them.
     """
 
     def __init__(self) -> None:
         self._errors: dict[tuple[str, str], SquaredErrors] = {}
+        self._left_out: dict[tuple[str, str], int] = {}
         self._horizon = 0.0
         self.windows = 0
 
@@ -58,7 +68,7 @@ class Scoreboard:
         self.windows += int(real_B.sum())
         self._horizon += float(batch["horizon"][real_B].sum())
         self._add_state(batch, estimate, statistics, real_B)
-        torque_mask_BJ = batch["target_torque_mask"] & real_B[:, None]
+        torque_mask_BJ = self._learned("torque", batch["target_torque_mask"] & real_B[:, None], statistics)
         torques = {
             MODEL: estimate.torque,
             "zero": torch.zeros_like(estimate.torque),
@@ -84,6 +94,7 @@ class Scoreboard:
         for index, quantity in enumerate(("angle", "velocity")):
             columns = slice(index * len(COMPONENTS), (index + 1) * len(COMPONENTS))
             mask_BJ = whole_BJ & batch["target_kinematic_state_mask"][:, columns]
+            mask_BJ = self._learned(quantity, mask_BJ, statistics)
             for name, value_BS in predictions.items():
                 error_BJ = value_BS[:, columns] - batch["target_kinematic_state"][:, columns]
                 self._add(quantity, name, COMPONENTS, error_BJ, mask_BJ, batch)
@@ -94,10 +105,20 @@ class Scoreboard:
             angle_B = 2 * torch.pi * batch["phase"]
             phases["no_change"] = torch.stack([angle_B.sin(), angle_B.cos()], dim=1)
         target = batch["target_phase"].cpu().numpy()
-        mask_B1 = (batch["target_phase_mask"] & real_B)[:, None]
+        mask_B1 = self._learned("phase", (batch["target_phase_mask"] & real_B)[:, None], statistics)
         for name, phase_B2 in phases.items():
             error_B1 = torch.from_numpy(phase_difference(phase_B2.cpu().numpy(), target))[:, None]
             self._add("phase", name, ("cycle",), error_B1, mask_B1, batch)
+
+    def _learned(self, quantity: str, mask_BK: torch.Tensor, statistics: Statistics) -> torch.Tensor:  # noqa: N803
+        """Return the mask without components that are not known; count the windows that they lose."""
+        name, columns = KNOWN[quantity]
+        known_K = statistics[name][columns]
+        counts = mask_BK.sum(dim=0).tolist()
+        for component in not_learned(statistics).get(quantity, []):
+            key = (quantity, component)
+            self._left_out[key] = self._left_out.get(key, 0) + counts[components_of(quantity).index(component)]
+        return mask_BK & known_K
 
     def _add(
         self,
@@ -115,6 +136,39 @@ class Scoreboard:
     def scores(self, activities: tuple[str, ...]) -> dict[tuple[str, str], list[Score]]:
         """Return (quantity, predictor) -> scores; ``activities`` are the names behind the activity codes."""
         return {key: errors.scores(activities) for key, errors in self._errors.items()}
+
+    def left_out(self) -> list[dict[str, object]]:
+        """Return every component that is not learned, so not scored, and how many windows measure it all the same."""
+        return [
+            {"quantity": quantity, "component": component, "windows": windows}
+            for (quantity, component), windows in self._left_out.items()
+        ]
+
+
+def components_of(quantity: str) -> tuple[str, ...]:
+    """Return the names of a quantity's components."""
+    return ("cycle",) if quantity == "phase" else COMPONENTS
+
+
+def not_learned(statistics: Statistics) -> dict[str, list[str]]:
+    """Return quantity -> the components that training windows do not measure, see `training.statistics`."""
+    found = {}
+    for quantity, (name, columns) in KNOWN.items():
+        known = statistics[name][columns].tolist()
+        found[quantity] = [one for one, yes in zip(components_of(quantity), known, strict=True) if not yes]
+    return {quantity: components for quantity, components in found.items() if components}
+
+
+def not_learned_notes(left_out: Iterable[Mapping[str, object]]) -> list[str]:
+    """Return a sentence per quantity on what of `Scoreboard.left_out` the scored windows measure."""
+    by_quantity: dict[str, list[str]] = {}
+    for one in left_out:
+        if one["windows"]:
+            by_quantity.setdefault(str(one["quantity"]), []).append(f"{one['component']} ({one['windows']} windows)")
+    return [
+        f"Not learned, {REASON}, so not scored: {quantity} of {', '.join(components)}."
+        for quantity, components in by_quantity.items()
+    ]
 
 
 def as_rows(scores: Mapping[tuple[str, str], Iterable[Score]]) -> list[dict[str, object]]:

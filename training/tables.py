@@ -32,8 +32,9 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         console.print(f"persons per split: {sizes}")
     for quantity in SHOWN:
         rows = [row for row in result["scores"] if row["quantity"] == quantity and _shown(row)]
-        if rows:
-            console.print(_table(quantity, rows))
+        missing = [row for row in result["not_learned"] if row["quantity"] == quantity and row["windows"]]
+        if rows or missing:
+            console.print(_table(quantity, rows, missing))
     for note in result["notes"]:
         console.print(f"- {note}")
 
@@ -43,9 +44,9 @@ def _shown(row: Mapping[str, Any]) -> bool:
     return row["activity"] == "all" or str(row["component"]).endswith(("flexion", "cycle"))
 
 
-def _table(quantity: str, rows: list[dict[str, Any]]) -> Table:
-    """Return the table of one quantity; the best predictor of each row is bold."""
-    names = [MODEL, *(name for name in rows[0]["rmse"] if name != MODEL)]
+def _table(quantity: str, rows: list[dict[str, Any]], missing: list[dict[str, Any]]) -> Table:
+    """Return the table of one quantity; the best predictor of each row is bold, what is not learned comes last."""
+    names = [MODEL, *(name for name in (rows[0]["rmse"] if rows else ()) if name != MODEL)]
     title = f"{quantity}: RMSE in {UNITS[quantity]}, mean ± SD over persons"
     table = Table("activity", "component", "persons", title=title, title_justify="left")
     for name in names:
@@ -54,6 +55,8 @@ def _table(quantity: str, rows: list[dict[str, Any]]) -> Table:
         best = min(row["rmse"].values(), key=lambda score: score["mean"])
         cells = [_cell(row["rmse"][name], DIGITS[quantity], best=row["rmse"][name] is best) for name in names]
         table.add_row(row["activity"], row["component"], str(row["persons"]), *cells)
+    for row in missing:
+        table.add_row("all", row["component"], "-", "not learned")
     return table
 
 

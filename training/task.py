@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import torch
@@ -20,12 +20,14 @@ class Windows(Protocol):
 
     steps_per_epoch: int
     """Global batches per epoch."""
+    datasets: tuple[str, ...]
+    """Sources that are read."""
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next iteration; naming the epoch of a loaded state keeps its place."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the iteration is, as plain values."""
+        """Return where the iteration is, as plain values; `step` is the next global batch of the epoch."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Make the next iteration go on from there."""
@@ -40,8 +42,15 @@ class Windows(Protocol):
 class Task(Protocol):
     """What the loop needs of a task: its windows, model and losses."""
 
-    def windows(self, split: str, ranks: Ranks, *, remainder: Literal["drop", "pad"]) -> Windows | None:
-        """Return the windows of a split; None when nobody is in it."""
+    def windows(
+        self,
+        split: str,
+        ranks: Ranks,
+        *,
+        remainder: Literal["drop", "pad"],
+        datasets: Sequence[str] | None = None,
+    ) -> Windows | None:
+        """Return the windows of a split, of some sources or of all; None when nobody is in it."""
 
     def fit(self, batches: Iterable[Batch]) -> dict[str, torch.Tensor]:
         """Return the normalization statistics of the training split."""

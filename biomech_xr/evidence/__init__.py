@@ -8,7 +8,17 @@ looks sure. `require` turns a low confidence into an error that names the option
 from biomech_xr.evidence.axes import axis_order, flexion_column
 from biomech_xr.evidence.decision import LEAST, Decision, require
 from biomech_xr.evidence.emg import emg_state
-from biomech_xr.evidence.events import contacts_from_force, contacts_from_heel
+from biomech_xr.evidence.events import (
+    USUAL_BIAS,
+    Comparison,
+    EventQuality,
+    compare_events,
+    contacts_from_foot,
+    contacts_from_force,
+    contacts_from_gyroscope,
+    contacts_from_heel,
+    event_quality,
+)
 from biomech_xr.evidence.moments import STATED, moment_sign
 from biomech_xr.evidence.rates import DEVICE_RATES, emg_rate
 from biomech_xr.evidence.signs import ankle_sign, hip_sign, knee_sign
@@ -20,13 +30,20 @@ __all__ = [
     "FACTORS",
     "LEAST",
     "STATED",
+    "USUAL_BIAS",
+    "Comparison",
     "Decision",
+    "EventQuality",
     "ankle_sign",
     "axis_order",
+    "compare_events",
+    "contacts_from_foot",
     "contacts_from_force",
+    "contacts_from_gyroscope",
     "contacts_from_heel",
     "emg_rate",
     "emg_state",
+    "event_quality",
     "flexion_column",
     "hip_sign",
     "knee_sign",

@@ -85,12 +85,15 @@ class EmgTransformer(nn.Module):
         Whether the current phase is an input.
     statistics
         `state_mean`, `state_deviation`, `change_scale`, each (27,) in the units of the state; `linear` (28, 27): the
-        linear map from the normalized state and 1 to change / change_scale that the state head starts from.
+        linear map from the normalized state and 1 to change / change_scale that the state head starts from;
+        `state_known` (27,) and `emg_known` (13,): all else is treated as not measured, whatever the masks say.
     """
 
     state_mean: torch.Tensor
     state_deviation: torch.Tensor
     change_scale: torch.Tensor
+    state_known: torch.Tensor
+    emg_known: torch.Tensor
     place_TF: torch.Tensor
 
     def __init__(
@@ -108,6 +111,8 @@ class EmgTransformer(nn.Module):
         super().__init__()
         for name in ("state_mean", "state_deviation", "change_scale"):
             self.register_buffer(name, statistics[name].to(torch.float32).clone())
+        for name in ("state_known", "emg_known"):
+            self.register_buffer(name, statistics[name].clone())
         self.convolutions = _convolutions(features)
         self.register_buffer("place_TF", _places(window, features), persistent=False)
         layer = {"d_model": features, "nhead": heads, "dim_feedforward": 4 * features, "dropout": dropout}
@@ -159,11 +164,13 @@ class EmgTransformer(nn.Module):
         emg_BCW
             EMG divided by its amplitude reference, no unit; what `emg_mask_BC` hides is not looked at.
         state_BS
-            Angle, angular velocity, angular acceleration in degree, degree/s, degree/s2; masked alike.
+            Angle, angular velocity, angular acceleration in degree, degree/s, degree/s2; masked alike. A component
+            that is not known is predicted as 0, which says nothing.
         phase_B
             Phase in cycles, [0, 1); only for a model built with `phase_input`.
         """
         zero = emg_BCW.new_zeros(())
+        emg_mask_BC, state_mask_BS = emg_mask_BC & self.emg_known, state_mask_BS & self.state_known
         centered_BS = torch.where(state_mask_BS, state_BS - self.state_mean, zero)
         normal_BS = centered_BS / self.state_deviation
         memory_BTF = self._encode(emg_BCW, emg_mask_BC)

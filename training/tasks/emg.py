@@ -6,19 +6,22 @@ Shape suffixes: B windows.
 # ruff: noqa: N806 - shape suffixes are capitals, see the legend
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from training import losses, statistics
+from training import losses, scoring, statistics
 from training.config import TrainConfig
 from training.distributed import Ranks
 from training.losses import Term
 from training.models.emg_transformer import EmgTransformer, Prediction
 from training.scoring import Estimate
 from training.task import Batch, Statistics, Windows
+
+log = logging.getLogger(__name__)
 
 
 class EmgTask:
@@ -35,10 +38,17 @@ class EmgTask:
         self._open = open_windows or _stride_windows
 
     def windows(
-        self, split: str, ranks: Ranks, *, remainder: Literal["drop", "pad"], hop: int | None = None
+        self,
+        split: str,
+        ranks: Ranks,
+        *,
+        remainder: Literal["drop", "pad"],
+        datasets: Sequence[str] | None = None,
+        hop: int | None = None,
     ) -> Windows | None:
         """Return the windows of a split, this rank's share; None when nobody is in the split."""
         config = self.config
+        chosen = config.datasets if datasets is None else datasets
         opened = self._open(
             config.store,
             split=split,
@@ -53,7 +63,7 @@ class EmgTask:
             history=config.history,
             phase=config.phase,
             remainder=remainder,
-            datasets=None if config.datasets is None else list(config.datasets),
+            datasets=None if chosen is None else list(chosen),
         )
         found: Windows | None = opened if opened.windows else None
         return found
@@ -68,8 +78,11 @@ class EmgTask:
         return {split: len(manifest.groups(split) & set(persons)) for split in window.SPLITS}
 
     def fit(self, batches: Iterable[Batch]) -> dict[str, torch.Tensor]:
-        """Return the normalization statistics of training windows, see `training.statistics`."""
-        return statistics.fit(batches)
+        """Return the normalization statistics of training windows, see `training.statistics`; log what is missing."""
+        found = statistics.fit(batches)
+        for quantity, components in scoring.not_learned(found).items():
+            log.info("%s: not learned, %s: %s", quantity, statistics.REASON, ", ".join(components))
+        return found
 
     def model(self, statistics: Statistics) -> nn.Module:
         """Return a new transformer."""
@@ -85,24 +98,30 @@ class EmgTask:
         return dict(self.config.loss.model_dump())
 
     def terms(self, model: nn.Module, batch: Batch, statistics: Statistics) -> dict[str, Term]:
-        """Return the loss terms: squared errors over their trivial prediction's, and 1 - cos of the phase error."""
+        """Return the loss terms: squared errors over their trivial prediction's, and 1 - cos of the phase error.
+
+        What the statistics do not know (see `training.statistics`) is left out.
+        """
         prediction = _predict(model, batch)
         weight_B = batch["weight"]
         return {
             "state": losses.squared_error(
                 prediction.state_BS,
                 batch["target_kinematic_state"],
-                batch["target_kinematic_state_mask"] & batch["kinematic_state_mask"],
+                batch["target_kinematic_state_mask"] & batch["kinematic_state_mask"] & statistics["change_known"],
                 weight_B=weight_B,
                 scale_K=statistics["change_scale"],
             ),
             "phase": losses.phase_error(
-                prediction.phase_B2, batch["target_phase"], batch["target_phase_mask"], weight_B=weight_B
+                prediction.phase_B2,
+                batch["target_phase"],
+                batch["target_phase_mask"] & statistics["phase_known"],
+                weight_B=weight_B,
             ),
             "torque": losses.squared_error(
                 prediction.torque_BJ,
                 batch["target_torque"],
-                batch["target_torque_mask"],
+                batch["target_torque_mask"] & statistics["torque_known"],
                 weight_B=weight_B,
                 scale_K=statistics["torque_deviation"],
             ),

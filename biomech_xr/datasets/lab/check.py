@@ -39,7 +39,7 @@ def problems(content: Content, mapping: LabMapping, person: Person) -> list[str]
         *_power_problems(content, mapping),
         *clock_problems(content),
     ]
-    if content.unread & {"forces", "markers", "events"}:
+    if content.unread & {"forces", "gyroscopes", "markers", "events"}:
         return found
     return found + find_events(content, mapping, person)[1]
 
@@ -52,9 +52,10 @@ def _role_problems(content: Content, mapping: LabMapping) -> list[str]:
         "powers": mapping.powers,
         "emg": mapping.emg,
         "forces": mapping.events.forces,
+        "gyroscopes": mapping.events.gyroscopes,
         "markers": mapping.events.markers,
     }
-    places = {role: f"events.{role}" if role in ("forces", "markers") else role for role in parts}
+    places = {role: f"events.{role}" if role in ("forces", "gyroscopes", "markers") else role for role in parts}
     found = [
         f"{role}: the mapping does not say what the columns of {content.paths[role].name} are; describe {places[role]}"
         for role, part in parts.items()

@@ -160,6 +160,8 @@ def labels_of(role: str, mapping: LabMapping) -> tuple[list[str], Csv]:
     }.get(role)
     if role == "forces" and mapping.events.forces is not None:
         return [column.label for column in mapping.events.forces.columns], mapping.events.forces.csv
+    if role == "gyroscopes" and mapping.events.gyroscopes is not None:
+        return [column.label for column in mapping.events.gyroscopes.columns], mapping.events.gyroscopes.csv
     if part is None:
         return [], Csv()
     return [channel.label for channel in part.channels], part.csv

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from biomech_xr.datasets.lab.contents import Content, Samples, known_labels, marker_names, marker_paths
+from biomech_xr.datasets.lab.contents import Content, Samples, known_labels, marker_names, marker_paths, stream
 from biomech_xr.datasets.lab.mapping import LabMapping
 from biomech_xr.datasets.lab.plates import plate_forces
 from biomech_xr.datasets.lab.wording import nearest
@@ -35,6 +35,12 @@ def missing_labels(content: Content, mapping: LabMapping) -> list[str]:
         known = known_labels(content, "forces")
         labels = [column.label for column in events.forces.columns]
         found += [f"events.forces: no column {x!r}{nearest(x, known)}" for x in labels if x not in table.values]
+    described = events.gyroscopes
+    turns = None if described is None else stream(content, "gyroscopes", [x.label for x in described.columns])
+    if described is not None and turns is not None:
+        known = known_labels(content, "gyroscopes")
+        labels = [column.label for column in described.columns]
+        found += [f"events.gyroscopes: no column {x!r}{nearest(x, known)}" for x in labels if x not in turns.values]
     return found
 
 

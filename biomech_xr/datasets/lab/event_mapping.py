@@ -9,9 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from biomech_xr.config import Config
 from biomech_xr.datasets.lab.answers import OPEN, Answer, Csv, Label, Side, repeated, some
-from biomech_xr.datasets.lab.signal_mapping import ForceColumn
+from biomech_xr.datasets.lab.signal_mapping import ForceColumn, GyroscopeColumn
 
-EventSource = Literal["labels", "plates", "markers", "forces", "table"]
+EventSource = Literal["labels", "plates", "markers", "forces", "table", "foot", "gyroscopes"]
 EventWord = Literal["left", "right", "contact", "foot_off"]
 
 
@@ -41,8 +41,8 @@ class Plate(Config):
 class Foot(Config):
     """The markers of one foot.
 
-    ``from: markers`` needs the heel, and reads foot off from it, too early, where there is no ``toe``; any of the three
-    tells whose foot stands on a plate.
+    ``from: markers`` needs the heel, and reads foot off from it, too early, where there is no ``toe``; ``from: foot``
+    needs both; any of the three tells whose foot stands on a plate.
     """
 
     heel: str | None = None
@@ -81,6 +81,35 @@ class Markers(Config):
     def timed(self) -> bool:
         """Whether contacts can be read: there are both heels and a pelvis."""
         return bool(self.left.heel and self.right.heel and self.pelvis)
+
+    @property
+    def rolling(self) -> bool:
+        """Whether events can be read from the velocity of the feet: each has heel and toe."""
+        return all(foot.heel and foot.toe for foot in (self.left, self.right))
+
+
+class Gyroscopes(Config):
+    """The angular velocities of the shanks: one column a shank (mediolateral) or three, in any order and direction."""
+
+    unit: Annotated[Literal["rad/s", "deg/s"], Answer]
+    columns: tuple[GyroscopeColumn, ...]
+    csv: Csv = Csv()
+
+    @model_validator(mode="after")
+    def _axes(self) -> Self:
+        some(self.columns)
+        twice = repeated(column.label for column in self.columns)
+        if twice:
+            raise ValueError(f"column {', '.join(map(repr, twice))} is used twice")
+        counts = {side: sum(column.side == side for column in self.columns) for side in ("left", "right")}
+        wrong = [f"{count} of the {side} shank" for side, count in counts.items() if count not in (0, 1, 3)]
+        if wrong:
+            raise ValueError(f"{' and '.join(wrong)}, expected one column (mediolateral) or three (all axes)")
+        return self
+
+    def labels(self, side: str) -> list[str]:
+        """Return the labels of one shank."""
+        return [column.label for column in self.columns if column.side == side]
 
 
 class Forces(Config):
@@ -129,14 +158,23 @@ class Events(Config):
     plates: tuple[Plate, ...] = ()
     markers: Markers | None = None
     forces: Forces | None = None
+    gyroscopes: Gyroscopes | None = None
     table: EventTable | None = None
     compare: bool = True
 
     @model_validator(mode="after")
     def _described(self) -> Self:
-        parts = {"markers": self.markers, "forces": self.forces, "table": self.table}
-        if self.source in parts and parts[self.source] is None:
-            raise ValueError(f"from: {self.source}, but events.{self.source} is not described")
+        parts = {
+            "markers": ("markers", self.markers),
+            "foot": ("markers", self.markers),
+            "forces": ("forces", self.forces),
+            "gyroscopes": ("gyroscopes", self.gyroscopes),
+            "table": ("table", self.table),
+        }
+        if self.source in parts and parts[self.source][1] is None:
+            raise ValueError(f"from: {self.source}, but events.{parts[self.source][0]} is not described")
+        if self.source == "foot" and self.markers is not None and not self.markers.rolling:
+            raise ValueError("from: foot needs the heel and the toe of each foot")
         if self.source == "markers" and self.markers is not None and not self.markers.timed:
             raise ValueError("from: markers needs the heel of each foot and the pelvis")
         twice = repeated(plate.name for plate in self.plates)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.lab.agreement import LARGEST_DIFFERENCE, Contacts, difference
 from biomech_xr.datasets.lab.contents import Content, c3d_span, marker_names, marker_paths, stream
+from biomech_xr.datasets.lab.event_feet import foot_events, shank_events
 from biomech_xr.datasets.lab.event_labels import gaps, missing_labels
 from biomech_xr.datasets.lab.event_mapping import EventSource, Foot
 from biomech_xr.datasets.lab.mapping import LabMapping, Person
@@ -94,6 +95,7 @@ def _others(content: Content, mapping: LabMapping) -> list[EventSource]:
         "plates": c3d is not None and (bool(events.plates) or (events.markers is not None and _has_plates(content))),
         "markers": events.markers is not None and events.markers.timed and bool(marker_names(content)),
         "forces": events.forces is not None and "forces" in content.tables,
+        "gyroscopes": events.gyroscopes is not None and shank_events(content, events.gyroscopes) is not None,
         "table": bool(content.events),
     }
     return [name for name, is_there in there.items() if is_there and name != events.source]
@@ -192,6 +194,26 @@ def _from_markers(content: Content, mapping: LabMapping, person: Person) -> tupl
     return Found(contacts=contacts, offs=offs, note=gaps(paths, labels, rate, t0)), []
 
 
+def _from_foot(content: Content, mapping: LabMapping, person: Person) -> tuple[Found, list[str]]:  # noqa: ARG001
+    markers = mapping.events.markers
+    if markers is None or not marker_names(content):
+        return NOTHING, ["events: from: foot, but the trial has no markers"]
+    seen = foot_events(content, markers)
+    if seen is None:
+        return NOTHING, missing_labels(content, mapping)
+    contacts, offs, note = seen
+    return Found(contacts=contacts, offs=offs, note=note), []
+
+
+def _from_gyroscopes(content: Content, mapping: LabMapping, person: Person) -> tuple[Found, list[str]]:  # noqa: ARG001
+    described = mapping.events.gyroscopes
+    seen = shank_events(content, described) if described is not None else None
+    if seen is None:
+        return NOTHING, missing_labels(content, mapping) or ["events: from: gyroscopes, but the trial has none"]
+    contacts, offs, note = seen
+    return Found(contacts=contacts, offs=offs, note=note), []
+
+
 def _from_plates(content: Content, mapping: LabMapping, person: Person) -> tuple[Found, list[str]]:
     c3d = content.c3d
     if c3d is None:
@@ -253,4 +275,6 @@ _WAYS: Final[Mapping[EventSource, Callable[[Content, LabMapping, Person], tuple[
     "markers": _from_markers,
     "forces": _from_forces,
     "table": _from_table,
+    "foot": _from_foot,
+    "gyroscopes": _from_gyroscopes,
 }

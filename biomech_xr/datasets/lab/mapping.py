@@ -33,7 +33,7 @@ from biomech_xr.datasets.lab.answers import (
     some,
 )
 from biomech_xr.datasets.lab.contradictions import missing_mass, overall
-from biomech_xr.datasets.lab.event_mapping import Events, EventTable, Foot, Forces, Markers, Plate
+from biomech_xr.datasets.lab.event_mapping import Events, EventTable, Foot, Forces, Gyroscopes, Markers, Plate
 from biomech_xr.datasets.lab.signal_mapping import (
     AngleChannel,
     Angles,
@@ -63,6 +63,7 @@ __all__ = [
     "Foot",
     "ForceColumn",
     "Forces",
+    "Gyroscopes",
     "LabMapping",
     "Markers",
     "MomentChannel",
@@ -81,6 +82,7 @@ FORMATS: Final = {
     "moments": (".mot", ".sto", ".csv", ".txt"),
     "powers": (".mot", ".sto", ".csv", ".txt"),
     "forces": (".mot", ".sto", ".csv", ".txt"),
+    "gyroscopes": (".csv", ".txt", ".mot", ".sto"),
     "markers": (".trc",),
     "emg": (".csv", ".txt", ".mot", ".sto"),
     "events": (".csv", ".txt"),
@@ -107,6 +109,7 @@ class TrialFiles(Config):
     moments: str | None = None
     powers: str | None = None
     forces: str | None = None
+    gyroscopes: str | None = None
     markers: str | None = None
     emg: str | None = None
     events: str | None = None

@@ -189,6 +189,13 @@ class ForceColumn(Config):
     side: Side
 
 
+class GyroscopeColumn(Config):
+    """One column of angular velocity: the shank that its sensor sits on."""
+
+    label: Label
+    side: Side
+
+
 __all__ = [
     "AngleChannel",
     "Angles",
@@ -197,6 +204,7 @@ __all__ = [
     "Emg",
     "Finite",
     "ForceColumn",
+    "GyroscopeColumn",
     "MomentChannel",
     "Moments",
     "Outputs",

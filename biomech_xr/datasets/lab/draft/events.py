@@ -21,8 +21,10 @@ def write_events(page: Page, trials: Sequence[DraftTrial]) -> None:
     for name, text in ways.items():
         page.say(f"{name}: {text}.", 2)
     if not ways:
-        page.say("Your files offer none: label events in the C3D files, or add markers or a table of events.", 2)
-    page.put(f"from: {ASK}", " or ".join(ways) or "labels, plates, markers, forces or table", 2)
+        page.say(
+            "Your files offer none: label events in the C3D files, or add markers, gyroscopes or a table of events.", 2
+        )
+    page.put(f"from: {ASK}", " or ".join(ways) or "labels, plates, markers, foot, forces, gyroscopes or table", 2)
     markers = _markers(trials)
     if markers:
         page.put("markers:", indent=2)
@@ -34,7 +36,9 @@ def write_events(page: Page, trials: Sequence[DraftTrial]) -> None:
 
 def _ways(trials: Sequence[DraftTrial]) -> dict[str, str]:
     """Return what the files offer of each way, in words."""
-    markers = bool(_markers(trials))
+    described = _markers(trials)
+    markers = bool(described)
+    rolling = markers and all("toe" in described[side] for side in evidence.SIDES)
     labeled = [sum(times.size for times in evidence.label_contacts(trial).values()) for trial in trials]
     plated = [trial.files["c3d"].plates if "c3d" in trial.files else 0 for trial in trials]
     seen = [evidence.marker_contacts(trial) if markers else {} for trial in trials]
@@ -46,6 +50,10 @@ def _ways(trials: Sequence[DraftTrial]) -> dict[str, str]:
         "markers": (
             [sum(times.size for times in contacts.values()) for contacts in seen],
             f"heel against pelvis shows {left} left and {right} right contacts (straight walks only)",
+        ),
+        "foot": (
+            [rolling and bool(contacts) for contacts in seen],
+            "how fast heel and toe sink and rise; turns and stairs too",
         ),
         "forces": (["forces" in trial.files for trial in trials], "the vertical forces of the columns below"),
         "table": (["events" in trial.files for trial in trials], "the table of events"),
