@@ -22,7 +22,7 @@ from biomech_xr.process import Chain, load_chain
 from biomech_xr.process.graph import priority_of
 from biomech_xr.run import finish_strides, shard_work
 from biomech_xr.run.estimate import estimate
-from biomech_xr.store import list_patients, reason_counts
+from biomech_xr.store import list_patients, publish, reason_counts
 from pipelines.cluster import ClusterConfig, connect, thread_count
 from pipelines.command import gather, main, report_failures, with_reasons
 
@@ -54,13 +54,27 @@ def sources_of(config: ProcessConfig) -> list[str]:
 
 
 def process(client: Client, root: str, datasets: Sequence[str], chain: Chain) -> int:
-    """Process sources on a cluster, one after the other, and return the exit code; one that fails stops no other."""
-    codes = []
+    """Process sources on a cluster, one after the other, and return the exit code; one that fails stops no other.
+
+    In the end one version is made of all that were finished.
+    """
+    codes, finished = [], []
     for dataset in datasets:
         try:
             codes.append(process_dataset(client, root, dataset, chain))
         except BiomechXRError as error:
             codes.append(report_failures(dataset, [str(error)], done=0))
+        if codes[-1] == 0:
+            finished.append(dataset)
+    if finished:
+        try:
+            version = publish(root, chain.name, finished)
+        except BiomechXRError as error:
+            return max(report_failures("version", [str(error)], done=len(finished)), *codes)
+        print(
+            f"version {version.number} of chain {chain.name}: {version.strides} strides of {len(version.datasets)} "
+            "source(s)"
+        )
     return 1 if 0 in codes and max(codes) else max(codes)
 
 
@@ -68,7 +82,10 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> in
     """Process one source and return the exit code."""
     started = time.monotonic()
     work = shard_work(root, dataset, chain)
-    strides = len(work.plan.labels)
+    if work.plan is None:
+        manifest = finish_strides(work)
+        print(f"{dataset}: {manifest['counts']['strides']} strides there already, nothing to do")
+        return 0
     graph, keys = work.graph(split=True)
     found = client.get(graph, keys, sync=False, priority=priority_of) if keys else []
     futures = dict(zip(work.names, found, strict=True))
@@ -76,15 +93,17 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> in
     code = report_failures(dataset, failures, done=len(results))
     if code:
         return code
-    manifest = finish_strides(root, dataset, chain)
+    manifest = finish_strides(work)
     seconds = time.monotonic() - started
     known = work.plan.attrs["kinematics_lookahead_known"]
     counts, lookahead = manifest["counts"], work.plan.attrs["lookahead"]
-    rejected = with_reasons(counts["rejected"], reason_counts(work.plan.rejected))
+    kept = counts["strides"] - len(work.plan.labels)
+    rejected = with_reasons(len(work.plan.rejected), reason_counts(work.plan.rejected))
+    people = work.plan.labels["patient"].nunique()
     print(
-        f"{dataset}: {strides} strides of {counts['patients']} patient(s), {rejected}, "
+        f"{dataset}: {len(work.plan.labels)} strides of {people} patient(s), {rejected}, "
         f"chain {chain.name}, lookahead {'' if known else 'at least '}{lookahead:.3f} s, "
-        f"{work.done} shard(s) there already, {seconds:.1f} s"
+        f"{work.done} shard(s){f' and {kept} strides of others' if kept else ''} there already, {seconds:.1f} s"
     )
     return 0
 

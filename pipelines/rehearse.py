@@ -21,10 +21,9 @@ from pydantic import Field
 
 from biomech_xr.errors import ConfigError, OccupiedError
 from biomech_xr.process import Chain, load_chain
-from biomech_xr.run import finish_strides
 from biomech_xr.run.corpus import Corpus, pending_people, plan_corpus, write_person
 from biomech_xr.run.corpus_strides import people_labels, varied_work, write_varied
-from biomech_xr.store import check_store, read_manifest
+from biomech_xr.store import check_store, finish, publish, read_manifest
 from pipelines.cluster import ClusterConfig, connect
 from pipelines.command import gather, main, report_failures
 from pipelines.measure import Stage, Watch
@@ -87,6 +86,9 @@ def rehearse(client: Client, config: RehearseConfig, corpora: Sequence[Corpus], 
         codes.append(code or process(client, config.out, corpus, chain, stages))
     failed = max(codes)
     if not failed:
+        watch = Watch(client)
+        version = publish(config.out, chain.name, [corpus.dataset for corpus in corpora])
+        stages.append(watch.stop("version", strides=version.strides, size=0))
         failed = check(client, config.out, sum(one.strides for one in corpora), stages)
     print(Stage.HEAD)
     for stage in stages:
@@ -161,7 +163,7 @@ def make_strides(client: Client, root: str, corpus: Corpus, chain: Chain, stages
     )
     code = report_failures(title, failures, done=len(results))
     if not code:
-        finish_strides(root, corpus.dataset, chain)
+        finish(root, chain.name, corpus.dataset, [work.fingerprint])
         stages.append(_product_stage(watch, title, root, corpus, chain))
     return code
 

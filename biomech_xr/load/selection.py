@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from biomech_xr import vocabulary as words
-from biomech_xr.errors import ConfigError, NotAStoreError, StoreError
+from biomech_xr.errors import ConfigError, StoreError
 from biomech_xr.load.sources import Floats, Ints, Source
 from biomech_xr.schema import LABELS
-from biomech_xr.store import layout, require_one_chain
+from biomech_xr.store import layout
 from biomech_xr.store.persons import load_table
-from biomech_xr.store.reading import Part, open_part, read_manifest
-from biomech_xr.store.strides import find_datasets
+from biomech_xr.store.reading import Part, part_here
+from biomech_xr.store.strides import asked_sources, find_version
 from biomech_xr.window import split as splits
 from biomech_xr.window.index import Grid, StrideFacts, WindowIndex
 from biomech_xr.window.persons import leave_out
@@ -32,23 +32,23 @@ _ADJACENT: Final = 0.005
 """Seconds by which the end of a stride and the next contact of that side may differ."""
 
 
-def open_parts(url: str, *, chain: str, datasets: Sequence[str] | None) -> dict[str, list[Part]]:
-    """Return the parts of each source, in alphabetical order.
+def open_parts(
+    url: str, *, chain: str, datasets: Sequence[str] | None, version: int | None = None
+) -> tuple[int, dict[str, list[Part]]]:
+    """Return the number of the version that is read, and the parts of each source, in alphabetical order.
 
     Raises
     ------
     NotAStoreError
         No finished strides, or a source that was asked for is not there.
     """
-    names = sorted(set(datasets)) if datasets is not None else find_datasets(url, chain)
-    if not names:
-        raise NotAStoreError(f"{url}: found no finished strides of chain {chain!r}. Check the URL, or run process.")
-    opened = {}
-    for name in names:
-        folder = layout.strides_url(url, chain, name)
-        opened[name] = [open_part(folder, part=entry["name"]) for entry in read_manifest(folder)["parts"]]
-    require_one_chain(part.manifest for group in opened.values() for part in group)
-    return opened
+    found = find_version(url, chain, version)
+    names = asked_sources(found, datasets)
+    opened: dict[str, list[Part]] = {name: [] for name in names}
+    for dataset, part, digest in found.parts:
+        if dataset in opened:
+            opened[dataset].append(part_here(layout.strides_url(url, chain, dataset), part, digest))
+    return found.number, opened
 
 
 def check_filters(parts: Parts, filters: Mapping[str, Any]) -> None:
@@ -81,7 +81,7 @@ def split_groups(url: str, *, chain: str, split: str, name: str, parts: Parts) -
     manifest = splits.load(url, name)
     _say_quarantined(parts, people.quarantine)
     if ":" in split or manifest is None or not manifest.knows(members, people):
-        members = _members(open_parts(url, chain=chain, datasets=None))
+        members = _members(open_parts(url, chain=chain, datasets=None)[1])
         found = leave_out(split, members, people)
         if found is not None:
             return found

@@ -68,6 +68,8 @@ class StrideWindows(IterableDataset[Batch]):
         Sources to read; by default all that are finished.
     split_name
         Name of the stored person split.
+    version
+        Version of the strides to read; the newest by default. The attribute `version` says which.
 
     Yields
     ------
@@ -120,6 +122,7 @@ class StrideWindows(IterableDataset[Batch]):
         filters: Mapping[str, Any] | None = None,
         datasets: Sequence[str] | None = None,
         split_name: str = "default",
+        version: int | None = None,
     ) -> None:
         super().__init__()
         if phase not in ("none", "oracle"):
@@ -129,7 +132,7 @@ class StrideWindows(IterableDataset[Batch]):
         self.window, self.global_batch, self.remainder = window, global_batch, remainder
         self.rank, self.world_size = find_rank(rank, world_size, global_batch)
         self.horizon = Horizon.of(horizon or {"samples": 1})
-        parts = open_parts(self.url, chain=chain, datasets=datasets)
+        self.version, parts = open_parts(self.url, chain=chain, datasets=datasets, version=version)
         check_filters(parts, filters or {})
         groups = None
         if split is not None:

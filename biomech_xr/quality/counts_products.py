@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -51,7 +52,9 @@ def read_product(root: Url, chain: str, dataset: str, *, masks: bool) -> Product
     folder = layout.strides_url(root, chain, dataset)
     manifest = read_manifest(folder)
     parts = [StoredGroup(join(folder, f"{entry['name']}.zarr"), entry) for entry in manifest["parts"]]
-    planned = parts[0].attributes.get("attrs", {}).get("counts", {})
+    planned: Counter[str] = Counter()
+    for part in parts:
+        planned.update(part.attributes.get("attrs", {}).get("counts", {}))
     return Product(
         chain=chain,
         dataset=dataset,

@@ -20,7 +20,7 @@ from biomech_xr.readers.tables import read_csv
 from biomech_xr.store import layout
 from biomech_xr.store.objects import Url, exists, join, names
 from biomech_xr.store.persons import REPUBLICATIONS, PersonTable, StoredPerson, join_people, load_table
-from biomech_xr.store.reading import open_part, read_manifest
+from biomech_xr.store.reading import open_parts
 from biomech_xr.store.recordings import list_patients, open_patient
 
 TOLERANCES: Final[Mapping[str, float]] = {"age": 1.0, "height": 0.01, "body_mass": 3.0}
@@ -79,10 +79,8 @@ def _walkers(root: Url, people: PersonTable) -> Iterator[StoredPerson]:
     for chain in names(join(root, "strides")):
         for dataset in names(join(root, "strides", chain)):
             folder = layout.strides_url(root, chain, dataset)
-            entries = read_manifest(folder)["parts"] if exists(join(folder, layout.MANIFEST)) else ()
-            for entry in entries:
-                labels = open_part(folder, part=entry["name"]).written_labels
-                for _, rows in labels.groupby("patient", observed=True):
+            for part in open_parts(folder) if exists(join(folder, layout.MANIFEST)) else ():
+                for _, rows in part.written_labels.groupby("patient", observed=True):
                     yield _walker(rows, people)
 
 

@@ -97,7 +97,7 @@ def varied_work(root: str, corpus: Corpus, chain: Chain, people: list[InMemory])
     part = create_part(
         root, chain.name, corpus.dataset, up_front, plan.rejected, plan.template, plan.attrs, config_hash=chain.hash()
     )
-    done = shards_done(root, chain.name, corpus.dataset)
+    done = shards_done(root, chain.name, corpus.dataset, fingerprint=part["fingerprint"])
     rows = _bank_rows(plan, corpus)
     bounds = {shard: shard_bounds(shard, len(plan.labels)) for shard in range(shard_count(len(plan.labels)))}
     missing = {shard: rows[slice(*span)] for shard, span in bounds.items() if shard not in done}

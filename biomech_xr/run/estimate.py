@@ -12,10 +12,10 @@ from typing import Final
 import dask
 import numpy as np
 
-from biomech_xr.process import Chain, Plan, make_plan
+from biomech_xr.process import Chain, Plan
 from biomech_xr.process.graph import graph_of
 from biomech_xr.process.tasks import Group, groups_of, process_group, source_of
-from biomech_xr.run.process import plan_work
+from biomech_xr.run.process import plan_rest, plan_work, planned_fingerprint
 from biomech_xr.store import layout, patient_entry, shards_done
 
 _WORKER: Final = 400 * 2**20
@@ -32,13 +32,13 @@ class Estimate:
     """
 
     dataset: str
-    tasks: int
-    strides: int
-    shards: int
-    bytes_in: int
-    bytes_out: int
-    memory: int
-    rate: float
+    tasks: int = 0
+    strides: int = 0
+    shards: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    memory: int = 0
+    rate: float = 0.0
     measured_on: str
 
     def minutes(self, threads: int) -> float:
@@ -56,8 +56,10 @@ def estimate(root: str, dataset: str, chain: Chain, *, threads_per_worker: int) 
     NotAStoreError, ConfigError, ProcessingError
         As `biomech_xr.process.make_plan`.
     """
-    plan = make_plan(root, dataset, chain)
-    done = shards_done(root, chain.name, dataset)
+    _, plan = plan_rest(root, dataset, chain)
+    if plan is None:
+        return Estimate(dataset=dataset, measured_on="nothing")
+    done = shards_done(root, chain.name, dataset, fingerprint=planned_fingerprint(plan))
     missing = [shard for shard in range(layout.shard_count(len(plan.labels))) if shard not in done]
     graph, _ = graph_of(plan, missing, split=True)
     groups = groups_of(plan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,29 +13,43 @@ from dask.highlevelgraph import HighLevelGraph
 from biomech_xr.process import Chain, Plan, make_plan
 from biomech_xr.process.graph import graph_of
 from biomech_xr.process.plan import LATE_LABELS
-from biomech_xr.store import create_part, finish, shards_done, write_shard
-from biomech_xr.store.layout import shard_bounds, shard_count
+from biomech_xr.store import create_part, finish, list_patients, patient_entry, shards_done, write_shard
+from biomech_xr.store.layout import MANIFEST, shard_bounds, shard_count, strides_url
+from biomech_xr.store.objects import exists, join
+from biomech_xr.store.part import part_fingerprint
+from biomech_xr.store.reading import read_manifest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShardWork:
     """What is to be done for one dataset: the plan, and a graph that writes the shards that are missing.
 
-    `shards` are the numbers of those shards, `names` what to call them in a message; `done` counts the shards that were
-    there already; `write` is called with a shard's number and arrays.
+    The plan is of the people in no finished part, None when there are none. `shards` are the numbers of the missing
+    shards, `names` what to call them in a message; `done` counts the shards that were there already; `fingerprints` are
+    those of all parts that the product will have; `write` is called with a shard's number and arrays.
     """
 
-    plan: Plan
-    shards: list[int]
-    names: list[str]
-    done: int
-    write: Callable[[int, Mapping[str, Any]], Any]
+    root: str
+    dataset: str
+    chain: Chain
+    fingerprints: list[str]
+    plan: Plan | None = None
+    shards: list[int] = field(default_factory=list)
+    done: int = 0
+    write: Callable[[int, Mapping[str, Any]], Any] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """What to call the missing shards."""
+        return [f"{self.dataset} shard {shard}" for shard in self.shards]
 
     def graph(self, *, split: bool = False) -> tuple[dict[Any, Any], list[Any]]:
         """Return the graph that writes the shards, and their keys, whose values are the shards' ledger entries.
 
         ``split`` as in `biomech_xr.process.graph.graph_of`: True for a cluster, False for threads.
         """
+        if self.plan is None or self.write is None:
+            return {}, []
         return graph_of(self.plan, self.shards, finish=self.write, split=split)
 
     @property
@@ -51,12 +65,13 @@ class ShardWork:
     @property
     def strides(self) -> int:
         """Strides of the shards that are missing."""
-        bounds = [shard_bounds(shard, len(self.plan.labels)) for shard in self.shards]
+        size = 0 if self.plan is None else len(self.plan.labels)
+        bounds = [shard_bounds(shard, size) for shard in self.shards]
         return sum(stop - start for start, stop in bounds)
 
 
 def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
-    """Write the metadata of a part and return the lazy tasks that fill it; shards that exist are left alone.
+    """Write the metadata of a part and return the work that fills it; what exists is left alone.
 
     Parameters
     ----------
@@ -72,35 +87,99 @@ def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
     NotAStoreError, ConfigError, ProcessingError
         As `biomech_xr.process.make_plan`.
     OccupiedError
-        The output holds strides of another chain configuration or of other recordings.
+        The output holds files that are not ours.
     """
-    return plan_work(root, make_plan(root, dataset, chain))
+    kept, plan = plan_rest(root, dataset, chain)
+    if plan is None:
+        return ShardWork(root=root, dataset=dataset, chain=chain, fingerprints=kept)
+    work = plan_work(root, plan)
+    return replace(work, fingerprints=[*kept, *work.fingerprints])
+
+
+def plan_rest(root: str, dataset: str, chain: Chain) -> tuple[list[str], Plan | None]:
+    """Return the fingerprints of the finished parts that stay, and the plan of everybody else, None for nobody.
+
+    A part of the same configuration stays when it is whole and the recordings of all its people are those that it was
+    made of. Errors are those of `shard_work`; nothing is written.
+    """
+    recordings = _recordings(root, dataset)
+    kept = _kept_parts(root, dataset, chain, recordings)
+    done = {patient for part in kept for patient in part["recordings"]}
+    people = [patient for patient in recordings if patient not in done]
+    fingerprints = [str(part["fingerprint"]) for part in kept]
+    if kept and not people:
+        return fingerprints, None
+    plan = make_plan(root, dataset, chain, people or None)
+    return fingerprints, replace(plan, attrs={**plan.attrs, "recordings": {name: recordings[name] for name in people}})
 
 
 def plan_work(root: str, plan: Plan) -> ShardWork:
-    """Return the work of a plan, its output below ``root``; as `shard_work`."""
+    """Return the work of a plan, its output below ``root``; as `shard_work`, whatever parts there are."""
     name, dataset = plan.chain.name, plan.dataset
-    up_front = plan.labels.drop(columns=[*LATE_LABELS, "emg_clipped"])
-    part = create_part(
-        root, name, dataset, up_front, plan.rejected, plan.template, plan.attrs, config_hash=plan.chain.hash()
+    part = create_planned(root, plan)
+    done = shards_done(root, name, dataset, fingerprint=part["fingerprint"])
+    return ShardWork(
+        root=root,
+        dataset=dataset,
+        chain=plan.chain,
+        fingerprints=[part["fingerprint"]],
+        plan=plan,
+        shards=[shard for shard in range(shard_count(len(plan.labels))) if shard not in done],
+        done=len(done),
+        write=partial(_write, root, name, dataset, part["fingerprint"]),
     )
-    done = shards_done(root, name, dataset)
-    missing = [shard for shard in range(shard_count(len(plan.labels))) if shard not in done]
-    write = partial(_write, root, name, dataset, part["fingerprint"])
-    names = [f"{dataset} shard {shard}" for shard in missing]
-    return ShardWork(plan=plan, shards=missing, names=names, done=len(done), write=write)
+
+
+def create_planned(root: str, plan: Plan) -> dict[str, Any]:
+    """Write the metadata and tables of the part that a plan makes, and return its ledger entry, see `create_part`."""
+    labels = plan.labels.drop(columns=[*LATE_LABELS, "emg_clipped"])
+    facts = (labels, plan.rejected, plan.template, plan.attrs)
+    return create_part(root, plan.chain.name, plan.dataset, *facts, config_hash=plan.chain.hash())
+
+
+def planned_fingerprint(plan: Plan) -> str:
+    """Return the fingerprint of the part that a plan makes; nothing is written."""
+    labels = plan.labels.drop(columns=[*LATE_LABELS, "emg_clipped"])
+    return part_fingerprint(labels, plan.rejected, plan.template, plan.attrs, config_hash=plan.chain.hash())
 
 
 def _write(root: str, chain: str, dataset: str, fingerprint: str, shard: int, arrays: Mapping[str, Any]) -> Any:
     return write_shard(root, chain, dataset, shard, arrays, fingerprint=fingerprint)
 
 
-def finish_strides(root: str, dataset: str, chain: Chain) -> dict[str, Any]:
-    """Check that every shard is there, write the manifest and return it.
+def _recordings(root: str, dataset: str) -> dict[str, str]:
+    """Return patient -> digest of the ledger entry of the recordings."""
+    found = {}
+    for _, patient in list_patients(root, dataset):
+        entry = patient_entry(root, dataset, patient)
+        if entry is not None:
+            found[patient] = str(entry["digest"])
+    return found
+
+
+def _kept_parts(root: str, dataset: str, chain: Chain, recordings: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the parts in the source's manifest that this run would make again just as they are."""
+    folder = strides_url(root, chain.name, dataset)
+    if not exists(join(folder, MANIFEST)):
+        return []
+    manifest = read_manifest(folder)
+    if manifest["config_hash"] != chain.hash():
+        return []
+    return [
+        part
+        for part in manifest["parts"]
+        if part["recordings"]
+        and all(recordings.get(name) == digest for name, digest in part["recordings"].items())
+        and len(shards_done(root, chain.name, dataset, fingerprint=part["fingerprint"])) == shard_count(part["size"])
+    ]
+
+
+def finish_strides(work: ShardWork) -> dict[str, Any]:
+    """Check that every shard is there, write the manifest of the source and return it; `publish` makes it a version.
 
     Raises
     ------
     NotAStoreError
         Shards are missing; the message names them.
     """
-    return finish(root, chain.name, dataset)
+    return finish(work.root, work.chain.name, work.dataset, work.fingerprints)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.spec import LICENCE_USES, LicenceUse
-from biomech_xr.store.reading import Part
+from biomech_xr.store.catalogue import PartFacts
 
 _STRICTEST: Final[tuple[LicenceUse, ...]] = ("non_commercial", "unknown", "open")
+
+_LARGEST: Final = {"lookahead", "lookahead_chain", "lookahead_upstream", "emg_delay", "kinematics_delay"}
+"""Facts of a part in s; of several parts of a source the largest holds."""
 
 _LONG_NAMES: Final = {
     "emg": "surface EMG of the leg of the stride",
@@ -19,7 +23,7 @@ _LONG_NAMES: Final = {
 }
 
 
-def variable_attrs(name: str, parts: Sequence[Part]) -> dict[str, Any]:
+def variable_attrs(name: str, parts: Sequence[PartFacts]) -> dict[str, Any]:
     """Return unit and long name of a variable."""
     attrs: dict[str, Any] = {}
     base = name.partition("_")[0]
@@ -35,7 +39,7 @@ def variable_attrs(name: str, parts: Sequence[Part]) -> dict[str, Any]:
     return attrs
 
 
-def _spec(part: Part) -> Mapping[str, Any]:
+def _spec(part: PartFacts) -> Mapping[str, Any]:
     spec: Mapping[str, Any] = part.manifest.get("spec", {})
     return spec
 
@@ -87,10 +91,32 @@ def stated(facts: Iterable[Mapping[str, Any]], name: str) -> str:
     return "; ".join(dict.fromkeys(str(one[name]) for one in facts if one.get(name)))
 
 
-def dataset_attrs(chain: str, parts: Sequence[Part]) -> dict[str, Any]:
+def _by_source(parts: Sequence[PartFacts]) -> dict[str, list[PartFacts]]:
+    groups: dict[str, list[PartFacts]] = {}
+    for part in parts:
+        groups.setdefault(str(part.manifest["dataset"]), []).append(part)
+    return groups
+
+
+def _together(parts: Sequence[PartFacts]) -> dict[str, Any]:
+    """Return the facts of the parts of one source: numbers are the largest of all, counts are added."""
+    attrs = {key: value for key, value in parts[-1].attrs.items() if key != "recordings"}
+    for name in _LARGEST & set(attrs):
+        attrs[name] = max(float(part.attrs[name]) for part in parts)
+    if "counts" in attrs:
+        counts: Counter[str] = Counter()
+        for part in parts:
+            counts.update(part.attrs["counts"])
+        attrs["counts"] = dict(counts)
+    if "kinematics_lookahead_known" in attrs:
+        attrs["kinematics_lookahead_known"] = all(part.attrs["kinematics_lookahead_known"] for part in parts)
+    return attrs
+
+
+def dataset_attrs(chain: str, parts: Sequence[PartFacts]) -> dict[str, Any]:
     """Return facts that hold for all sources, and under ``by_dataset`` those in which they differ."""
     facts = ("title", "doi", "data_doi", "licence", "licence_use", "citation", "evidence", "emg_unit", "synthetic")
-    attrs = {str(part.manifest["dataset"]): dict(part.attrs) for part in parts}
+    attrs = {name: _together(group) for name, group in _by_source(parts).items()}
     own = {name: values.pop("chain", None) for name, values in attrs.items()}
     first = next(iter(attrs.values()))
     same = {key for key in first if all(values.get(key) == first[key] for values in attrs.values())} - {"spec"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,6 +14,7 @@ from biomech_xr.store import layout
 from biomech_xr.store.objects import Url, join, names, sizes
 from biomech_xr.store.reading import Part, open_part, read_manifest
 from biomech_xr.store.recordings import PatientRecordings, list_patients, open_patient
+from biomech_xr.store.versions import list_chains, list_versions, read_version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +49,11 @@ def check_store(root: Url) -> Iterator[Checked]:
         yield _patient(root, dataset, patient)
     for folder, name in _products(root):
         found = True
-        yield from _product(folder, name)
+        yield from _product(root, folder, name)
+    for chain in list_chains(root):
+        for number in list_versions(root, chain):
+            found = True
+            yield _version(root, chain, number)
     if not found:
         raise NotAStoreError(
             f"{root}: found neither recordings nor strides of biomech-xr. Check the URL, or run parse."
@@ -93,15 +99,20 @@ def _patient_content(opened: PatientRecordings) -> list[str]:
     return problems
 
 
-def _product(folder: str, name: str) -> Iterator[Checked]:
+def _product(root: Url, folder: str, name: str) -> Iterator[Checked]:
+    """Yield the parts that the manifest of a source lists, and those of older versions."""
     try:
-        manifest = read_manifest(folder)
-        parts = [open_part(folder, part=entry["name"]) for entry in manifest["parts"]]
+        listed = [entry["name"] for entry in read_manifest(folder)["parts"]]
     except StoreError as error:
         yield Checked(name=name, objects=0, size=0, problems=(str(error),))
         return
-    for part in parts:
-        objects: Mapping[str, int] = part.entry["objects"]
+    for part_name in dict.fromkeys([*listed, *_older_parts(root, name)]):
+        try:
+            part = open_part(folder, part=part_name)
+        except StoreError as error:
+            yield Checked(name=f"{name}/{part_name}", objects=0, size=0, problems=(str(error),))
+            continue
+        objects: Mapping[str, int] = part.manifest["objects"]
         problems = _listed(part.url, objects)
         try:
             problems += _part_content(part)
@@ -109,6 +120,39 @@ def _product(folder: str, name: str) -> Iterator[Checked]:
             problems.append(str(error))
         size = sum(objects.values())
         yield Checked(name=f"{name}/{part.name}", objects=len(objects), size=size, problems=tuple(problems))
+
+
+def _older_parts(root: Url, name: str) -> list[str]:
+    """Return the parts of a source that versions list; a pointer that is damaged is reported on its own."""
+    _, chain, dataset = name.split("/")
+    found = []
+    for number in list_versions(root, chain):
+        with contextlib.suppress(StoreError):
+            found += [part for source, part, _ in read_version(root, chain, number).parts if source == dataset]
+    return found
+
+
+def _version(root: Url, chain: str, number: int) -> Checked:
+    """Check a version: its pointer, its catalogue, and that the lists of its parts are those that it was made of."""
+    name = f"versions/{chain}/{number:06d}"
+    try:
+        version = read_version(root, chain, number)
+        objects: Mapping[str, int] = version.pointer["catalogue"]["objects"]
+        problems = _listed(version.catalogue_url, objects)
+        strides = len(version.catalogue().labels)
+    except StoreError as error:
+        return Checked(name=name, objects=0, size=0, problems=(str(error),))
+    if strides != version.strides:
+        problems.append(f"{version.catalogue_url}: labels of {strides} strides, the pointer says {version.strides}")
+    for dataset, part, digest in version.parts:
+        try:
+            found = open_part(layout.strides_url(root, chain, dataset), part=part).manifest["digest"]
+        except StoreError as error:
+            problems.append(str(error))
+            continue
+        if found != digest:
+            problems.append(f"{dataset}/{part}: its list is not the one that version {number} was made of")
+    return Checked(name=name, objects=len(objects), size=sum(objects.values()), problems=tuple(problems))
 
 
 def _part_content(part: Part) -> list[str]:

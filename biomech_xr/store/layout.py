@@ -34,7 +34,7 @@ TABLE_ROWS: Final = 65_536
 
 MANIFEST: Final = "MANIFEST.json"
 LEDGER: Final = "ledger"
-PART: Final = "part-00000"
+VERSIONS: Final = "versions"
 
 LONGEST_NAME: Final = 160
 """Bytes of a name in UTF-8; with an ending, or as a temporary file, it stays below the 255 of file systems."""
@@ -256,14 +256,34 @@ def root_of(folder: Url) -> str:
     return os.fspath(folder).rstrip("/").rsplit("/", 3)[0]
 
 
+def part_name(fingerprint: str) -> str:
+    """Return the name of the part that was made of what the fingerprint stands for; other content has another name."""
+    return f"part-{fingerprint[:12]}"
+
+
 def part_ledger_url(folder: Url, part: str) -> str:
     """Return the ledger entry that makes a part's metadata exist."""
     return join(folder, LEDGER, f"{part}.json")
 
 
+def part_seal_url(folder: Url, part: str) -> str:
+    """Return the object that lists a finished part, which never changes after it."""
+    return join(folder, LEDGER, f"{part}.finished.json")
+
+
 def shard_ledger_url(folder: Url, part: str, shard: int) -> str:
     """Return the ledger entry that makes one shard of a part exist."""
     return join(folder, LEDGER, f"{part}.shard-{shard:05d}.json")
+
+
+def versions_url(root: Url, chain: str) -> str:
+    """Return the folder of the versions of a chain's strides, over all sources."""
+    return join(root, VERSIONS, checked_name(chain))
+
+
+def version_url(root: Url, chain: str, number: int) -> str:
+    """Return the pointer that makes a version exist."""
+    return join(versions_url(root, chain), f"{number:06d}.json")
 
 
 def shard_count(strides: int) -> int:

@@ -1,12 +1,13 @@
-"""Writing a part of a strides product: metadata first, then shards in any order, then the manifest.
+"""Writing a part of a strides product: metadata first, then shards in any order; `finishing` closes it.
 
-A part is finished when its manifest lists every object with its size; a shard exists when its ledger entry does. A
-worker that died leaves objects without an entry: no reader believes them and the next attempt overwrites them.
+A part holds whole patients and is named after all that it was made of, so that other people, recordings or settings
+make another part and nothing is ever rewritten. A shard exists when its ledger entry does: a worker that died leaves
+objects without an entry, no reader believes them, and the next attempt overwrites them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -14,14 +15,13 @@ import numpy.typing as npt
 import pandas as pd
 import zarr
 
-from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
+from biomech_xr.errors import LostDataError, NotAStoreError
 from biomech_xr.store import layout, ledger
 from biomech_xr.store.objects import (
     Url,
     digest,
     exists,
     join,
-    metadata_checksums,
     names,
     plain,
     read_sealed,
@@ -72,26 +72,20 @@ def create_part(
     SchemaError
         Labels are missing or unknown, the index is not unique, or a variable's dims do not fit.
     OccupiedError
-        The output holds another configuration, other strides, or files that are not ours; or another run is writing.
+        The output holds files that are not ours.
     LostDataError
         Objects vanished while they were written.
     """
     table = checked_labels(labels, template)
     variables = checked_template(template)
     folder = layout.strides_url(root, chain, dataset)
-    entry_url = layout.part_ledger_url(folder, layout.PART)
-    fingerprint = digest(
-        {
-            "labels": table_fingerprint(table),
-            "rejected": table_fingerprint(rejected),
-            "variables": variables,
-            "attrs": plain(attrs),
-        }
-    )
+    fingerprint = part_fingerprint(labels, rejected, template, attrs, config_hash=config_hash)
+    name = layout.part_name(fingerprint)
+    entry_url = layout.part_ledger_url(folder, name)
     ledger.refuse_foreign(folder, _ours)
     if exists(entry_url):
-        return _resumed(entry_url, fingerprint, config_hash, len(table))
-    url = join(folder, f"{layout.PART}.zarr")
+        return read_sealed(entry_url)
+    url = join(folder, f"{name}.zarr")
     ledger.clear_leftovers(url)
     head = {"chain": chain, "dataset": dataset, "size": len(table), "config_hash": config_hash}
     head |= {"fingerprint": fingerprint, "software": ledger.software(), "attrs": plain(attrs), "variables": variables}
@@ -100,15 +94,19 @@ def create_part(
     return ledger.seal(entry_url, url, {**head, "counts": counts}, later=variables)
 
 
-def _resumed(entry_url: str, fingerprint: str, config_hash: str, size: int) -> dict[str, Any]:
-    entry = read_sealed(entry_url)
-    ledger.refuse_other_config(entry_url, entry, config_hash)
-    if entry["fingerprint"] != fingerprint:
-        raise OccupiedError(
-            f"{entry_url}: holds {entry['size']} strides of other recordings or facts under the same configuration, "
-            f"this run has {size}. Remove the dataset's folder and run again, or choose another output."
-        )
-    return entry
+def part_fingerprint(
+    labels: pd.DataFrame, rejected: pd.DataFrame, template: Template, attrs: Mapping[str, Any], *, config_hash: str
+) -> str:
+    """Return what stands for all that a part is made of; arguments as for `create_part`, nothing is written."""
+    return digest(
+        {
+            "config_hash": config_hash,
+            "labels": table_fingerprint(checked_labels(labels, template)),
+            "rejected": table_fingerprint(rejected),
+            "variables": checked_template(template),
+            "attrs": plain(attrs),
+        }
+    )
 
 
 def _ours(name: str) -> bool:
@@ -126,10 +124,11 @@ def _write_metadata(url: str, head: Mapping[str, Any], table: pd.DataFrame, reje
     ledger.consolidate(url)
 
 
-def _part_entry(folder: str) -> dict[str, Any]:
-    url = layout.part_ledger_url(folder, layout.PART)
+def part_entry(folder: str, part: str) -> dict[str, Any]:
+    """Return the ledger entry of a part, or raise `NotAStoreError` where it was never created."""
+    url = layout.part_ledger_url(folder, part)
     if not exists(url):
-        raise NotAStoreError(f"{folder}: the part was not created. Run the process stage from its start.")
+        raise NotAStoreError(f"{folder}: {part} was not created. Run the process stage from its start.")
     return read_sealed(url)
 
 
@@ -170,32 +169,27 @@ def write_shard(
     ------
     SchemaError
         A variable is missing, unknown, or of the wrong shape.
-    OccupiedError
-        The part that is there is of another run.
+    NotAStoreError
+        There is no such part.
     LostDataError
         What was read back is not what was written, or an object of it is not there.
     """
     folder = layout.strides_url(root, chain, dataset)
-    part = _part_entry(folder)
-    if part["fingerprint"] != fingerprint:
-        raise OccupiedError(
-            f"{folder}: the part is of other strides or another configuration ({part['config_hash']!r}, fingerprint "
-            f"{part['fingerprint'][:12]}) than this shard ({fingerprint[:12]}): another run is writing. Let one run at "
-            "a time write to an output, or choose another output."
-        )
-    url = join(folder, f"{layout.PART}.zarr")
+    name = layout.part_name(fingerprint)
+    part = part_entry(folder, name)
+    url = join(folder, f"{name}.zarr")
     arrays = _arrays(url, part, read_only=False)
     keys = _shard_keys(arrays, shard)
-    entry_url = layout.shard_ledger_url(folder, layout.PART, shard)
+    entry_url = layout.shard_ledger_url(folder, name, shard)
     entry = _shard_entry(entry_url, fingerprint)
     if entry is not None and entry["objects"].keys() == keys and sizes_of(url, keys) == entry["objects"]:
         return entry
     start, stop = layout.shard_bounds(shard, part["size"])
     encoded = encoded_block(part, block, stop - start)
-    for name, values in encoded.items():
-        arrays[name][start:stop] = values
-        if np.asarray(arrays[name][start:stop]).tobytes() != values.tobytes():
-            raise LostDataError(f"{url}: {name}: shard {shard} reads back differently. Check the disk, run again.")
+    for variable, values in encoded.items():
+        arrays[variable][start:stop] = values
+        if np.asarray(arrays[variable][start:stop]).tobytes() != values.tobytes():
+            raise LostDataError(f"{url}: {variable}: shard {shard} reads back differently. Check the disk, run again.")
     objects = sizes_of(url, sorted(keys))
     ledger.require_complete(url, objects, keys)
     return write_sealed(
@@ -215,26 +209,26 @@ def write_shard(
 
 def _shard_entry(url: str, fingerprint: str) -> dict[str, Any] | None:
     """Return a shard's ledger entry; None where there is none, a damaged one, or one of a part that was here before."""
-    entry = _sealed_or_none(url)
+    entry = sealed_or_none(url)
     return entry if entry is not None and entry.get("fingerprint") == fingerprint else None
 
 
-def shards_done(root: Url, chain: str, dataset: str) -> set[int]:
-    """Return the shards that have a ledger entry and whose objects are all there; damaged ones are to be redone."""
+def shards_done(root: Url, chain: str, dataset: str, *, fingerprint: str) -> set[int]:
+    """Return the shards of a part that have a ledger entry and whose objects are all there; others are to be done."""
     folder = layout.strides_url(root, chain, dataset)
-    if not exists(layout.part_ledger_url(folder, layout.PART)):
+    name = layout.part_name(fingerprint)
+    if not exists(layout.part_ledger_url(folder, name)):
         return set()
-    part = _part_entry(folder)
-    return set(_intact_shards(folder, part))
+    return set(intact_shards(folder, name, part_entry(folder, name)))
 
 
-def _intact_shards(folder: str, part: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-    """Return the entries of the shards of this very part whose objects are all listed and all there."""
-    url = join(folder, f"{layout.PART}.zarr")
+def intact_shards(folder: str, name: str, part: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """Return the entries of the shards of a part whose objects are all listed and all there."""
+    url = join(folder, f"{name}.zarr")
     listed = set(names(join(folder, layout.LEDGER)))
     entries = {}
     for shard in range(layout.shard_count(part["size"])):
-        entry_url = layout.shard_ledger_url(folder, layout.PART, shard)
+        entry_url = layout.shard_ledger_url(folder, name, shard)
         if entry_url.rsplit("/", 1)[-1] in listed and (entry := _shard_entry(entry_url, part["fingerprint"])):
             entries[shard] = entry
     arrays, present = (_arrays(url, part), sizes(url)) if entries else ({}, {})
@@ -245,61 +239,9 @@ def _intact_shards(folder: str, part: Mapping[str, Any]) -> dict[int, dict[str, 
     }
 
 
-def finish(root: Url, chain: str, dataset: str) -> dict[str, Any]:
-    """Check that every shard is there, write ``MANIFEST.json`` and return it; readers open nothing without it.
-
-    Raises
-    ------
-    NotAStoreError
-        The part was not created, or shards are missing; the message names them.
-    LostDataError
-        The metadata are not those that the part was created with; nothing is written.
-    """
-    folder = layout.strides_url(root, chain, dataset)
-    url = join(folder, f"{layout.PART}.zarr")
-    part = _part_entry(folder)
-    _require_metadata(url, part)
-    shards = _intact_shards(folder, part)
-    missing = sorted(set(range(layout.shard_count(part["size"]))) - set(shards))
-    if missing:
-        raise NotAStoreError(f"{folder}: {missing_shards(missing)}. Run the process stage again; it does the rest.")
-    objects = dict(part["objects"])
-    for shard in sorted(shards):
-        objects |= shards[shard]["objects"]
-    ledger.require_complete(url, objects, ledger.expected_keys(ledger.open_plain(url)))
-    counts = {**part["counts"], "clipped": sum(entry["clipped"] for entry in shards.values())}
-    url = join(folder, layout.MANIFEST)
-    manifest = {
-        "format": layout.FORMAT,
-        **{name: part[name] for name in ("chain", "dataset", "config_hash", "software", "fingerprint")},
-        "spec": part["attrs"].get("spec", {}),
-        "counts": counts,
-        "parts": [{"name": layout.PART, "size": part["size"], "objects": objects, "checksums": part["checksums"]}],
-    }
-    found = _sealed_or_none(url)
-    if found is not None and all(found.get(name) == value for name, value in plain(manifest).items()):
-        return found
-    return write_sealed(url, manifest)
-
-
-def _sealed_or_none(url: str) -> dict[str, Any] | None:
+def sealed_or_none(url: str) -> dict[str, Any] | None:
     """Return a sealed JSON object; None where there is none, or a damaged one."""
     try:
         return read_sealed(url)
     except (NotAStoreError, LostDataError):
         return None
-
-
-def _require_metadata(url: str, part: Mapping[str, Any]) -> None:
-    objects = part["objects"]
-    if sizes_of(url, objects) != objects or metadata_checksums(url, objects) != part["checksums"]:
-        raise LostDataError(
-            f"{url}: metadata and tables are not those that the part was created with: objects were lost, or another "
-            "run replaced them. Remove the dataset's folder and process again, one run at a time."
-        )
-
-
-def missing_shards(missing: Sequence[int]) -> str:
-    """Return a phrase that names the shards that are missing."""
-    shown = ", ".join(map(str, missing[:20])) + (" ..." if len(missing) > 20 else "")
-    return f"{len(missing)} shard(s) missing: {shown}"

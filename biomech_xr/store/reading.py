@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,12 @@ import zarr
 from biomech_xr.errors import LostDataError, NotAStoreError, StoreError
 from biomech_xr.schema import LABELS
 from biomech_xr.store import layout, ledger
+from biomech_xr.store.finishing import read_seal, unfinished
 from biomech_xr.store.objects import Url, exists, join, names, read_sealed
-from biomech_xr.store.part import missing_shards
 from biomech_xr.store.persons import load_table
 from biomech_xr.store.table import read_table
+
+_STARTED: Final = re.compile(r"part-[0-9a-f]{12}\.json")
 
 
 def read_manifest(folder: Url) -> dict[str, Any]:
@@ -47,18 +50,10 @@ def read_manifest(folder: Url) -> dict[str, Any]:
 
 
 def _unfinished(folder: Url) -> str:
-    entry_url = layout.part_ledger_url(folder, layout.PART)
-    if not exists(entry_url):
+    started = [name for name in names(join(folder, layout.LEDGER)) if _STARTED.fullmatch(name)]
+    if not started:
         return f"{folder}: not a strides store of biomech-xr (no {layout.MANIFEST}). Check the URL, or run process."
-    prefix = f"{layout.PART}.shard-"
-    done = {
-        int(name.removeprefix(prefix).removesuffix(".json"))
-        for name in names(join(folder, layout.LEDGER))
-        if name.startswith(prefix)
-    }
-    missing = sorted(set(range(layout.shard_count(read_sealed(entry_url)["size"]))) - done)
-    state = missing_shards(missing) if missing else "all shards are there, the manifest is not"
-    return f"{folder}: never finished: {state}. Run the process stage again; it does the rest."
+    return unfinished(os.fspath(folder), started[-1].removesuffix(".json"))
 
 
 def require_one_chain(manifests: Iterable[Mapping[str, Any]]) -> None:
@@ -85,7 +80,7 @@ def require_one_chain(manifests: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def open_part(folder: Url, *, part: str = layout.PART) -> Part:
+def open_part(folder: Url, *, part: str = "") -> Part:
     """Return one part of a source's strides for raw reading.
 
     Parameters
@@ -93,33 +88,43 @@ def open_part(folder: Url, *, part: str = layout.PART) -> Part:
     folder
         ``<root>/strides/<chain>/<dataset>``.
     part
-        Name of the part; a product of this version has one.
+        Name of the part; may be left out where the manifest lists one alone.
 
     Raises
     ------
     NotAStoreError
-        Not a finished strides store of ours; the message says what is missing.
+        Not a finished part of ours; the message says what is missing.
     LostDataError
-        The manifest is damaged.
+        The list of the part, or the manifest, is damaged.
+    StoreError
+        Several parts, and none is named.
     """
-    manifest = read_manifest(folder)
-    listed = {entry["name"]: entry for entry in manifest["parts"]}
-    if part not in listed:
-        raise NotAStoreError(f"{folder}: no part {part!r}; the manifest lists {', '.join(listed)}.")
-    return Part(os.fspath(folder), part, manifest, listed[part])
+    if not part:
+        listed = [entry["name"] for entry in read_manifest(folder)["parts"]]
+        if len(listed) != 1:
+            raise StoreError(f"{folder}: found the parts {', '.join(listed)}; name one of them with `part`.")
+        part = listed[0]
+    return Part(os.fspath(folder), part, read_seal(os.fspath(folder), part))
+
+
+def open_parts(folder: Url) -> list[Part]:
+    """Return all parts that the manifest of a source lists; errors as `open_part`."""
+    return [open_part(folder, part=entry["name"]) for entry in read_manifest(folder)["parts"]]
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part. Plain data until something is read, so it can be sent to a worker, which opens it there."""
+    """One part. Plain data until something is read, so it can be sent to a worker, which opens it there.
+
+    `manifest` is the object that lists the part (see `finishing.seal_part`).
+    """
 
     folder: str
     name: str
     manifest: Mapping[str, Any]
-    entry: Mapping[str, Any]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Part, (self.folder, self.name, self.manifest, self.entry)
+        return Part, (self.folder, self.name, self.manifest)
 
     @property
     def url(self) -> str:
@@ -129,7 +134,7 @@ class Part:
     @property
     def size(self) -> int:
         """Number of strides."""
-        return int(self.entry["size"])
+        return int(self.manifest["size"])
 
     @property
     def chunk(self) -> int:
@@ -140,7 +145,7 @@ class Part:
     def group(self) -> zarr.Group:
         """The Zarr group; lost objects raise `LostDataError`."""
         with ledger.lost_data(self.url):
-            return ledger.open_checked(self.url, self.entry["objects"], self.entry["checksums"])
+            return ledger.open_checked(self.url, self.manifest["objects"], self.manifest["checksums"])
 
     @cached_property
     def head(self) -> dict[str, Any]:
@@ -209,10 +214,10 @@ class Part:
 
 
 @lru_cache(maxsize=64)
-def part_here(folder: str, name: str, manifest_digest: str) -> Part:
+def part_here(folder: str, name: str, digest: str) -> Part:
     """Return a part opened in this process, once; a process that was forked opens its own."""
     part = open_part(folder, part=name)
-    if part.manifest["digest"] != manifest_digest:
+    if part.manifest["digest"] != digest:
         raise LostDataError(f"{folder}: the store was written anew after it was opened. Open it again.")
     return part
 

@@ -19,10 +19,13 @@ from biomech_xr.errors import NotAStoreError, SchemaError, StoreError
 from biomech_xr.schema import BEFORE, HISTORY, INDEX_LEVELS, LABELS
 from biomech_xr.store import layout
 from biomech_xr.store.attributes import dataset_attrs, variable_attrs
+from biomech_xr.store.catalogue import PartFacts
 from biomech_xr.store.encoding import decode_emg
 from biomech_xr.store.lazy import lazy_array, take
 from biomech_xr.store.objects import Url, exists, join, names
-from biomech_xr.store.reading import Part, open_part, part_here, read_manifest, require_one_chain
+from biomech_xr.store.persons import load_table
+from biomech_xr.store.reading import open_part, part_here, read_manifest
+from biomech_xr.store.versions import Version, list_chains, list_versions, read_version
 
 __all__ = ["find_datasets", "open_part", "open_strides"]
 
@@ -34,13 +37,16 @@ _PADDED: Final = ("time", "time_kinematics")
 _DIM_LABELS: Final = {"channel": words.MUSCLES, "joint": words.JOINTS, "motion": words.MOTIONS, "axis": words.AXES}
 
 
-def find_datasets(url: Url, chain: str = "envelope") -> list[str]:
-    """Return the sources with finished strides of a chain, in alphabetical order."""
-    folder = join(url, "strides", layout.checked_name(chain))
-    return [name for name in names(folder) if exists(join(folder, name, layout.MANIFEST))]
+def find_datasets(url: Url, chain: str = "envelope", *, version: int | None = None) -> list[str]:
+    """Return the sources in a version of a chain's strides, the newest by default, in alphabetical order."""
+    if version is None and not list_versions(url, chain):
+        return []
+    return read_version(url, chain, version).datasets
 
 
-def open_strides(url: Url, *, chain: str = "envelope", dataset: str | Sequence[str] | None = None) -> xr.Dataset:
+def open_strides(
+    url: Url, *, chain: str = "envelope", dataset: str | Sequence[str] | None = None, version: int | None = None
+) -> xr.Dataset:
     """Return the strides of a store as one lazy Dataset.
 
     Data variables are Dask arrays of one shard (512 strides) a chunk; nothing of them is read here. Labels are read.
@@ -52,7 +58,9 @@ def open_strides(url: Url, *, chain: str = "envelope", dataset: str | Sequence[s
     chain
         Name of the processing chain.
     dataset
-        One source or several; all finished ones when left out.
+        One source or several; all of the version when left out.
+    version
+        Number of the version (``biomech-xr versions``); the newest when left out.
 
     Returns
     -------
@@ -61,19 +69,18 @@ def open_strides(url: Url, *, chain: str = "envelope", dataset: str | Sequence[s
         before the signal's start and after the stride's end; `kinematics` in degrees and `kinetics` in N m/kg, dims
         (stride, joint, motion, phase). ``stride`` is a MultiIndex of `schema.INDEX_LEVELS`, so that
         ``ds.sel(patient="hu-AB156", activity="walk")`` works. Sources with shorter records are padded with NaN.
-        Attributes name the chain, configuration hashes, lookahead (s), and per source its DOI and licence.
+        Attributes name the version, the chain, configuration hashes, lookahead (s), and per source DOI and licence.
 
     Raises
     ------
     NotAStoreError
         No finished store of ours; the message says what is missing.
     LostDataError
-        On opening or on computing: an object that the manifest lists is missing or damaged.
-    StoreError
-        The sources were processed under different configurations of the chain.
+        On opening or on computing: an object of the version is missing or damaged.
     """
-    parts = _find_parts(url, chain, dataset)
-    labels = _joined_labels(parts)
+    found = find_version(url, chain, version)
+    catalogue = found.catalogue().only(asked_sources(found, dataset))
+    parts, labels = catalogue.parts, load_table(url).apply(catalogue.labels)
     sizes = _dim_sizes(parts)
     variables = {}
     for name in dict.fromkeys(name for part in parts for name in part.variables):
@@ -82,43 +89,48 @@ def open_strides(url: Url, *, chain: str = "envelope", dataset: str | Sequence[s
         variables[name] = xr.Variable(dims, da.concatenate(arrays, axis=0), variable_attrs(name, parts))
     coords = xr.Coordinates.from_pandas_multiindex(stride_index(labels), "stride")
     dataset_ = xr.Dataset(variables, coords=coords).assign_coords(_label_coords(labels) | _dim_coords(sizes, parts))
-    return dataset_.assign_attrs(dataset_attrs(chain, parts))
+    return dataset_.assign_attrs(version=found.number, **dataset_attrs(chain, parts))
 
 
-def _find_parts(url: Url, chain: str, dataset: str | Sequence[str] | None) -> list[Part]:
+def find_version(url: Url, chain: str, version: int | None) -> Version:
+    """Return the version asked for, the newest by default; sources that are being made and not in it are logged.
+
+    Raises
+    ------
+    NotAStoreError
+        There is none; the message says what is there, and what is missing for it to be finished.
+    LostDataError
+        The pointer of the version is damaged.
+    """
     folder = join(url, "strides", layout.checked_name(chain))
-    finished = find_datasets(url, chain)
-    asked = finished if dataset is None else [dataset] if isinstance(dataset, str) else sorted(set(dataset))
-    if dataset is None:
-        for name in sorted(set(names(folder)) - set(finished)):
-            _LOG.warning("%s/%s: not finished, left out", folder, name)
-    if not asked:
-        started = names(folder)
+    started = names(folder)
+    if version is None and not list_versions(url, chain):
         if started:
             read_manifest(join(folder, started[0]))
-        chains = ", ".join(names(join(url, "strides"))) or "none"
+            raise NotAStoreError(f"{folder}: finished, but no version was made of it. Run process again; it does.")
+        chains = ", ".join(list_chains(url)) or "none"
         raise NotAStoreError(f"{folder}: no strides here; chains found: {chains}. Check the URL, or run process.")
-    found = []
-    for name in asked:
-        place = layout.strides_url(url, chain, name)
-        if not exists(place):
-            raise NotAStoreError(f"{place}: no such source; finished: {', '.join(finished) or 'none'}.")
-        found += [open_part(place, part=entry["name"]) for entry in read_manifest(place)["parts"]]
-    require_one_chain(part.manifest for part in found)
+    found = read_version(url, chain, version)
+    if version is None:
+        for name in sorted(set(started) - set(found.datasets)):
+            _LOG.warning("%s/%s: not in version %d, left out", folder, name, found.number)
     return found
 
 
-def _joined_labels(parts: Sequence[Part]) -> pd.DataFrame:
-    columns: dict[str, Any] = {}
-    for name, kind in LABELS.items():
-        pieces = [part.labels[name] for part in parts]
-        if kind == "category":
-            columns[name] = pd.api.types.union_categoricals(
-                [piece.array for piece in pieces], sort_categories=True, ignore_order=True
-            )
-        else:
-            columns[name] = np.concatenate([piece.to_numpy() for piece in pieces])
-    return pd.DataFrame(columns)
+def asked_sources(version: Version, dataset: str | Sequence[str] | None) -> list[str]:
+    """Return the sources that are asked for, all by default, or raise `NotAStoreError` where one is not there."""
+    asked = version.datasets if dataset is None else [dataset] if isinstance(dataset, str) else sorted(set(dataset))
+    absent = sorted(set(asked) - set(version.datasets))
+    for name in absent:
+        folder = layout.strides_url(version.root, version.chain, name)
+        if exists(folder):
+            read_manifest(folder)
+    if absent or not asked:
+        raise NotAStoreError(
+            f"{version.root}: version {version.number} of chain {version.chain!r} has no source "
+            f"{', '.join(map(repr, absent))}; it holds {', '.join(version.datasets)}. Name one of them, or run process."
+        )
+    return asked
 
 
 def stride_index(labels: pd.DataFrame) -> pd.MultiIndex:
@@ -173,7 +185,7 @@ def _label_coords(labels: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _dim_sizes(parts: Sequence[Part]) -> dict[str, int]:
+def _dim_sizes(parts: Sequence[PartFacts]) -> dict[str, int]:
     found: dict[str, set[int]] = {}
     for part in parts:
         for dims, shape in part.variables.values():
@@ -185,7 +197,7 @@ def _dim_sizes(parts: Sequence[Part]) -> dict[str, int]:
     return {dim: max(sizes) for dim, sizes in found.items()}
 
 
-def _dim_coords(sizes: Mapping[str, int], parts: Sequence[Part]) -> dict[str, Any]:
+def _dim_coords(sizes: Mapping[str, int], parts: Sequence[PartFacts]) -> dict[str, Any]:
     coords: dict[str, Any] = {}
     for dim, labels in _DIM_LABELS.items():
         if dim in sizes:
@@ -241,7 +253,7 @@ class StoredVariable:
         return padded
 
 
-def _lazy(part: Part, name: str, dims: Sequence[str], sizes: Mapping[str, int]) -> da.Array:
+def _lazy(part: PartFacts, name: str, dims: Sequence[str], sizes: Mapping[str, int]) -> da.Array:
     shape = (part.size, *(sizes[dim] for dim in dims[1:]))
     dtype = np.dtype("float32" if name == "emg" else layout.stored_dtype(name))
     if name not in part.variables:

@@ -12,9 +12,11 @@ from biomech_xr import vocabulary as words
 from biomech_xr.errors import NotAStoreError, StoreError
 from biomech_xr.store import layout
 from biomech_xr.store.attributes import licence_use, stated
+from biomech_xr.store.finishing import read_seal
 from biomech_xr.store.objects import Url, exists, join, names, read_sealed, sizes
-from biomech_xr.store.reading import open_part, read_manifest
+from biomech_xr.store.reading import open_parts, read_manifest
 from biomech_xr.store.recordings import PatientRecordings, list_patients, reason_counts
+from biomech_xr.store.versions import list_chains, list_versions, read_version
 
 Row = dict[str, Any]
 
@@ -146,7 +148,7 @@ def unaccounted(root: Url) -> list[str]:
         A folder or a ledger has another name than the source, chain or patient that was written there.
     """
     products = _products(root)
-    known = _known_objects(_entries(root), products)
+    known = _known_objects(_entries(root), products) | _version_objects(root)
     there = sizes(root)
     loose: dict[str, list[str]] = {}
     for key in there:
@@ -175,10 +177,35 @@ def _known_objects(entries: Mapping[str, list[Row]], products: Mapping[tuple[str
             folder = f"strides/{chain}/{dataset}"
             known.add(f"{folder}/{layout.MANIFEST}")
             for part in manifest["parts"]:
-                name, shards = part["name"], range(layout.shard_count(part["size"]))
-                known.add(layout.part_ledger_url(folder, name))
-                known.update(layout.shard_ledger_url(folder, name, shard) for shard in shards)
-                known.update(f"{folder}/{name}.zarr/{key}" for key in part["objects"])
+                known |= _part_objects(folder, part)
+    return known
+
+
+def _part_objects(folder: str, part: Mapping[str, Any]) -> set[str]:
+    """Return the keys of a finished part, ledger included; ``folder`` is that of its source."""
+    name = part["name"]
+    shards = range(layout.shard_count(part["size"]))
+    return {
+        layout.part_ledger_url(folder, name),
+        layout.part_seal_url(folder, name),
+        *(layout.shard_ledger_url(folder, name, shard) for shard in shards),
+        *(f"{folder}/{name}.zarr/{key}" for key in part["objects"]),
+    }
+
+
+def _version_objects(root: Url) -> set[str]:
+    """Return the keys of all versions: pointers, catalogues, and the parts of older ones."""
+    known: set[str] = set()
+    for chain in list_chains(root):
+        folder = f"{layout.VERSIONS}/{chain}"
+        for number in list_versions(root, chain):
+            version = read_version(root, chain, number)
+            catalogue = version.pointer["catalogue"]
+            known.add(layout.version_url("", chain, number).lstrip("/"))
+            known.update(f"{folder}/{catalogue['name']}/{key}" for key in catalogue["objects"])
+            for dataset, name, _ in version.parts:
+                part = read_seal(layout.strides_url(root, chain, dataset), name)
+                known |= _part_objects(f"strides/{chain}/{dataset}", part)
     return known
 
 
@@ -223,7 +250,7 @@ def _rejected_at_process(root: Url, products: Mapping[tuple[str, str], Row | str
     for (chain, dataset), manifest in products.items():
         if isinstance(manifest, dict) and manifest["counts"]["rejected"]:
             folder = layout.strides_url(root, chain, dataset)
-            counts = [reason_counts(open_part(folder, part=part["name"]).rejected) for part in manifest["parts"]]
+            counts = [reason_counts(part.rejected) for part in open_parts(folder)]
             yield from _by_reason({"stage": "process", "chain": chain, "dataset": dataset}, counts)
 
 

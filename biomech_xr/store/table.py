@@ -49,7 +49,7 @@ def fingerprint(table: pd.DataFrame) -> str:
     return digest([list(map(str, frame.columns)), [int(value) for value in hashes]])
 
 
-def write_table(group: zarr.Group, name: str, frame: pd.DataFrame) -> None:
+def write_table(group: zarr.Group, name: str, frame: pd.DataFrame, *, rows: int = TABLE_ROWS) -> None:
     """Write a table as the group ``name``; the index is not stored.
 
     Parameters
@@ -60,6 +60,8 @@ def write_table(group: zarr.Group, name: str, frame: pd.DataFrame) -> None:
         Name of the table.
     frame
         Columns of text (missing allowed), floats, integers or booleans; dims ``(row,)``.
+    rows
+        Rows of one object.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def write_table(group: zarr.Group, name: str, frame: pd.DataFrame) -> None:
     table = group.create_group(name, attributes={**attributes, "rows": len(frame)})
     for kind, columns in packed.items():
         values = np.stack(columns)
-        chunks = (len(columns), min(len(frame), TABLE_ROWS))
+        chunks = (len(columns), min(len(frame), rows))
         array = create_array(
             table, kind, shape=values.shape, dims=("column", "row"), dtype=_DTYPES[kind], chunks=chunks
         )

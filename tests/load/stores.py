@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from biomech_xr.schema import AFTER, BEFORE, HISTORY, LABELS
-from biomech_xr.store import create_part, finish, write_shard
+from biomech_xr.store import create_part, finish, publish, write_shard
 from biomech_xr.store.layout import STRIDES_PER_SHARD, shard_count
 
 JOINTS = ("stride", "joint", "motion")
@@ -136,4 +136,5 @@ def write_store(
         rows = slice(shard * STRIDES_PER_SHARD, (shard + 1) * STRIDES_PER_SHARD)
         piece = {name: values[rows] for name, values in block.items()}
         write_shard(str(root), chain, dataset, shard, piece, fingerprint=entry["fingerprint"])
-    finish(str(root), chain, dataset)
+    finish(str(root), chain, dataset, [entry["fingerprint"]])
+    publish(str(root), chain, [dataset])

@@ -18,7 +18,7 @@ import xarray as xr
 from biomech_xr import process
 from biomech_xr.load import StrideWindows
 from biomech_xr.run import finish_strides, shard_work
-from biomech_xr.store import open_strides, write_patient
+from biomech_xr.store import open_strides, publish, write_patient
 from tests.process.patients import SPEC
 from tests.process.test_leak import pair
 
@@ -42,7 +42,8 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
 def _walk(root: Path, chain: process.Chain) -> tuple[Batches, StrideWindows, xr.Dataset]:
     work = shard_work(str(root), "made", chain)
     dask.compute(*work.tasks, scheduler="synchronous")
-    finish_strides(str(root), "made", chain)
+    finish_strides(work)
+    publish(str(root), chain.name, ["made"])
     windows = StrideWindows(
         root, chain=chain.name, global_batch=64, window=200, history="mask", remainder="pad", horizon={"samples": 1}
     )

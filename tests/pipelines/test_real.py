@@ -15,7 +15,7 @@ from biomech_xr.load import StrideWindows
 from biomech_xr.process import load_chain
 from biomech_xr.run import finish_strides, parse_patient, pending_patients, shard_work
 from biomech_xr.schema import HISTORY, validate_strides
-from biomech_xr.store import open_patient
+from biomech_xr.store import open_patient, publish
 from biomech_xr.vocabulary import MUSCLES
 from training import losses
 from training.config import TrainConfig
@@ -28,9 +28,11 @@ def walk(dataset: str, raw: Path, root: Path, chain: str = "envelope") -> xr.Dat
     for patient in pending_patients(dataset, raw, str(root))[0]:
         parse_patient(dataset, str(raw), str(root), patient)
     loaded = load_chain(chain)
-    for task in shard_work(str(root), dataset, loaded).tasks:
+    work = shard_work(str(root), dataset, loaded)
+    for task in work.tasks:
         task.compute(scheduler="synchronous")
-    finish_strides(str(root), dataset, loaded)
+    finish_strides(work)
+    publish(str(root), loaded.name, [dataset])
     strides = bx.open_strides(str(root), chain=chain).load(scheduler="synchronous")
     validate_strides(strides)
     return strides

@@ -23,6 +23,7 @@ from biomech_xr.quality.harmony_curves import COMPONENTS, VARIABLES, bridged
 from biomech_xr.quality.harmony_findings import UNSEEN, as_markdown, findings, remarks, summary
 from biomech_xr.quality.harmony_plots import overlay, write_figures
 from biomech_xr.run import finish_strides, parse_patient, pending_patients, shard_work
+from biomech_xr.store import publish
 from tests.quality.harmony_cases import PLANTS, Plant, plant, score, sources
 from tests.store.samples import make_product
 
@@ -235,9 +236,11 @@ def process(root: str, dataset: str, raw: Path) -> None:
     for patient in pending_patients(dataset, raw, root)[0]:
         parse_patient(dataset, str(raw), root, patient)
     chain = load_chain("envelope")
-    for task in shard_work(root, dataset, chain).tasks:
+    work = shard_work(root, dataset, chain)
+    for task in work.tasks:
         task.compute(scheduler="synchronous")
-    finish_strides(root, dataset, chain)
+    finish_strides(work)
+    publish(root, chain.name, [dataset])
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from biomech_xr.process.packed import assemble, pack
 from biomech_xr.process.tasks import groups_of
 from biomech_xr.run import finish_strides, shard_work
 from biomech_xr.run.corpus import Corpus, CorpusPerson, write_person
-from biomech_xr.store import layout
+from biomech_xr.store import layout, publish
+from biomech_xr.store.layout import part_name
 from tests.benchmarks.processing_dask import synthetic_plan
 
 ENVELOPE = load_chain("envelope")
@@ -98,11 +99,11 @@ def test_only_what_is_missing_is_in_the_graph(root: str) -> None:
     assert work.shards == [0, 1, 2, 3]
     entries = dask.get(*work.graph(split=True))
     assert [entry["shard"] for entry in entries] == work.shards
-    finish_strides(root, "bacek", ENVELOPE)
+    finish_strides(work)
     before = files(root, ".")
     again = shard_work(root, "bacek", ENVELOPE)
     assert (again.graph(), again.tasks, again.strides) == (({}, []), [], 0)
-    lost = "strides/envelope/bacek/ledger/part-00000.shard-00003.json"
+    lost = f"strides/envelope/bacek/ledger/{part_name(work.fingerprints[0])}.shard-00003.json"
     Path(root, lost).unlink()
     rest = shard_work(root, "bacek", ENVELOPE)
     graph, keys = rest.graph()
@@ -110,7 +111,7 @@ def test_only_what_is_missing_is_in_the_graph(root: str) -> None:
     people = {unit.patient for key, task in graph.items() if key[0].startswith("group") for unit in task.args[1]}
     assert people == {"bacek-P2"}, "the others have no stride in shard 3"
     dask.get(graph, keys)
-    finish_strides(root, "bacek", ENVELOPE)
+    finish_strides(rest)
     after = files(root, ".")
     assert {name: after[name] for name in before if name != lost} == {
         name: before[name] for name in before if name != lost
@@ -132,8 +133,10 @@ def test_a_changed_parameter_redoes_what_depends_on_it_and_nothing_else(root: st
     steps.append({"step": "lowpass", "cutoff": 3, "order": 2})
     other = type(ENVELOPE).of({**ENVELOPE.model_dump(mode="json"), "name": "slow", "emg": steps})
     for chain in (ENVELOPE, other):
-        dask.get(*shard_work(root, "bacek", chain).graph())
-        finish_strides(root, "bacek", chain)
+        work = shard_work(root, "bacek", chain)
+        dask.get(*work.graph())
+        finish_strides(work)
+        publish(root, chain.name, ["bacek"])
         kept = files(root, "recordings") | files(root, "strides/envelope")
         if chain is ENVELOPE:
             before = kept

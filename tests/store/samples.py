@@ -12,7 +12,7 @@ import xarray as xr
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.schema import AFTER, BEFORE, LABELS, Patient, Signal, Trial, rejected_table, stride_table
-from biomech_xr.store import create_part, finish, write_shard
+from biomech_xr.store import create_part, finish, publish, write_shard
 from biomech_xr.store.layout import shard_bounds, shard_count
 
 CHAIN = "envelope"
@@ -139,7 +139,9 @@ class Product:
         entry = self.create(root)
         for number in range(shard_count(len(self.labels))):
             self.write_shard(root, number, entry)
-        return finish(root, CHAIN, self.dataset)
+        manifest = finish(root, CHAIN, self.dataset, [entry["fingerprint"]])
+        publish(root, CHAIN, [self.dataset])
+        return manifest
 
 
 def make_product(dataset: str, *, strides: int, time: int, seed: int, phase: int = 200) -> Product:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from biomech_xr.errors import LostDataError, OccupiedError, StoreError
+from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, StoreError
 from biomech_xr.store import (
     create_part,
     finish,
@@ -21,6 +21,7 @@ from biomech_xr.store import (
     open_strides,
     part,
     patient_entry,
+    publish,
     read_manifest,
     recordings,
     require_one_chain,
@@ -29,7 +30,7 @@ from biomech_xr.store import (
     write_patient,
 )
 from biomech_xr.store import ledger as ledger_module
-from biomech_xr.store.layout import patient_ledger_url, shard_ledger_url, strides_url
+from biomech_xr.store.layout import part_name, part_seal_url, patient_ledger_url, shard_ledger_url, strides_url
 from biomech_xr.store.objects import exists, join, local_path, read_sealed, remove_tree, sizes, write_json, write_sealed
 from tests.store.samples import CHAIN, Product, make_product, make_spec, make_trials
 
@@ -53,13 +54,14 @@ def forget(url: str, listed: Callable[[dict[str, Any]], dict[str, int]], key: st
 def test_a_chunk_that_the_manifest_does_not_list_is_no_data(root: str, small: Product) -> None:
     small.write(root)
     folder = strides_url(root, CHAIN, "hu")
-    forget(join(folder, "MANIFEST.json"), lambda entry: entry["parts"][0]["objects"], "kinetics/c/")
+    part = open_part(folder).name
+    forget(part_seal_url(folder, part), lambda entry: entry["objects"], "kinetics/c/")
     with pytest.raises(LostDataError, match=r"kinetics/c/0.*not in the list"):
         open_part(folder).read("kinetics", 0, 1)
-    remove_tree(join(folder, "part-00000.zarr", "kinetics", "c"))
+    remove_tree(join(folder, f"{part}.zarr", "kinetics", "c"))
     with pytest.raises(LostDataError, match="kinetics/c/0"):
         open_part(folder).read("kinetics", 0, 1)
-    with pytest.raises(LostDataError, match="kinetics/c/0"):
+    with pytest.raises(LostDataError, match="written anew"):
         open_strides(root)["kinetics"].compute(scheduler="synchronous")
     assert np.isfinite(open_part(folder).read("kinematics", 0, 1)).all()
 
@@ -99,37 +101,37 @@ def test_a_shard_that_lost_an_object_is_not_sealed(root: str, small: Product, mo
         patch.setattr(part, "sizes_of", sizes_after_loss)
         with pytest.raises(LostDataError, match=r"emg_mask/c/0"):
             small.write_shard(root, 0, entry)
-    assert shards_done(root, CHAIN, "hu") == set()
-    assert not exists(shard_ledger_url(strides_url(root, CHAIN, "hu"), "part-00000", 0))
+    assert shards_done(root, CHAIN, "hu", fingerprint=entry["fingerprint"]) == set()
+    assert not exists(shard_ledger_url(strides_url(root, CHAIN, "hu"), part_name(entry["fingerprint"]), 0))
 
 
 @pytest.mark.parametrize("damage", ["forgotten", "other part"])
 def test_a_shard_entry_that_does_not_fit_the_part_is_done_again(root: str, small: Product, damage: str) -> None:
     entry = small.create(root)
     first = small.write_shard(root, 0, entry)
-    url = shard_ledger_url(strides_url(root, CHAIN, "hu"), "part-00000", 0)
+    url = shard_ledger_url(strides_url(root, CHAIN, "hu"), part_name(entry["fingerprint"]), 0)
     if damage == "forgotten":
         forget(url, lambda shard: shard["objects"], "kinetics/c/")
     else:
         write_sealed(url, {**first, "fingerprint": "0" * 64})
-    assert shards_done(root, CHAIN, "hu") == set()
+    assert shards_done(root, CHAIN, "hu", fingerprint=entry["fingerprint"]) == set()
     assert small.write_shard(root, 0, entry) == first
-    assert shards_done(root, CHAIN, "hu") == {0}
+    assert shards_done(root, CHAIN, "hu", fingerprint=entry["fingerprint"]) == {0}
 
 
-def test_a_manifest_is_not_sealed_over_replaced_metadata(tmp_path: Path, small: Product) -> None:
+def test_a_part_is_not_sealed_over_replaced_metadata(tmp_path: Path, small: Product) -> None:
     """Another run wrote over ours; the sizes are the same, and each object is whole."""
-    small.write_shard(str(tmp_path), 0, small.create(str(tmp_path)))
-    other = dataclasses.replace(small, labels=small.labels.assign(speed=1.5))
-    other.create(str(tmp_path / "other"))
+    entry = small.create(str(tmp_path))
+    small.write_shard(str(tmp_path), 0, entry)
+    other = dataclasses.replace(small, labels=small.labels.assign(speed=1.5)).create(str(tmp_path / "other"))
     ours, theirs = (
-        Path(strides_url(str(place), CHAIN, "hu"), "part-00000.zarr", "zarr.json")
-        for place in (tmp_path, tmp_path / "other")
+        Path(strides_url(str(place), CHAIN, "hu"), f"{part_name(one['fingerprint'])}.zarr", "zarr.json")
+        for place, one in ((tmp_path, entry), (tmp_path / "other", other))
     )
     assert ours.stat().st_size == theirs.stat().st_size
     ours.write_bytes(theirs.read_bytes())
     with pytest.raises(LostDataError, match="another run replaced them"):
-        finish(str(tmp_path), CHAIN, "hu")
+        finish(str(tmp_path), CHAIN, "hu", [entry["fingerprint"]])
     assert not exists(join(strides_url(str(tmp_path), CHAIN, "hu"), "MANIFEST.json"))
 
 
@@ -171,12 +173,17 @@ def test_a_patient_entry_is_never_replaced(root: str, monkeypatch: pytest.Monkey
         open_patient(root, "hu", "hu-AB01").read("emg", 0, 10)
 
 
-def test_two_runs_on_one_part(root: str, small: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_runs_of_other_content_make_two_parts(root: str, small: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     other = dataclasses.replace(small, labels=small.labels.assign(speed=1.5))
-    meanwhile(monkeypatch, part, "_write_metadata", lambda: other.create(root, config_hash="beef"))
-    with pytest.raises(OccupiedError, match="another run is writing"):
-        small.create(root)
-    assert read_sealed(join(strides_url(root, CHAIN, "hu"), "ledger", "part-00000.json"))["config_hash"] == "beef"
+    theirs: list[dict[str, Any]] = []
+    meanwhile(monkeypatch, part, "_write_metadata", lambda: theirs.append(other.create(root, config_hash="beef")))
+    ours = small.create(root)
+    assert theirs[0]["config_hash"] == "beef"
+    assert ours["config_hash"] == "c0ffee"
+    assert theirs[0]["fingerprint"] != ours["fingerprint"]
+    other.write_shard(root, 0, theirs[0])
+    small.write_shard(root, 0, ours)
+    assert finish(root, CHAIN, "hu", [ours["fingerprint"]])["counts"]["strides"] == 70
 
 
 def test_two_runs_on_one_part_with_the_same_content_both_go_on(
@@ -187,18 +194,19 @@ def test_two_runs_on_one_part_with_the_same_content_both_go_on(
 
     meanwhile(monkeypatch, part, "_write_metadata", other_run)
     entry = small.create(root)
-    assert shards_done(root, CHAIN, "hu") == {0}
+    assert shards_done(root, CHAIN, "hu", fingerprint=entry["fingerprint"]) == {0}
     small.write_shard(root, 0, entry)
-    finish(root, CHAIN, "hu")
+    finish(root, CHAIN, "hu", [entry["fingerprint"]])
+    publish(root, CHAIN, ["hu"])
     np.testing.assert_array_equal(open_strides(root)["kinetics"].values, small.block["kinetics"])
 
 
-def test_a_shard_of_another_run_is_refused(root: str, small: Product) -> None:
+def test_a_shard_of_a_part_that_is_not_there_is_refused(root: str, small: Product) -> None:
     arguments = (root, CHAIN, "hu", small.labels.assign(speed=1.5), small.labels.iloc[:0], small.template, small.attrs)
     theirs = create_part(*arguments, config_hash="beef")
     ours = {"fingerprint": "1" * 64}
     before = sizes(root)
-    with pytest.raises(OccupiedError, match=r"'beef'.*another run is writing"):
+    with pytest.raises(NotAStoreError, match=r"part-111111111111 was not created"):
         small.write_shard(root, 0, ours)
     assert sizes(root) == before
     small.write_shard(root, 0, theirs)
@@ -207,10 +215,12 @@ def test_a_shard_of_another_run_is_refused(root: str, small: Product) -> None:
 def test_sources_of_two_configurations_are_not_joined(root: str, small: Product) -> None:
     small.write(root)
     other = make_product("bacek", strides=5, time=300, seed=1, phase=20)
-    other.write_shard(root, 0, other.create(root, config_hash="beef"))
-    finish(root, CHAIN, "bacek")
+    entry = other.create(root, config_hash="beef")
+    other.write_shard(root, 0, entry)
+    finish(root, CHAIN, "bacek", [entry["fingerprint"]])
     with pytest.raises(StoreError, match=r"'envelope'.*bacek beef; hu c0ffee.*Process all of them again"):
-        open_strides(root)
+        publish(root, CHAIN, ["bacek"])
+    assert open_strides(root).attrs["version"] == 1
     assert open_strides(root, dataset="hu").sizes["stride"] == 70
     manifests = [read_manifest(strides_url(root, CHAIN, name)) for name in ("hu", "bacek")]
     with pytest.raises(StoreError, match="hu c0ffee; bacek beef"):

@@ -1,0 +1,100 @@
+"""Commands on the versions of a store: which there are, and what changed from one to another."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from biomech_xr.cli._app import AsJson, StoreUrl, app, console
+
+_SHOWN = 8
+
+
+@app.command()
+def versions(url: StoreUrl, as_json: AsJson = False) -> None:
+    """List the versions of the strides of a store, the newest last."""
+    from biomech_xr.errors import NotAStoreError
+    from biomech_xr.store import list_chains, list_versions, read_version
+
+    rows = []
+    for chain in list_chains(url):
+        for number in list_versions(url, chain):
+            version = read_version(url, chain, number)
+            people = sum(int(source["counts"]["patients"]) for source in version.pointer["sources"].values())
+            rows.append(
+                {
+                    "chain": chain,
+                    "version": number,
+                    "sources": version.datasets,
+                    "patients": people,
+                    "strides": version.strides,
+                    "parts": len(version.parts),
+                    "config_hash": version.pointer["config_hash"],
+                }
+            )
+    if not rows:
+        raise NotAStoreError(f"{url}: found no version of any strides. Check the URL, or run process.")
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table(title="versions", title_justify="left")
+    for name, value in rows[0].items():
+        table.add_column(name, justify="right" if isinstance(value, int) else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(_cell, row.values()))
+    console().print(table)
+
+
+@app.command()
+def diff(
+    url: StoreUrl,
+    old: Annotated[int, typer.Argument(help="Number of the older version.")],
+    new: Annotated[int, typer.Argument(help="Number of the newer version.")],
+    chain: Annotated[str, typer.Option(help="Strides product.")] = "envelope",
+    as_json: AsJson = False,
+) -> None:
+    """Say what changed from one version of the strides to another: sources, people, strides, settings, software."""
+    from biomech_xr.store import differences, read_version
+
+    found = differences(read_version(url, chain, old), read_version(url, chain, new))
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"{url}, chain {chain}: version {old} -> {new}")
+    lines = [
+        f"{what} {change}: {_names(names)}"
+        for what in ("sources", "people")
+        for change, names in found[what].items()
+        if names
+    ]
+    lines += [f"strides of {name}: {before:,} -> {after:,}" for name, (before, after) in found["strides"].items()]
+    lines += [f"{name}: {before} -> {after}" for name, (before, after) in _facts(found)]
+    for line in lines or ["no difference"]:
+        print(f"  {line}")
+
+
+def _facts(found: dict[str, Any]) -> list[tuple[str, tuple[Any, Any]]]:
+    """Return what differs in settings and software, library by library."""
+    facts = [("settings", found["config_hash"])] if "config_hash" in found else []
+    if "software" in found:
+        before, after = found["software"]
+        facts += [
+            (name, (before.get(name, "none"), after.get(name, "none")))
+            for name in sorted({*before, *after})
+            if before.get(name) != after.get(name)
+        ]
+    return facts
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return f"{len(names)}: {shown}" + (", ..." if len(names) > _SHOWN else "")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,142 @@
+"""Closing a strides product: a part is sealed when it is whole, and the manifest of its source lists the parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
+from biomech_xr.store import layout, ledger
+from biomech_xr.store.objects import Url, join, metadata_checksums, read_sealed, sizes_of, write_sealed
+from biomech_xr.store.part import intact_shards, part_entry, sealed_or_none
+
+_FACTS = ("chain", "dataset", "config_hash", "software", "fingerprint", "size")
+_LISTED = ("fingerprint", "size", "objects", "checksums", "counts", "recordings", "digest")
+
+
+def finish(root: Url, chain: str, dataset: str, fingerprints: Sequence[str]) -> dict[str, Any]:
+    """Seal the parts of a source, write its ``MANIFEST.json`` that lists them, and return it.
+
+    No reader opens a part that is not sealed. The manifest says which parts are the source's strides now; `publish`
+    makes a version of it, which stays when the manifest changes.
+
+    Parameters
+    ----------
+    root, chain, dataset
+        URL of the store; names of the chain and of the source.
+    fingerprints
+        ``fingerprint`` of each part, all of one configuration and no patient in two, in the order of their strides.
+
+    Raises
+    ------
+    NotAStoreError
+        A part was not created, or shards of it are missing; the message names them.
+    LostDataError
+        The metadata are not those that a part was created with; nothing is written.
+    """
+    folder = layout.strides_url(root, chain, dataset)
+    sealed = [seal_part(folder, layout.part_name(fingerprint)) for fingerprint in fingerprints]
+    totals: Counter[str] = Counter()
+    for part in sealed:
+        totals.update(part["counts"])
+    parts = [{"name": layout.part_name(part["fingerprint"]), **{key: part[key] for key in _LISTED}} for part in sealed]
+    manifest = {
+        "format": layout.FORMAT,
+        **{key: sealed[0][key] for key in ("chain", "dataset", "config_hash", "software", "spec")},
+        "counts": dict(totals),
+        "parts": parts,
+    }
+    return write_sealed(join(folder, layout.MANIFEST), manifest)
+
+
+def seal_part(folder: str, name: str) -> dict[str, Any]:
+    """Check that every shard of a part is there, and write and return the object that lists it, never to be changed.
+
+    Raises
+    ------
+    NotAStoreError, LostDataError
+        As `finish`.
+    OccupiedError
+        The part was sealed before with other objects.
+    """
+    url = join(folder, f"{name}.zarr")
+    part = part_entry(folder, name)
+    _require_metadata(url, part)
+    shards = intact_shards(folder, name, part)
+    missing = sorted(set(range(layout.shard_count(part["size"]))) - set(shards))
+    if missing:
+        raise NotAStoreError(f"{folder}: {name}: {missing_shards(missing)}. Run process again; it does the rest.")
+    objects = dict(part["objects"])
+    for shard in sorted(shards):
+        objects |= shards[shard]["objects"]
+    ledger.require_complete(url, objects, ledger.expected_keys(ledger.open_plain(url)))
+    content = {
+        "format": layout.FORMAT,
+        "name": name,
+        **{key: part[key] for key in _FACTS},
+        "spec": part["attrs"].get("spec", {}),
+        "recordings": part["attrs"].get("recordings", {}),
+        "counts": {**part["counts"], "clipped": sum(entry["clipped"] for entry in shards.values())},
+        "objects": objects,
+        "checksums": part["checksums"],
+    }
+    place = layout.part_seal_url(folder, name)
+    try:
+        return write_sealed(place, content, create_only=True)
+    except OccupiedError as error:
+        found = sealed_or_none(place)
+        if found is None:
+            raise LostDataError(f"{place}: damaged. Remove this file and run process again.") from error
+        if found["objects"] != objects or found["checksums"] != part["checksums"]:
+            raise OccupiedError(
+                f"{place}: the part was finished with other objects than those that are there now. Run "
+                "`biomech-xr check --repair`."
+            ) from error
+        return found
+
+
+def read_seal(folder: str, name: str) -> dict[str, Any]:
+    """Return the object that lists a finished part.
+
+    Raises
+    ------
+    NotAStoreError
+        The part was never finished; the message says what is missing.
+    LostDataError
+        The object is damaged.
+    """
+    seal = layout.part_seal_url(folder, name)
+    try:
+        found = read_sealed(seal)
+    except NotAStoreError as error:
+        raise NotAStoreError(unfinished(folder, name)) from error
+    if found.get("format") != layout.FORMAT or found.get("name") != name:
+        raise NotAStoreError(f"{seal}: format {found.get('format')!r}, expected part {name} of {layout.FORMAT!r}.")
+    return found
+
+
+def unfinished(folder: str, name: str) -> str:
+    """Return a sentence that says what a part lacks."""
+    try:
+        part = part_entry(folder, name)
+    except NotAStoreError:
+        return f"{folder}: no part {name!r} here. Check the URL, or run process."
+    missing = sorted(set(range(layout.shard_count(part["size"]))) - set(intact_shards(folder, name, part)))
+    state = missing_shards(missing) if missing else "all shards are there, its list is not"
+    return f"{folder}: {name} was never finished: {state}. Run the process stage again; it does the rest."
+
+
+def missing_shards(missing: Sequence[int]) -> str:
+    """Return a phrase that names the shards that are missing."""
+    shown = ", ".join(map(str, missing[:20])) + (" ..." if len(missing) > 20 else "")
+    return f"{len(missing)} shard(s) missing: {shown}"
+
+
+def _require_metadata(url: str, part: Mapping[str, Any]) -> None:
+    objects = part["objects"]
+    if sizes_of(url, objects) != objects or metadata_checksums(url, objects) != part["checksums"]:
+        raise LostDataError(
+            f"{url}: metadata and tables are not those that the part was created with: objects were lost, or another "
+            "run replaced them. Remove this folder and its files in `ledger`, and process again, one run at a time."
+        )
