@@ -295,7 +295,7 @@ def test_columns_are_those_of_the_tables(store: Path) -> None:
             expected = table[column].astype(object if column in columns.categories else table[column].dtype)
             pd.testing.assert_series_equal(pd.Series(values, dtype=expected.dtype), expected, check_names=False)
     part = open_part(str(store / "strides" / "envelope" / "made"))
-    assert np.array_equal(StoredGroup(part.url, part.entry).array("emg_mask"), part.read("emg_mask", 0, part.size))
+    assert np.array_equal(StoredGroup(part.url, part.manifest).array("emg_mask"), part.read("emg_mask", 0, part.size))
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove", "metadata"])
