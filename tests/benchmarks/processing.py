@@ -1,4 +1,4 @@
-"""Processing in one table: kernels on one core, wavelet packets, other libraries, and the road from Zarr to Zarr on Dask.
+"""Processing in one table: kernels on one core, wavelet packets, other libraries, the road from Zarr to Zarr on Dask.
 
     python -m tests.benchmarks.processing [--json bench/processing.json] [--strides 3000] [--seconds 60] [--quick]
 
