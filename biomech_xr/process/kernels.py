@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import interpolate
+
+from biomech_xr.process.splines import cubic
 
 Array = npt.NDArray[np.float64]
 Array32 = npt.NDArray[np.float32]
@@ -110,8 +111,8 @@ def spline(times: Array, values: npt.NDArray[Any], query: Array, *, reach: float
             continue
         last = times[stop - 1] + (reach if stop == times.size else 0.0)
         inside = np.flatnonzero((query >= times[start] - TIME_TOLERANCE) & (query <= last + TIME_TOLERANCE))
-        curve = interpolate.CubicSpline(times[start:stop], values[rows, start:stop].astype(np.float64), axis=-1)
-        out[np.ix_(rows, inside)] = curve(np.clip(query[inside], times[start], last))
+        query_inside = np.clip(query[inside], times[start], last)
+        out[np.ix_(rows, inside)] = cubic(times[start:stop], values[rows, start:stop], query_inside)
     return out
 
 

@@ -21,6 +21,9 @@ Codes = npt.NDArray[np.int64]
 
 CHANNELS = len(words.MUSCLES)
 
+_LOOK = 4096
+"""Samples looked at at a time; nearly every channel shows in the first few that it was measured."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Track:
@@ -70,10 +73,22 @@ def muscle_values(signal: Signal) -> Mapping[str, Array32]:
                 if candidate in names and np.isfinite(values[i, names.index(candidate)]).any():
                     picked[j] = values[i, names.index(candidate)]
                     break
-        alive = np.logical_or.accumulate(np.nan_to_num(picked) != 0, axis=1)
-        alive &= _varies(picked)[:, None]
-        out[str(side)] = np.where(alive, picked, np.float32(np.nan))
+        picked[~_varies(picked)] = np.nan
+        for row in picked:
+            nothing = row[: _first(row)]
+            nothing[...] = np.nan
+        out[str(side)] = picked
     return out
+
+
+def _first(row: Array32) -> int:
+    """Return the place of the first sample that is finite and not 0; the length where there is none."""
+    for start in range(0, row.size, _LOOK):
+        piece = row[start : start + _LOOK]
+        alive = np.flatnonzero(np.isfinite(piece) & (piece != 0))
+        if alive.size:
+            return start + int(alive[0])
+    return row.size
 
 
 def tracks(signal: Signal, task: EmgTask, sides: Mapping[str, Array32], *, causal: bool) -> Iterator[Track]:
@@ -121,6 +136,13 @@ def absent(signal: Signal, side: str, values: Array32) -> Codes:
 
 def _varies(values: Array32) -> npt.NDArray[np.bool_]:
     """Return which signals (m, n) have two different finite samples."""
-    low = np.where(np.isfinite(values), values, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(np.isfinite(values), values, -np.inf).max(axis=1, initial=-np.inf)
-    return np.asarray(high > low)
+    return np.array([_differs(row) for row in values], dtype=np.bool_)
+
+
+def _differs(row: Array32) -> bool:
+    """Return whether a signal has two different finite samples; most show it in the first few."""
+    for piece in (row[:_LOOK], row):
+        finite = piece[np.isfinite(piece)]
+        if finite.size and finite.max() > finite.min():
+            return True
+    return False
