@@ -67,10 +67,7 @@ def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
         )
     plan = make_plan(root, dataset, chain, people or None)
     plan = replace(plan, attrs={**plan.attrs, "recordings": {name: recordings[name] for name in people}})
-    up_front = plan.labels.drop(columns=[*LATE_LABELS, "emg_clipped"])
-    part = create_part(
-        root, chain.name, dataset, up_front, plan.rejected, plan.template, plan.attrs, config_hash=chain.hash()
-    )
+    part = create_planned(root, plan)
     done = shards_done(root, chain.name, dataset, fingerprint=part["fingerprint"])
     write = delayed(write_shard, pure=True)
     blocks = {shard: block for shard, block in enumerate(shard_blocks(plan)) if shard not in done}
@@ -87,6 +84,14 @@ def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
         names=[f"{dataset} shard {shard}" for shard in blocks],
         done=len(done),
         fingerprints=[*fingerprints, part["fingerprint"]],
+    )
+
+
+def create_planned(root: str, plan: Plan) -> dict[str, Any]:
+    """Write the metadata and tables of the part that a plan makes, and return its ledger entry, see `create_part`."""
+    chain, labels = plan.chain, plan.labels.drop(columns=[*LATE_LABELS, "emg_clipped"])
+    return create_part(
+        root, chain.name, plan.dataset, labels, plan.rejected, plan.template, plan.attrs, config_hash=chain.hash()
     )
 
 

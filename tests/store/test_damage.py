@@ -59,7 +59,10 @@ def read_strides(root: str) -> Values:
     values: dict[str, object] = {name: part.read(name, 0, part.size) for name in part.variables}
     values |= {"labels": as_text(part.labels), "rejected": as_text(part.rejected)}
     opened = open_strides(root)
-    values |= {str(name): np.asarray(values_, dtype=object).astype(str) for name, values_ in opened.reset_index("stride").coords.items()}
+    values |= {
+        str(name): np.asarray(values_, dtype=object).astype(str)
+        for name, values_ in opened.reset_index("stride").coords.items()
+    }
     return values
 
 
