@@ -1,9 +1,8 @@
-"""Commands on a store: what it holds, whether it is whole, how it looks."""
+"""Commands on a store: what it holds, how it looks."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,26 +41,6 @@ def _cell(name: str, value: Any) -> str:
     if name == "licence_use":
         return LICENCE_USES[value]
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-@app.command()
-def check(url: StoreUrl, as_json: AsJson = False) -> None:
-    """Read a whole store and list what is not as it was written; exit code 1 when there is anything."""
-    from biomech_xr.store import check_store
-
-    units, problems = 0, list[str]()
-    objects = size = 0
-    for unit in check_store(url):
-        units, objects, size = units + 1, objects + unit.objects, size + unit.size
-        problems += unit.problems
-    if as_json:
-        print(json.dumps({"units": units, "objects": objects, "bytes": size, "problems": problems}, indent=2))
-    else:
-        print(f"{url}: {units} unit(s), {objects:,} objects, {size / 1e6:,.1f} MB read, {len(problems)} problem(s)")
-        for problem in problems:
-            print(f"  {problem}", file=sys.stderr)
-    if problems:
-        raise typer.Exit(1)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from biomech_xr.datasets import DatasetSpec
 from biomech_xr.datasets.spec import BIBLIOGRAPHIC
 from biomech_xr.errors import OccupiedError
 from biomech_xr.parse import find_patients, read_facts, read_patient
+from biomech_xr.run.quarantine import Case
 from biomech_xr.store import patient_entry, write_patient
 
 
@@ -60,12 +61,18 @@ def pending_patients(
 
 
 def parse_patient(
-    dataset: str, raw: str, root: str, patient: str, options: Mapping[str, Any] | None = None
+    dataset: str,
+    raw: str,
+    root: str,
+    patient: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """Parse one patient into the recordings store and return its ledger entry.
 
     The entry is written last: a call that dies leaves nothing that a reader takes for data, and the next call
-    starts over. A patient that is committed already is left alone by the store.
+    starts over, in a process of its own. A patient that is committed already is left alone by the store.
 
     Parameters
     ----------
@@ -75,7 +82,30 @@ def parse_patient(
         URL of the store.
     options
         The source's options.
+    retry_quarantined
+        Try again where the files killed the process that read them, see `biomech_xr.run.quarantine`.
+
+    Raises
+    ------
+    DataFormatError
+        A raw file is not what the format says, or is in quarantine.
     """
+    own = _facts_hash(read_facts(dataset, raw, options))
+    case = Case(dataset=dataset, raw=raw, root=root, patient=patient, options=options, config_hash=own)
+    if case.suspected(retry=retry_quarantined):
+        case.parse_alone()
+        entry = patient_entry(root, dataset, f"{dataset}-{patient}")
+        if entry is not None and entry["config_hash"] == own:
+            case.acquit()
+            return entry
+    with case.marked():
+        return write_recordings(dataset, raw, root, patient, options)
+
+
+def write_recordings(
+    dataset: str, raw: str, root: str, patient: str, options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Read one patient and write the recordings, see `parse_patient`."""
     facts = read_facts(dataset, raw, options)
     return write_patient(root, facts, read_patient(dataset, raw, patient, options), config_hash=_facts_hash(facts))
 

@@ -1,37 +1,45 @@
-"""Read a whole store and say what is not as it was written."""
+"""Read a whole store and say what is not as it was written, object by object."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
-
-import zarr
+from typing import Any
 
 from biomech_xr.errors import NotAStoreError, StoreError
 from biomech_xr.store import layout
-from biomech_xr.store.objects import Url, join, names, sizes
-from biomech_xr.store.reading import Part, open_part, read_manifest
-from biomech_xr.store.recordings import PatientRecordings, list_patients, open_patient
-from biomech_xr.store.versions import list_chains, list_versions, read_version
+from biomech_xr.store.integrity import members
+from biomech_xr.store.leftovers import leftovers
+from biomech_xr.store.look import Look, pointer_key
+from biomech_xr.store.loose_objects import check_numbered
+from biomech_xr.store.objects import Url, join
+from biomech_xr.store.reading import Part
+from biomech_xr.store.recordings import PatientRecordings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
-    """One unit of a store: its name, the objects and bytes that it should have, and every problem found."""
+    """One unit of a store: its name, the objects and bytes that it should have, and every problem found.
+
+    `broken` holds the key, relative to the root, of each object that is missing or not as it was written; a problem
+    that is no object's alone has none. `leftover` says why nothing refers to the unit, and how to remove it: that is
+    no damage.
+    """
 
     name: str
     objects: int
     size: int
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    leftover: str = ""
 
 
 def check_store(root: Url) -> Iterator[Checked]:
-    """Yield the result for every committed patient and every part of a finished strides product.
+    """Yield the result for every patient, part, manifest and version of a store, then what nothing refers to.
 
-    Every object is compared with its ledger or manifest (there, of the size written, nothing besides), every value is
-    read (chunks carry checksums), and the tables are compared with the counts of the ledger.
+    Every object that a ledger, a manifest or a version lists is read once and compared: size, the checksum in the list
+    (metadata) or in itself (values), the digest and every byte of ledgers, manifests, splits and tables of people;
+    counts and tables must agree. Nothing is decoded but tables.
 
     Parameters
     ----------
@@ -43,51 +51,99 @@ def check_store(root: Url) -> Iterator[Checked]:
     NotAStoreError
         Neither recordings nor strides of ours are there.
     """
-    found = False
-    for dataset, patient in list_patients(root):
-        found = True
-        yield _patient(root, dataset, patient)
-    for folder, name in _products(root):
-        found = True
-        yield from _product(root, folder, name)
-    for chain in list_chains(root):
-        for number in list_versions(root, chain):
-            found = True
-            yield _version(root, chain, number)
-    if not found:
+    look = Look(root)
+    if not any(key.startswith(("recordings/", "strides/", f"{layout.VERSIONS}/")) for key in look.there):
         raise NotAStoreError(
             f"{root}: found neither recordings nor strides of biomech-xr. Check the URL, or run parse."
         )
+    known: set[str] = set()
+    for unit, keys in _units(look):
+        known |= keys
+        yield unit
+    for name, (objects, size, why) in leftovers(look, known).items():
+        yield Checked(name=name, objects=objects, size=size, leftover=why)
 
 
-def _products(root: Url) -> Iterator[tuple[str, str]]:
-    strides = join(root, "strides")
-    for chain in names(strides):
-        for dataset in names(join(strides, chain)):
-            yield layout.strides_url(root, chain, dataset), f"strides/{chain}/{dataset}"
+def _units(look: Look) -> Iterator[tuple[Checked, set[str]]]:
+    """Yield every unit with the keys of all objects that belong to it."""
+    for dataset, patient in patients(look):
+        yield _patient(look, dataset, patient)
+    for chain, dataset in look.sources():
+        listed = [part for part in look.parts if part[:2] == (chain, dataset)]
+        if listed:
+            yield _manifest(look, chain, dataset)
+    for chain, dataset, part in look.parts:
+        yield _part(look, chain, dataset, part)
+    for chain, numbers in look.pointers.items():
+        for number in numbers:
+            if pointer_key(chain, number) in look.there or _complete_catalogue(look, chain, number):
+                yield _version(look, chain, number)
+    for name, keys, problems in check_numbered(look):
+        yield _unit(look, name, keys, problems), keys
 
 
-def _patient(root: Url, dataset: str, patient: str) -> Checked:
-    name = f"recordings/{dataset}/{patient}"
-    try:
-        opened = open_patient(root, dataset, patient)
-    except StoreError as error:
-        return Checked(name=name, objects=0, size=0, problems=(str(error),))
-    objects: Mapping[str, int] = opened.ledger["objects"]
-    problems = _listed(opened.url, objects)
-    try:
-        problems += _patient_content(opened)
-    except StoreError as error:
-        problems.append(str(error))
-    return Checked(name=name, objects=len(objects), size=sum(objects.values()), problems=tuple(problems))
+def _unit(look: Look, name: str, keys: set[str], damage: Mapping[str, str], more: tuple[str, ...] = ()) -> Checked:
+    texts = tuple(f"{join(look.root, key)}: {text}" for key, text in damage.items())
+    size = sum(look.there.get(key, 0) for key in keys)
+    return Checked(name=name, objects=len(keys), size=size, problems=texts + more, broken=tuple(damage))
+
+
+def patients(look: Look) -> list[tuple[str, str]]:
+    """Return (dataset, patient) of whoever a store should hold, in order.
+
+    That is everybody with a ledger entry, everybody whose recordings a part was made of while their folder is there,
+    and whoever has a complete group: its entry may be lost.
+    """
+    found = set()
+    for dataset in look.names("recordings"):
+        folder = f"recordings/{dataset}"
+        found |= {(dataset, patient) for patient in look.patients(dataset)}
+        for name in look.names(folder):
+            group = f"{folder}/{name}"
+            patient = name.removesuffix(".zarr")
+            if name.endswith(".zarr") and (dataset, patient) not in found and complete(look, group):
+                found.add((dataset, patient))
+    return sorted(found | _people_of_parts(look))
+
+
+def _people_of_parts(look: Look) -> set[tuple[str, str]]:
+    """Return the people of finished parts, of sources whose recordings are in this store."""
+    here = set(look.names("recordings"))
+    return {(place[1], patient) for place in look.parts if place[1] in here for patient in look.recordings(place)}
+
+
+def complete(look: Look, group: str) -> bool:
+    """Return whether the root of a Zarr group was finished, and all members that it names have metadata."""
+    found = members(look.root_metadata(group, None))
+    return bool(found) and {f"{name}/zarr.json" for name in found} <= set(look.groups.get(group, ()))
+
+
+def seal_key(chain: str, dataset: str, part: str) -> str:
+    """Return the key of the object that lists a finished part."""
+    return layout.part_seal_url(f"strides/{chain}/{dataset}", part)
+
+
+def _patient(look: Look, dataset: str, patient: str) -> tuple[Checked, set[str]]:
+    group = f"recordings/{dataset}/{patient}.zarr"
+    entry_key = f"recordings/{dataset}/{layout.LEDGER}/{patient}.json"
+    entry = look.sealed(entry_key)
+    damage = {entry_key: look.problem(entry_key)} if entry is None else {}
+    objects: Mapping[str, int] = entry["objects"] if entry else {}
+    damage |= look.damage(group, objects, entry["checksums"] if entry else {})
+    keys = {entry_key, *(f"{group}/{key}" for key in objects or look.groups.get(group, []))}
+    more = []
+    if entry and (entry["dataset"], entry["patient"]) != (dataset, patient):
+        more.append(f"{join(look.root, entry_key)}: of {entry['patient']!r}; the file or its folder was renamed")
+    if entry and not damage:
+        try:
+            more += _patient_content(PatientRecordings(look.root, dataset, patient, entry))
+        except StoreError as error:
+            more.append(str(error))
+    return _unit(look, f"recordings/{dataset}/{patient}", keys, damage, tuple(more)), keys
 
 
 def _patient_content(opened: PatientRecordings) -> list[str]:
-    """Read all rows and tables of a patient; return what does not fit together."""
-    for group in opened.groups:
-        array = cast("zarr.Array[Any]", opened.group[group])
-        for start in range(0, array.shape[0], array.chunks[0]):
-            opened.read(group, start, min(start + array.chunks[0], array.shape[0]))
+    """Return what the tables of a patient and the counts of the ledger disagree about."""
     tables = {"trials": opened.trials, "strides": opened.strides, "rejected": opened.rejected}
     problems = [
         f"{opened.url}: {name}: {len(table)} rows, the ledger says {opened.ledger['counts'][name]}"
@@ -95,82 +151,118 @@ def _patient_content(opened: PatientRecordings) -> list[str]:
         if len(table) != opened.ledger["counts"][name]
     ]
     unknown = set(opened.strides["trial"]) - set(opened.trials["trial"])
-    problems += [f"{opened.url}: strides of a trial {trial!r} that is not in trials" for trial in sorted(unknown)]
+    return problems + [f"{opened.url}: strides of a trial {trial!r} that is not in trials" for trial in sorted(unknown)]
+
+
+def _manifest(look: Look, chain: str, dataset: str) -> tuple[Checked, set[str]]:
+    key = f"strides/{chain}/{dataset}/{layout.MANIFEST}"
+    value = look.sealed(key)
+    damage = {} if value is not None else {key: look.problem(key)}
+    more: tuple[str, ...] = ()
+    if value is not None and (value["chain"], value["dataset"]) != (chain, dataset):
+        found = f"{value['chain']}/{value['dataset']}"
+        more = (f"{join(look.root, key)}: of {found}; the file or its folder was renamed",)
+    return _unit(look, f"strides/{chain}/{dataset}", {key}, damage, more), {key}
+
+
+def _part(look: Look, chain: str, dataset: str, part: str) -> tuple[Checked, set[str]]:
+    folder = f"strides/{chain}/{dataset}"
+    group = f"{folder}/{part}.zarr"
+    entry_key, own_key = layout.part_ledger_url(folder, part), seal_key(chain, dataset, part)
+    seal, entry = look.sealed(own_key), look.sealed(entry_key)
+    damage = {key: look.problem(key) for key in (entry_key, own_key) if look.sealed(key) is None}
+    size = seal["size"] if seal else entry["size"] if entry else look.part_size((chain, dataset, part))
+    shard_keys = [layout.shard_ledger_url(folder, part, shard) for shard in range(layout.shard_count(size))]
+    damage |= {key: look.problem(key) for key in shard_keys if look.sealed(key) is None}
+    objects, checksums = listed_objects(look, seal, entry, shard_keys)
+    damage |= look.damage(group, objects, checksums)
+    more = _disagreements(look, (chain, dataset, part), seal, entry, shard_keys)
+    keys = {entry_key, own_key, *shard_keys, *(f"{group}/{key}" for key in objects or look.groups.get(group, []))}
+    if seal is not None and not damage:
+        try:
+            more += _part_content(Part(join(look.root, folder), part, seal))
+        except StoreError as error:
+            more.append(str(error))
+    return _unit(look, f"{folder}/{part}", keys, damage, tuple(more)), keys
+
+
+def listed_objects(
+    look: Look, seal: Mapping[str, Any] | None, entry: Mapping[str, Any] | None, shard_keys: list[str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return size and CRC-32 of the objects of a part, from its list, else from the entries of it and its shards."""
+    if seal is not None:
+        return seal["objects"], seal["checksums"]
+    shards = [look.sealed(key) for key in shard_keys]
+    if entry is None or None in shards:
+        return {}, {}
+    objects = dict(entry["objects"])
+    for shard in shards:
+        objects |= shard["objects"] if shard else {}
+    return objects, entry["checksums"]
+
+
+def _disagreements(
+    look: Look,
+    place: tuple[str, str, str],
+    seal: Mapping[str, Any] | None,
+    entry: Mapping[str, Any] | None,
+    shard_keys: list[str],
+) -> list[str]:
+    """Return what the list of a part and whoever refers to it, or its own ledger, do not agree about."""
+    name = f"{join(look.root, *place[:0], 'strides', *place)}"
+    problems = []
+    if seal is not None:
+        wrong = [who for who, digest in look.parts[place].items() if digest != seal["digest"]]
+        problems += [f"{name}: its list is not the one that {who} was made of" for who in wrong]
+        if entry is not None and entry["fingerprint"] != seal["fingerprint"]:
+            problems.append(f"{name}: the ledger entry is of other data than the list")
+        shards = [shard for key in shard_keys if (shard := look.sealed(key)) is not None]
+        if any(seal["objects"].get(key) != size for shard in shards for key, size in shard["objects"].items()):
+            problems.append(f"{name}: the ledger entries of its shards name other objects than its list")
     return problems
 
 
-def _product(root: Url, folder: str, name: str) -> Iterator[Checked]:
-    """Yield the parts that the manifest of a source lists, and those of older versions."""
-    try:
-        listed = [entry["name"] for entry in read_manifest(folder)["parts"]]
-    except StoreError as error:
-        yield Checked(name=name, objects=0, size=0, problems=(str(error),))
-        return
-    for part_name in dict.fromkeys([*listed, *_older_parts(root, name)]):
-        try:
-            part = open_part(folder, part=part_name)
-        except StoreError as error:
-            yield Checked(name=f"{name}/{part_name}", objects=0, size=0, problems=(str(error),))
-            continue
-        objects: Mapping[str, int] = part.manifest["objects"]
-        problems = _listed(part.url, objects)
-        try:
-            problems += _part_content(part)
-        except StoreError as error:
-            problems.append(str(error))
-        size = sum(objects.values())
-        yield Checked(name=f"{name}/{part.name}", objects=len(objects), size=size, problems=tuple(problems))
-
-
-def _older_parts(root: Url, name: str) -> list[str]:
-    """Return the parts of a source that versions list; a pointer that is damaged is reported on its own."""
-    _, chain, dataset = name.split("/")
-    found = []
-    for number in list_versions(root, chain):
-        with contextlib.suppress(StoreError):
-            found += [part for source, part, _ in read_version(root, chain, number).parts if source == dataset]
-    return found
-
-
-def _version(root: Url, chain: str, number: int) -> Checked:
-    """Check a version: its pointer, its catalogue, and that the lists of its parts are those that it was made of."""
-    name = f"versions/{chain}/{number:06d}"
-    try:
-        version = read_version(root, chain, number)
-        objects: Mapping[str, int] = version.pointer["catalogue"]["objects"]
-        problems = _listed(version.catalogue_url, objects)
-        strides = len(version.catalogue().labels)
-    except StoreError as error:
-        return Checked(name=name, objects=0, size=0, problems=(str(error),))
-    if strides != version.strides:
-        problems.append(f"{version.catalogue_url}: labels of {strides} strides, the pointer says {version.strides}")
-    for dataset, part, digest in version.parts:
-        try:
-            found = open_part(layout.strides_url(root, chain, dataset), part=part).manifest["digest"]
-        except StoreError as error:
-            problems.append(str(error))
-            continue
-        if found != digest:
-            problems.append(f"{dataset}/{part}: its list is not the one that version {number} was made of")
-    return Checked(name=name, objects=len(objects), size=sum(objects.values()), problems=tuple(problems))
-
-
 def _part_content(part: Part) -> list[str]:
-    for variable in part.head["variables"]:
-        for shard in range(layout.shard_count(part.size)):
-            part.read(variable, *layout.shard_bounds(shard, part.size))
-    if len(part.labels) != part.size:
-        return [f"{part.url}: labels of {len(part.labels)} strides, the manifest says {part.size}"]
-    return []
-
-
-def _listed(url: str, objects: Mapping[str, int]) -> list[str]:
-    """Return the objects that are missing, of another size, or not listed."""
-    there = sizes(url)
-    problems = [
-        f"{url}: {key}: found {f'{there[key]} bytes' if key in there else 'nothing'}, expected {size} bytes"
-        for key, size in objects.items()
-        if there.get(key) != size
+    """Return what the labels of a part and the counts of its list disagree about."""
+    labels, counts = part.written_labels, part.manifest["counts"]
+    found = {
+        "strides": len(labels),
+        "patients": labels["patient"].nunique(),
+        "rejected": len(part.rejected),
+        "clipped": int(labels["emg_clipped"].sum()),
+    }
+    return [
+        f"{part.url}: {name}: found {value}, its list says {counts[name]}"
+        for name, value in found.items()
+        if value != counts[name]
     ]
-    extra = sorted(set(there) - set(objects))
-    return problems + [f"{url}: {key}: not in the list of what was written" for key in extra]
+
+
+def _complete_catalogue(look: Look, chain: str, number: int) -> bool:
+    return any(complete(look, group) for group in look.catalogues(chain, number))
+
+
+def _version(look: Look, chain: str, number: int) -> tuple[Checked, set[str]]:
+    """Check the pointer and the catalogue of a version; the parts that it lists are units of their own."""
+    key = pointer_key(chain, number)
+    pointer = look.sealed(key)
+    name = f"{layout.VERSIONS}/{chain}/{number:06d}"
+    if pointer is None:
+        damage, keys = {key: look.problem(key)}, {key}
+        for group in look.catalogues(chain, number):
+            damage |= look.damage(group, {}, {})
+            keys |= {f"{group}/{below}" for below in look.groups[group]}
+        return _unit(look, name, keys, damage), keys
+    catalogue = pointer["catalogue"]
+    group = f"{layout.VERSIONS}/{chain}/{catalogue['name']}"
+    damage = look.damage(group, catalogue["objects"], catalogue["checksums"])
+    keys = {key, *(f"{group}/{below}" for below in catalogue["objects"])}
+    strides = sum(int(source["counts"]["strides"]) for source in pointer["sources"].values())
+    more = []
+    if (pointer["chain"], pointer["version"]) != (chain, number):
+        more.append(f"{join(look.root, key)}: of version {pointer['version']} of {pointer['chain']!r}; it was renamed")
+    if not damage:
+        rows = look.root_metadata(group, None)["consolidated_metadata"]["metadata"]["labels"]["attributes"]["rows"]
+        if rows != strides:
+            more.append(f"{join(look.root, group)}: labels of {rows} strides, the pointer says {strides}")
+    return _unit(look, name, keys, damage, tuple(more)), keys

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
+from typing import Final
 
+import google_crc32c
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore
 
 from biomech_xr.errors import LostDataError
+
+NOT_LISTED: Final = (
+    "not in the list of what was written. Restore the ledger or the manifest, or remove this dataset and write it "
+    "again."
+)
 
 
 def is_chunk(key: str) -> bool:
@@ -22,7 +29,8 @@ class CheckedStore(WrapperStore[Store]):
 
     Zarr reads a missing object as fill values without a word; here a listed object that is missing or short raises
     `LostDataError`, and so does a chunk that is not listed: every array is written with its empty chunks, so that no
-    chunk may be absent. Metadata objects are compared with their CRC-32 as well (chunks carry a crc32c of their own).
+    chunk may be absent. Metadata objects are compared with their CRC-32 as well (chunks carry a crc32c of their own);
+    what came damaged is fetched once more.
     """
 
     def __init__(
@@ -39,21 +47,28 @@ class CheckedStore(WrapperStore[Store]):
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """Return the bytes of a key, or raise `LostDataError` when they are not what was written."""
         if key not in self.expected and is_chunk(key):
-            raise LostDataError(
-                f"{self.origin}: {key}: not in the list of what was written. Restore the ledger or the manifest, or "
-                "remove this dataset and write it again."
-            )
+            raise LostDataError(f"{self.origin}: {key}: {NOT_LISTED}")
         value = await self._store.get(key, prototype, byte_range)
         if key not in self.expected:
             return value
-        size = self.expected[key]
-        wanted = _length(size, byte_range)
+        wanted = _length(self.expected[key], byte_range)
+        if byte_range is None and value is not None and not self._intact(key, value.to_bytes()):
+            value = await self._store.get(key, prototype)
         if value is None or len(value) != wanted:
             found = "nothing" if value is None else f"{len(value)} bytes"
             raise LostDataError(f"{self.origin}: {key}: found {found}, expected {wanted} bytes. Restore the object.")
-        if byte_range is None and key in self.checksums and zlib.crc32(value.to_bytes()) != self.checksums[key]:
+        if byte_range is None and key in self.checksums and not self._intact(key, value.to_bytes()):
             raise LostDataError(f"{self.origin}: {key}: the checksum does not match. Restore the object.")
         return value
+
+    def _intact(self, key: str, data: bytes) -> bool:
+        """Return whether the bytes of an object agree with its checksum: of metadata in the list, of chunks their own.
+
+        A chunk that does not agree may be a shard, which holds one for each of its chunks.
+        """
+        if key in self.checksums:
+            return zlib.crc32(data) == self.checksums[key]
+        return not is_chunk(key) or google_crc32c.value(data[:-4]) == int.from_bytes(data[-4:], "little")
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]

@@ -34,20 +34,31 @@ def encode_emg(
     clipped : numpy.ndarray
         bool, shape ``(stride,)``: a sample of the stride lies outside the range (infinities do).
     """
-    steps = np.rint(np.asarray(values, dtype=np.float32) / SCALE)
-    missing = np.isnan(steps)
-    outside = np.abs(steps) > LIMIT
-    clipped: npt.NDArray[np.bool_] = (
-        outside.reshape(len(steps), -1).any(axis=1) if steps.size else np.zeros(len(steps), dtype=bool)
-    )
-    codes = np.clip(np.where(missing, 0, steps), -LIMIT, LIMIT).astype(np.int16)
-    codes[missing] = MISSING
+    source = np.asarray(values)
+    codes = np.empty(source.shape, dtype=np.int16)
+    clipped = np.zeros(len(source), dtype=bool)
+    for row, stride in enumerate(source):
+        steps = np.rint(stride.astype(np.float32) / SCALE)
+        clipped[row] = bool((np.abs(steps) > LIMIT).any())
+        missing = np.isnan(steps)
+        np.copyto(steps, 0, where=missing)
+        codes[row] = np.clip(steps, -LIMIT, LIMIT, out=steps)
+        np.copyto(codes[row], MISSING, where=missing)
     return codes, clipped
 
 
-def decode_emg(codes: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
-    """Return stored integers as float32 EMG, unit 1 (times `emg_scale` gives the source's unit); NaN where missing."""
-    values = codes.astype(np.float32)
-    values *= SCALE
-    values[codes == MISSING] = np.nan
+def decode_emg(codes: npt.NDArray[np.int16], out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
+    """Return stored integers as float32 EMG, unit 1 (times `emg_scale` gives the source's unit); NaN where missing.
+
+    Parameters
+    ----------
+    codes
+        As `encode_emg` returns them.
+    out
+        Array of the same shape for the result; a new one when left out.
+    """
+    values = np.empty(codes.shape, dtype=np.float32) if out is None else out
+    values[...] = codes
+    np.multiply(values, SCALE, out=values)
+    np.copyto(values, np.float32(np.nan), where=codes == MISSING)
     return values

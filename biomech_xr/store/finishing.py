@@ -37,17 +37,21 @@ def finish(root: Url, chain: str, dataset: str, fingerprints: Sequence[str]) -> 
     """
     folder = layout.strides_url(root, chain, dataset)
     sealed = [seal_part(folder, layout.part_name(fingerprint)) for fingerprint in fingerprints]
+    return write_sealed(join(folder, layout.MANIFEST), manifest_content(sealed))
+
+
+def manifest_content(sealed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the manifest of a source says of its parts, given the objects that list them, in order."""
     totals: Counter[str] = Counter()
     for part in sealed:
         totals.update(part["counts"])
     parts = [{"name": layout.part_name(part["fingerprint"]), **{key: part[key] for key in _LISTED}} for part in sealed]
-    manifest = {
+    return {
         "format": layout.FORMAT,
         **{key: sealed[0][key] for key in ("chain", "dataset", "config_hash", "software", "spec")},
         "counts": dict(totals),
         "parts": parts,
     }
-    return write_sealed(join(folder, layout.MANIFEST), manifest)
 
 
 def seal_part(folder: str, name: str) -> dict[str, Any]:
@@ -67,20 +71,9 @@ def seal_part(folder: str, name: str) -> dict[str, Any]:
     missing = sorted(set(range(layout.shard_count(part["size"]))) - set(shards))
     if missing:
         raise NotAStoreError(f"{folder}: {name}: {missing_shards(missing)}. Run process again; it does the rest.")
-    objects = dict(part["objects"])
-    for shard in sorted(shards):
-        objects |= shards[shard]["objects"]
+    content = seal_content(name, part, [shards[shard] for shard in sorted(shards)])
+    objects = content["objects"]
     ledger.require_complete(url, objects, ledger.expected_keys(ledger.open_plain(url)))
-    content = {
-        "format": layout.FORMAT,
-        "name": name,
-        **{key: part[key] for key in _FACTS},
-        "spec": part["attrs"].get("spec", {}),
-        "recordings": part["attrs"].get("recordings", {}),
-        "counts": {**part["counts"], "clipped": sum(entry["clipped"] for entry in shards.values())},
-        "objects": objects,
-        "checksums": part["checksums"],
-    }
     place = layout.part_seal_url(folder, name)
     try:
         return write_sealed(place, content, create_only=True)
@@ -94,6 +87,23 @@ def seal_part(folder: str, name: str) -> dict[str, Any]:
                 "`biomech-xr check --repair`."
             ) from error
         return found
+
+
+def seal_content(name: str, part: Mapping[str, Any], shards: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the object that lists a part says, given the ledger entries of the part and of all its shards."""
+    objects = dict(part["objects"])
+    for shard in shards:
+        objects |= shard["objects"]
+    return {
+        "format": layout.FORMAT,
+        "name": name,
+        **{key: part[key] for key in _FACTS},
+        "spec": part["attrs"].get("spec", {}),
+        "recordings": part["attrs"].get("recordings", {}),
+        "counts": {**part["counts"], "clipped": sum(entry["clipped"] for entry in shards)},
+        "objects": objects,
+        "checksums": part["checksums"],
+    }
 
 
 def read_seal(folder: str, name: str) -> dict[str, Any]:

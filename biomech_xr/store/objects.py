@@ -6,7 +6,6 @@ read a lost chunk as fill values.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
@@ -17,18 +16,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import fsspec
 from zarr.abc.store import Store
-from zarr.storage import FsspecStore, LocalStore
+from zarr.storage import LocalStore
 
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, StoreError
+from biomech_xr.store import remote
 from biomech_xr.store.checked import CheckedStore
+from biomech_xr.store.clients import MISSING
+from biomech_xr.store.remote_zarr import RemoteStore
 
 Url = str | os.PathLike[str]
 
 _REDO = "Remove this file and run the stage that wrote it again (parse or process)."
 
-_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_UNFINISHED = (".tmp", ".partial")
+
+_READS = 3
+"""How often an object that came damaged over a network is read before it is believed to be so in the store."""
 
 
 def join(url: Url, *parts: str) -> str:
@@ -45,11 +49,6 @@ def local_path(url: Url) -> Path | None:
     return Path(rest) if scheme in ("file", "local") else None
 
 
-def _filesystem(url: Url) -> tuple[Any, str]:
-    filesystem, path = fsspec.core.url_to_fs(os.fspath(url))
-    return filesystem, str(path)
-
-
 def read_bytes(url: Url) -> bytes:
     """Return the bytes of one object.
 
@@ -58,10 +57,9 @@ def read_bytes(url: Url) -> bytes:
     NotAStoreError
         There is no such object.
     """
-    filesystem, path = _filesystem(url)
     try:
-        return bytes(filesystem.cat_file(path))
-    except _MISSING as error:
+        return remote.fetch(os.fspath(url))
+    except MISSING as error:
         raise NotAStoreError(f"{os.fspath(url)}: no such object. Check the URL.") from error
 
 
@@ -75,8 +73,9 @@ def read_json(url: Url) -> Any:
     LostDataError
         The object is not JSON.
     """
+    data = read_bytes(url)
     try:
-        return json.loads(read_bytes(url))
+        return json.loads(data)
     except ValueError as error:
         raise LostDataError(f"{os.fspath(url)}: damaged, not valid JSON ({error}). {_REDO}") from error
 
@@ -103,8 +102,7 @@ def write_json(url: Url, value: Any, *, create_only: bool = False) -> None:
         if path is not None:
             _write_local(path, data, create_only=create_only)
         else:
-            filesystem, remote = _filesystem(url)
-            filesystem.pipe_file(remote, data, mode="create" if create_only else "overwrite")
+            remote.put(os.fspath(url), data, create_only=create_only)
     except FileExistsError as error:
         if read_bytes(url) != data:
             raise OccupiedError(f"{os.fspath(url)}: exists already and is never replaced. Use another name.") from error
@@ -162,7 +160,7 @@ def write_sealed(url: Url, value: Mapping[str, Any], *, create_only: bool = Fals
 
 
 def read_sealed(url: Url) -> dict[str, Any]:
-    """Return a ledger or a manifest after checking its digest.
+    """Return a ledger or a manifest after checking its digest; what came damaged over a network is read again.
 
     Raises
     ------
@@ -171,11 +169,17 @@ def read_sealed(url: Url) -> dict[str, Any]:
     LostDataError
         The object is damaged.
     """
-    value = read_json(url)
-    if not is_sealed(value):
-        raise LostDataError(f"{os.fspath(url)}: damaged, its digest does not match its content. {_REDO}")
-    sealed: dict[str, Any] = value
-    return sealed
+    for _ in range(1 if local_path(url) is not None else _READS):
+        try:
+            value = read_json(url)
+        except LostDataError as error:
+            problem = error
+            continue
+        if is_sealed(value):
+            sealed: dict[str, Any] = value
+            return sealed
+        problem = LostDataError(f"{os.fspath(url)}: damaged, its digest does not match its content. {_REDO}")
+    raise problem
 
 
 def is_sealed(value: Any) -> bool:
@@ -187,45 +191,24 @@ def is_sealed(value: Any) -> bool:
 
 def exists(url: Url) -> bool:
     """Return whether an object or a folder is there."""
-    filesystem, path = _filesystem(url)
-    filesystem.invalidate_cache()
-    return bool(filesystem.exists(path))
+    return remote.exists(os.fspath(url))
 
 
 def names(url: Url) -> list[str]:
     """Return the names directly below a folder, in order; a folder that is not there has none."""
-    filesystem, path = _filesystem(url)
-    filesystem.invalidate_cache()
-    try:
-        found = filesystem.ls(path, detail=False)
-    except _MISSING:
-        return []
-    below = {str(item).rstrip("/").rsplit("/", 1)[-1] for item in found if str(item).rstrip("/") != path.rstrip("/")}
-    return sorted(name for name in below if not name.endswith((".tmp", ".partial")))
+    below = set(remote.names(os.fspath(url)))
+    return sorted(name for name in below if not name.endswith(_UNFINISHED))
 
 
 def sizes(url: Url) -> dict[str, int]:
     """Return the size in bytes of every object below a folder, by key relative to it, in order."""
-    filesystem, path = _filesystem(url)
-    filesystem.invalidate_cache()
-    prefix = path.rstrip("/") + "/"
-    try:
-        found = filesystem.find(path, detail=True)
-    except _MISSING:
-        return {}
-    keys = {str(name).removeprefix(prefix): int(info["size"]) for name, info in found.items()}
-    return {key: keys[key] for key in sorted(keys) if not key.endswith((".tmp", ".partial"))}
+    found = remote.sizes(os.fspath(url))
+    return {key: found[key] for key in sorted(found) if not key.endswith(_UNFINISHED)}
 
 
 def sizes_of(url: Url, keys: Iterable[str]) -> dict[str, int]:
     """Return the sizes of the named objects below a folder; those that are missing are left out."""
-    filesystem, path = _filesystem(url)
-    filesystem.invalidate_cache()
-    found = {}
-    for key in keys:
-        with contextlib.suppress(*_MISSING):
-            found[key] = int(filesystem.info(f"{path.rstrip('/')}/{key}")["size"])
-    return found
+    return remote.sizes_of(os.fspath(url), keys)
 
 
 def remove_tree(url: Url, *, last: str = "zarr.json") -> None:
@@ -233,14 +216,7 @@ def remove_tree(url: Url, *, last: str = "zarr.json") -> None:
 
     The object that marks the folder as ours goes last, so that a removal that died can be done again.
     """
-    filesystem, path = _filesystem(url)
-    filesystem.invalidate_cache()
-    marker = f"{path.rstrip('/')}/{last}"
-    with contextlib.suppress(*_MISSING):
-        for item in filesystem.ls(path, detail=False):
-            if str(item).rstrip("/") not in (marker, path.rstrip("/")):
-                filesystem.rm(item, recursive=True)
-        filesystem.rm(path, recursive=True)
+    remote.remove_tree(os.fspath(url), last=last)
 
 
 def zarr_store(
@@ -268,9 +244,7 @@ def zarr_store(
         raise StoreError(f"{os.fspath(url)}: a store with expected objects is for reading. Open it read-only.")
     path = local_path(url)
     store: Store = (
-        LocalStore(path, read_only=read_only)
-        if path is not None
-        else FsspecStore.from_url(os.fspath(url), read_only=read_only)
+        LocalStore(path, read_only=read_only) if path is not None else RemoteStore(os.fspath(url), read_only=read_only)
     )
     if expected is None:
         return store

@@ -29,6 +29,8 @@ from biomech_xr.store.objects import (
     sizes_of,
     write_sealed,
 )
+from biomech_xr.store.ranges import RangeReader
+from biomech_xr.store.stored_array import StoredArray
 from biomech_xr.store.table import fingerprint as table_fingerprint
 from biomech_xr.store.table import write_table
 from biomech_xr.store.template import CLIPPED, Template, checked_labels, checked_template, encoded_block
@@ -188,10 +190,13 @@ def write_shard(
     encoded = encoded_block(part, block, stop - start)
     for variable, values in encoded.items():
         arrays[variable][start:stop] = values
-        if np.asarray(arrays[variable][start:stop]).tobytes() != values.tobytes():
-            raise LostDataError(f"{url}: {variable}: shard {shard} reads back differently. Check the disk, run again.")
     objects = sizes_of(url, sorted(keys))
     ledger.require_complete(url, objects, keys)
+    reader = RangeReader(url, objects)
+    for variable, values in encoded.items():
+        found = reader.read(StoredArray.of(variable, arrays[variable]), [(start, stop)])
+        if not np.array_equal(found.view(np.uint8).ravel(), values.view(np.uint8).ravel()):
+            raise LostDataError(f"{url}: {variable}: shard {shard} reads back differently. Check the disk, run again.")
     return write_sealed(
         entry_url,
         {

@@ -17,9 +17,12 @@ import zarr
 from biomech_xr.errors import LostDataError, NotAStoreError, StoreError
 from biomech_xr.schema import LABELS
 from biomech_xr.store import layout, ledger
+from biomech_xr.store.encoding import decode_emg
 from biomech_xr.store.finishing import read_seal, unfinished
 from biomech_xr.store.objects import Url, exists, join, names, read_sealed
 from biomech_xr.store.persons import load_table
+from biomech_xr.store.ranges import RangeReader
+from biomech_xr.store.stored_array import StoredArray
 from biomech_xr.store.table import read_table
 
 _STARTED: Final = re.compile(r"part-[0-9a-f]{12}\.json")
@@ -187,8 +190,14 @@ class Part:
             return read_table(self.group, "rejected")
 
     @cached_property
-    def _arrays(self) -> dict[str, zarr.Array[Any]]:
-        return {name: cast("zarr.Array[Any]", self.group[name]) for name in self.head["variables"]}
+    def _arrays(self) -> dict[str, StoredArray]:
+        group = self.group
+        with ledger.lost_data(self.url):
+            return {name: StoredArray.of(name, cast("zarr.Array[Any]", group[name])) for name in self.head["variables"]}
+
+    @cached_property
+    def _reader(self) -> RangeReader:
+        return RangeReader(self.url, self.manifest["objects"])
 
     def read(self, name: str, start: int, stop: int) -> npt.NDArray[Any]:
         """Return strides ``start`` to ``stop`` of a variable as they are stored.
@@ -207,10 +216,44 @@ class Part:
         LostDataError
             A chunk is missing, short or corrupted.
         """
+        return self._read(name, self._range(start, stop))
+
+    def decoded(self, name: str, start: int, stop: int) -> npt.NDArray[Any]:
+        """Return strides ``start`` to ``stop`` of a variable, EMG as float32 (unit 1); all else as for `read`."""
+        if name != "emg":
+            return self.read(name, start, stop)
+        return self._read(name, self._range(start, stop), dtype=np.dtype(np.float32), convert=decode_emg)
+
+    def _range(self, start: int, stop: int) -> list[tuple[int, int]]:
+        first, last, _ = slice(start, stop).indices(self.size)
+        return [(first, max(first, last))]
+
+    def take(self, name: str, rows: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Return single strides of a variable as they are stored, all fetched at the same time.
+
+        Parameters
+        ----------
+        name
+            As for `read`.
+        rows
+            Strides in any order.
+
+        Raises
+        ------
+        IndexError
+            There is no such stride.
+        NotAStoreError, LostDataError
+            As for `read`.
+        """
+        wanted = np.asarray(rows, dtype=np.int64)
+        if wanted.size and not (wanted.min() >= 0 and wanted.max() < self.size):
+            raise IndexError(f"{self.url}: strides {wanted.min()} to {wanted.max()}, there are {self.size}.")
+        return self._read(name, [(row, row + 1) for row in wanted.tolist()])
+
+    def _read(self, name: str, ranges: list[tuple[int, int]], **decoding: Any) -> npt.NDArray[Any]:
         if name not in self._arrays:
             raise NotAStoreError(f"{self.url}: no variable {name!r}; found: {', '.join(sorted(self._arrays))}.")
-        with ledger.lost_data(f"{self.url}: {name}: strides {start} to {stop}"):
-            return np.asarray(self._arrays[name][start:stop])
+        return self._reader.read(self._arrays[name], ranges, **decoding)
 
 
 @lru_cache(maxsize=64)

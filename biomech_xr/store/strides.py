@@ -20,7 +20,6 @@ from biomech_xr.schema import BEFORE, HISTORY, INDEX_LEVELS, LABELS
 from biomech_xr.store import layout
 from biomech_xr.store.attributes import dataset_attrs, variable_attrs
 from biomech_xr.store.catalogue import PartFacts
-from biomech_xr.store.encoding import decode_emg
 from biomech_xr.store.lazy import lazy_array, take
 from biomech_xr.store.objects import Url, exists, join, names
 from biomech_xr.store.persons import load_table
@@ -87,7 +86,7 @@ def open_strides(
         dims = next(part.variables[name][0] for part in parts if name in part.variables)
         arrays = [_lazy(part, name, dims, sizes) for part in parts]
         variables[name] = xr.Variable(dims, da.concatenate(arrays, axis=0), variable_attrs(name, parts))
-    coords = xr.Coordinates.from_pandas_multiindex(stride_index(labels), "stride")
+    coords = xr.Coordinates.from_xindex(StrideIndex(stride_index(labels), "stride"))
     dataset_ = xr.Dataset(variables, coords=coords).assign_coords(_label_coords(labels) | _dim_coords(sizes, parts))
     return dataset_.assign_attrs(version=found.number, **dataset_attrs(chain, parts))
 
@@ -131,6 +130,20 @@ def asked_sources(version: Version, dataset: str | Sequence[str] | None) -> list
             f"{', '.join(map(repr, absent))}; it holds {', '.join(version.datasets)}. Name one of them, or run process."
         )
     return asked
+
+
+class StrideIndex(xr.indexes.PandasMultiIndex):
+    """The index of strides: whatever lies together is selected as a slice, so that Dask need not shuffle chunks."""
+
+    def sel(self, labels: Any, method: Any = None, tolerance: Any = None) -> Any:
+        """Return where labels are, as xarray asks for it."""
+        found = super().sel(labels, method=method, tolerance=tolerance)
+        place = found.dim_indexers.get(self.dim)
+        if isinstance(place, np.ndarray) and place.dtype == bool and place.any():
+            first, last = int(place.argmax()), len(place) - int(place[::-1].argmax())
+            if place[first:last].all():
+                found.dim_indexers[self.dim] = slice(first, last)
+        return found
 
 
 def stride_index(labels: pd.DataFrame) -> pd.MultiIndex:
@@ -179,7 +192,9 @@ def text(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
 
 def _label_coords(labels: pd.DataFrame) -> dict[str, Any]:
     return {
-        name: ("stride", text(labels[name]) if kind == "category" else labels[name].to_numpy())
+        name: xr.Variable(
+            "stride", text(labels[name]) if kind == "category" else labels[name].to_numpy(), fastpath=True
+        )
         for name, kind in LABELS.items()
         if name not in INDEX_LEVELS
     }
@@ -244,8 +259,7 @@ class StoredVariable:
         return take(self._block, self.shape[0], key)
 
     def _block(self, start: int, stop: int) -> npt.NDArray[Any]:
-        raw = part_here(self.folder, self.part, self.digest).read(self.name, start, stop)
-        values = decode_emg(raw) if self.name == "emg" else raw
+        values = part_here(self.folder, self.part, self.digest).decoded(self.name, start, stop)
         if values.shape[1:] == self.shape[1:]:
             return values
         padded = np.full((len(values), *self.shape[1:]), np.nan, dtype=self.dtype)

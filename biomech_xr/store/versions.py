@@ -129,7 +129,7 @@ def publish(root: Url, chain: str, datasets: Iterable[str]) -> Version:
     StoreError
         The sources were processed under different configurations; nothing is written.
     """
-    fresh = {name: _source(read_manifest(layout.strides_url(root, chain, name))) for name in datasets}
+    fresh = {name: source_content(read_manifest(layout.strides_url(root, chain, name))) for name in datasets}
     for _ in range(_ATTEMPTS):
         known = list_versions(root, chain)
         newest = read_version(root, chain, known[-1]) if known else None
@@ -154,19 +154,26 @@ def _written(root: str, chain: str, number: int, sources: Mapping[str, Any]) -> 
     ]
     url = catalogue_url(layout.versions_url(root, chain), number, digest(sources))
     objects = write_catalogue(url, parts)
-    pointer = {
-        "format": layout.FORMAT,
-        "chain": chain,
-        "version": number,
-        "config_hash": parts[0].manifest["config_hash"],
-        "sources": sources,
-        "catalogue": {"name": url.rsplit("/", 1)[-1], **objects},
-    }
+    pointer = pointer_content(chain, number, sources, {"name": url.rsplit("/", 1)[-1], **objects})
     sealed = write_sealed(layout.version_url(root, chain, number), pointer, create_only=True)
     return Version(root=root, chain=chain, number=number, pointer=sealed)
 
 
-def _source(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def pointer_content(
+    chain: str, number: int, sources: Mapping[str, Any], catalogue: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the pointer of a version says, given what it says of its sources and of its catalogue."""
+    return {
+        "format": layout.FORMAT,
+        "chain": chain,
+        "version": number,
+        "config_hash": next(iter(sources.values()))["config_hash"],
+        "sources": sources,
+        "catalogue": catalogue,
+    }
+
+
+def source_content(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a pointer says of a source."""
     parts = [{key: part[key] for key in ("name", "size", "digest")} for part in manifest["parts"]]
     return {**{key: manifest[key] for key in ("config_hash", "counts", "software")}, "parts": parts}

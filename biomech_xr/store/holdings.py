@@ -1,0 +1,124 @@
+"""What a store holds by its ledgers, lists and pointers: every object of every unit, and what each should be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from biomech_xr.errors import LostDataError
+from biomech_xr.store import layout
+from biomech_xr.store.check import seal_key
+from biomech_xr.store.integrity import Expected, array_chunks
+from biomech_xr.store.look import Look, Place, pointer_key
+from biomech_xr.store.objects import join
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holding:
+    """One unit: `kind` (recordings, strides, versions, people, splits), its place, and its objects.
+
+    `objects` maps each key, relative to the root of the store, to what the object should be; ledgers, manifests and
+    pointers have no checksum of their own there, because they hold a digest.
+    """
+
+    kind: str
+    name: str
+    objects: Mapping[str, Expected]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all objects."""
+        return sum(expected.size or 0 for expected in self.objects.values())
+
+
+def holdings(look: Look, *, datasets: Collection[str] | None = None) -> Iterator[Holding]:
+    """Yield what a store holds, of all sources by default: recordings, parts, manifests, versions, people, splits.
+
+    No values are read.
+
+    Raises
+    ------
+    LostDataError
+        A ledger, a manifest or a pointer is missing or damaged; the message names it.
+    """
+
+    def chosen(dataset: str) -> bool:
+        return datasets is None or dataset in datasets
+
+    for dataset in filter(chosen, look.names("recordings")):
+        for patient in look.patients(dataset):
+            yield _patient(look, dataset, patient)
+    places = [place for place in look.parts if chosen(place[1])]
+    for place in places:
+        yield part_holding(look, place)
+    for chain, dataset in dict.fromkeys(place[:2] for place in places):
+        folder = f"strides/{chain}/{dataset}"
+        yield Holding(kind="strides", name=folder, objects=_sealed(look, f"{folder}/{layout.MANIFEST}"))
+    for chain, numbers in look.pointers.items():
+        for number in (number for number in numbers if pointer_key(chain, number) in look.there):
+            yield version_holding(look, chain, number)
+    for kind in ("people", "splits"):
+        keys = [f"{kind}/{name}" for name in look.names(kind) if name.endswith(".json")]
+        if keys:
+            yield Holding(kind=kind, name=kind, objects=_sealed(look, *keys))
+
+
+def _patient(look: Look, dataset: str, patient: str) -> Holding:
+    key = f"recordings/{dataset}/{layout.LEDGER}/{patient}.json"
+    objects = _sealed(look, key)
+    entry = look.sealed(key) or {}
+    group = f"recordings/{dataset}/{patient}.zarr"
+    objects |= _group(look, group, entry["objects"], entry["checksums"])
+    return Holding(kind="recordings", name=f"recordings/{dataset}/{patient}", objects=objects)
+
+
+def part_holding(look: Look, place: Place) -> Holding:
+    """Return the objects of a finished part, ledger included; errors as `holdings`."""
+    chain, dataset, part = place
+    folder, own = f"strides/{chain}/{dataset}", seal_key(*place)
+    objects = _sealed(look, own)
+    seal = look.sealed(own) or {}
+    shards = range(layout.shard_count(seal["size"]))
+    objects |= _sealed(
+        look,
+        layout.part_ledger_url(folder, part),
+        *(layout.shard_ledger_url(folder, part, shard) for shard in shards),
+    )
+    objects |= _group(look, f"{folder}/{part}.zarr", seal["objects"], seal["checksums"])
+    return Holding(kind="strides", name=f"{folder}/{part}", objects=objects)
+
+
+def version_holding(look: Look, chain: str, number: int) -> Holding:
+    """Return the objects of a version, its pointer and its catalogue; errors as `holdings`."""
+    key = pointer_key(chain, number)
+    objects = _sealed(look, key)
+    catalogue = (look.sealed(key) or {})["catalogue"]
+    group = f"{layout.VERSIONS}/{chain}/{catalogue['name']}"
+    objects |= _group(look, group, catalogue["objects"], catalogue["checksums"])
+    return Holding(kind=layout.VERSIONS, name=f"{layout.VERSIONS}/{chain}/{number:06d}", objects=objects)
+
+
+def _sealed(look: Look, *keys: str) -> dict[str, Expected]:
+    for key in keys:
+        if look.sealed(key) is None:
+            raise LostDataError(
+                f"{join(look.root, key)}: {look.problem(key)}. Run `biomech-xr check {look.root} --repair` first."
+            )
+    return {key: Expected(size=look.there[key]) for key in keys}
+
+
+def _group(look: Look, group: str, objects: Mapping[str, int], checksums: Mapping[str, int]) -> dict[str, Expected]:
+    metadata = look.root_metadata(group, checksums["zarr.json"])
+    if not metadata:
+        raise LostDataError(
+            f"{join(look.root, group)}/zarr.json: lost or damaged. Run `biomech-xr check {look.root} --repair` first."
+        )
+    chunks = array_chunks(metadata)
+    return {
+        f"{group}/{key}": Expected(
+            size=size,
+            checksum=checksums.get(key),
+            chunks=chunks.get(key.partition("/c/")[0]) if "/c/" in f"{key}/" else None,
+        )
+        for key, size in objects.items()
+    }

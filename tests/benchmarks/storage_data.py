@@ -1,0 +1,52 @@
+"""Strides with realistic EMG for the benchmarks of the store."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+
+from biomech_xr import vocabulary as words
+from biomech_xr.schema import HISTORY
+from biomech_xr.synthetic.activation import KNOWN_MUSCLES
+from biomech_xr.synthetic.emg import make_emg
+from biomech_xr.synthetic.gait import Bout, make_gait
+from biomech_xr.synthetic.person import generator, make_person
+from tests.store.samples import Product, make_product
+
+RATE = 1000
+PER_PERSON = 128
+PEOPLE = 4
+TIME = 1500
+
+
+def make_strides(strides: int, *, seed: int = 1) -> Product:
+    """Return strides of walking people whose EMG is band-passed, so that it compresses worse than an envelope.
+
+    EMG (stride, channel, time) is divided by its largest smoothed amplitude, as the chains do; unit 1, NaN after the
+    end of a stride, at 1 kHz from 0.25 s before its contact.
+    """
+    product = make_product("hu", strides=strides, time=TIME, seed=seed)
+    people = [_person(seed, number) for number in range(PEOPLE)]
+    emg = np.concatenate([people[number % PEOPLE] for number in range(-(-strides // PER_PERSON))])[:strides]
+    return dataclasses.replace(product, block={**product.block, "emg": emg})
+
+
+def _person(seed: int, number: int) -> npt.NDArray[np.float32]:
+    rng = generator(seed, "strides", number)
+    person = make_person(f"AB{number}", seed=seed)
+    gait = make_gait(person, [Bout(activity="walk", duration=1.35 * PER_PERSON)], rng, grid=RATE)
+    muscles = [name for name in words.MUSCLES if name in KNOWN_MUSCLES]
+    raw = make_emg(gait, "right", muscles, rng, rate=RATE, line_frequency=50, hum=0.002, offset=0)
+    kernel = np.ones(100) / 100
+    peak = [np.convolve(np.abs(channel), kernel, "same").max() for channel in raw.T]
+    signal = np.full((len(raw), len(words.MUSCLES)), np.nan, dtype=np.float32)
+    signal[:, [words.MUSCLES.index(name) for name in muscles]] = raw / peak
+    contacts = np.rint(gait.contacts["right"] * RATE).astype(int)
+    out = np.full((PER_PERSON, len(words.MUSCLES), TIME), np.nan, dtype=np.float32)
+    for row, (start, stop) in enumerate(itertools.pairwise(contacts[1 : PER_PERSON + 2])):
+        piece = signal[start - HISTORY : min(stop, start - HISTORY + TIME)]
+        out[row, :, : len(piece)] = piece.T
+    return out

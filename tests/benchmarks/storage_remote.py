@@ -1,0 +1,97 @@
+"""Reading strides from an emulated bucket: our reader on two clients, beside zarr's own reads of the same shards."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from biomech_xr.store import open_part, remote
+from tests.benchmarks.common import Case
+
+_EMULATOR = ("-m", "biomech_xr.testing.gcs", "--port", "0", "--bucket", "biomech")
+_NETWORK = ("--latency", "0.03", "--bandwidth", "60e6")
+_ROOT = "gs://biomech/store"
+_RANDOM = 64
+
+
+def measure(store: Path, place: str, strides: int) -> dict[str, Case]:
+    """Return the remote rows; each reader runs in a process of its own."""
+    command = [sys.executable, *_EMULATOR, *_NETWORK]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
+        assert emulator.stdout is not None
+        announced = ""
+        while "STORAGE_EMULATOR_HOST" not in announced:
+            announced = emulator.stdout.readline()
+        os.environ["STORAGE_EMULATOR_HOST"] = re.sub(r".*=|['\s]", "", announced)
+        try:
+            upload(store)
+            clients = ["fsspec", *(["obstore"] if importlib.util.find_spec("obstore") else [])]
+            found = {name: child(name, place) for name in clients}
+        finally:
+            emulator.terminate()
+    cases = {}
+    for kind, count, what in (("bulk", strides, "zarr's own shard reads"), ("random", _RANDOM, "zarr, one by one")):
+        for name, seconds in found.items():
+            ours, zarrs = seconds[kind], seconds[f"zarr {kind}"]
+            note = f"beside {what}; {seconds[f'{kind} requests']} requests"
+            cases[f"bucket: {kind}, {name}"] = Case(
+                value=count / ours, unit="1/s", baseline=count / zarrs, ratio=zarrs / ours, note=note
+            )
+    return cases
+
+
+def upload(store: Path) -> None:
+    """Copy a store on disk into the bucket."""
+    files = [path for path in store.rglob("*") if path.is_file()]
+    pool = remote.request_pool()
+    sent = [pool.submit(remote.put, f"{_ROOT}/{path.relative_to(store)}", path.read_bytes()) for path in files]
+    for done in sent:
+        done.result()
+
+
+def child(client: str, place: str) -> dict[str, Any]:
+    """Run the rows of one client in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.storage_remote", place]
+    environment = {**os.environ, "BIOMECH_XR_READER": client}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def run_child(place: str) -> None:
+    """Time our reader and zarr's on the same part; print the seconds. Connections are open and the code is warm."""
+    part = open_part(f"{_ROOT}/{place}")
+    array: Any = part.group["emg"]
+    rows = np.random.default_rng(0).choice(part.size, _RANDOM, replace=False)
+    part.read("kinematics", 0, part.size)
+    result: dict[str, Any] = {}
+    rounds = {
+        "bulk": lambda: part.read("emg", 0, part.size),
+        "random": lambda: part.take("emg", rows),
+        "zarr bulk": lambda: [array[start : start + 512] for start in range(0, part.size, 512)],
+        "zarr random": lambda: [array[row] for row in rows[:16].tolist()],
+    }
+    for name, read in rounds.items():
+        repeats = 1 if name == "zarr random" else 3
+        with remote.count_requests() as counted:
+            seconds = []
+            for _ in range(repeats):
+                started = time.perf_counter()
+                read()
+                seconds.append(time.perf_counter() - started)
+        result[name] = min(seconds) * (_RANDOM / 16 if name == "zarr random" else 1)
+        result[f"{name} requests"] = counted.requests // repeats
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    run_child(sys.argv[1])
