@@ -8,13 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.process.compiled import compiled
-from biomech_xr.process.shrinkage import median
+from biomech_xr.process.shrinkage import NORMAL_MAD, middle
 from biomech_xr.process.vectors import beyond, lanes_within, load, magnitude, spread, store
 
 Values = npt.NDArray[Any]
-
-_NORMAL_MAD: Final = 0.6744897501960817
-"""Median absolute deviation of the standard normal distribution."""
 
 _SAMPLE: Final = 256
 _WIDTH: Final = 0.15
@@ -42,21 +39,12 @@ def noise_rows(block: Values, place: int, count: int, used: int, noise: Values) 
     _collect(block, place, count, low, high, kept, found)
     for lane in range(used):
         if found[lane]:
-            rank = count // 2 - below[lane]
-            _sort(kept[lane], found[lane])
-            noise[lane] = (kept[lane, rank - 1 + count % 2] / 2 + kept[lane, rank] / 2) / _NORMAL_MAD
+            noise[lane] = middle(kept[lane, : found[lane]], count // 2 - below[lane], count % 2) / NORMAL_MAD
         else:
             column = np.empty(count, block.dtype)
-            copy_magnitudes(block, place, count, lane, column)
-            noise[lane] = median(column) / _NORMAL_MAD
-
-
-@compiled()
-def copy_magnitudes(block: Values, place: int, count: int, lane: int, out: Values) -> None:
-    """Copy the magnitudes of a lane's rows from ``place`` on."""
-    column = block[place : place + count, lane]
-    for i in range(len(column)):
-        out[i] = abs(column[i])
+            for i in range(count):
+                column[i] = abs(block[place + i, lane])
+            noise[lane] = middle(column, count // 2, count % 2) / NORMAL_MAD
 
 
 @compiled()
@@ -69,8 +57,8 @@ def _bracket(
     for lane in range(used):
         for i in range(_SAMPLE):
             sample[i] = abs(block[place + i * (count // _SAMPLE), lane])
-        middle = median(sample)
-        first[lane], second[lane] = middle * (1 - _WIDTH), middle * (1 + _WIDTH)
+        guess = middle(sample, _SAMPLE // 2, 0)
+        first[lane], second[lane] = guess * (1 - _WIDTH), guess * (1 + _WIDTH)
         high[lane] = np.inf
     half, lowest = count // 2, (count - 1) // 2
     counts = np.zeros((2, block.shape[1]), np.int64)
@@ -128,14 +116,3 @@ def _collect(block: Values, place: int, count: int, low: Values, high: Values, k
                 found[lane] += 1
             inside >>= 1
             lane += 1
-
-
-@compiled()
-def _sort(values: Values, count: int) -> None:
-    """Sort the first few values."""
-    for i in range(1, count):
-        value, k = values[i], i
-        while k > 0 and values[k - 1] > value:
-            values[k] = values[k - 1]
-            k -= 1
-        values[k] = value

@@ -19,10 +19,12 @@ import numpy.typing as npt
 from biomech_xr.errors import ProcessingError, describe
 from biomech_xr.process.compiled import compiled
 from biomech_xr.process.kernels import Array
-from biomech_xr.process.shrinkage import RULES, SHRINKS, noise_of, shrink_values, threshold_of
+from biomech_xr.process.shrinkage import RULES, SHRINKS, noise_of, shrink_rows, threshold_of
 from biomech_xr.process.stages import Rule, Shrink
+from biomech_xr.process.vectors import lanes_of
 
 _TILE: Final = 512
+_ROW: Final = lanes_of(np.float64)
 _FAST: Final = {"contract", "nsz"}
 
 
@@ -51,7 +53,7 @@ def denoise_packets(values: npt.NDArray[Any], *, wavelet: str, level: int, rule:
     rule
         `universal`, `sure` or `bayes`, see `shrinkage.threshold_of`; `bayes` takes the leaf's own noise.
     shrink
-        `soft`, `hard` or `garrote`, see `shrinkage.shrink_values`.
+        `soft`, `hard` or `garrote`, see `shrinkage.shrink_rows`.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def denoise_packets(values: npt.NDArray[Any], *, wavelet: str, level: int, rule:
         action = "Split the signals at their gaps first"
         raise ProcessingError(describe(field="signals for wavelet packets", found=found, action=action))
     lengths = np.array([_length(size, depth, bank.half) for depth in range(level + 1)])
-    rows = 2 * ((lengths + len(bank.split) + 1) // 2)
+    rows = _ROW * ((lengths + len(bank.split) + _ROW - 1) // _ROW)
     starts = np.cumsum([0, rows[0], *np.repeat(rows[1:], 2)])
     nodes, scratch = np.zeros(starts[-1]), np.empty((2, max(_TILE, lengths[-1]) + len(bank.split)))
     out = np.empty(signals.shape)
@@ -157,7 +159,7 @@ def _walk(
             depth += 1
         if leaf > 0:
             start = _place(starts, leaf, level, level)
-            _shrink_leaf(nodes[start : start + lengths[level]], lengths[0], rule, kind, scratch)
+            _shrink_leaf(nodes, start, lengths[level], lengths[0], rule, kind, scratch)
         while depth > 0 and (leaf >> (level - depth)) & 1:
             depth -= 1
             node = _place(starts, leaf, depth, level)
@@ -171,11 +173,13 @@ def _place(starts: npt.NDArray[np.int64], leaf: int, depth: int, level: int) -> 
 
 
 @compiled()
-def _shrink_leaf(leaf: Array, size: int, rule: int, kind: int, scratch: Array) -> None:
-    magnitudes = scratch[0, : len(leaf)]
-    for i in range(len(leaf)):
-        magnitudes[i] = abs(leaf[i])
-    shrink_values(leaf, threshold_of(magnitudes, noise_of(magnitudes), size, rule), kind)
+def _shrink_leaf(nodes: Array, start: int, count: int, size: int, rule: int, kind: int, scratch: Array) -> None:
+    """Shrink the ``count`` values from ``start`` on; what fills up the last row behind them is never read."""
+    magnitudes, thresholds = scratch[0, :count], scratch[1, :_ROW]
+    for i in range(count):
+        magnitudes[i] = abs(nodes[start + i])
+    thresholds[:] = threshold_of(magnitudes, noise_of(magnitudes), size, rule)
+    shrink_rows(nodes[start:], 0, (count + _ROW - 1) // _ROW, thresholds, kind)
 
 
 @compiled()

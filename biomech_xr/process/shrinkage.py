@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.process.compiled import compiled
+from biomech_xr.process.vectors import beyond, larger, load, magnitude, smaller, spread, store
 
 Values = npt.NDArray[Any]
 
 RULES: Final = ("universal", "sure", "bayes")
 SHRINKS: Final = ("soft", "hard", "garrote")
-_UNIVERSAL, _SURE, _BAYES = range(3)
-_SOFT, _HARD, _GARROTE = range(3)
-_NORMAL_MAD: Final = 0.6744897501960817
+UNIVERSAL, _SURE, BAYES = range(3)
+_SOFT, _HARD, _ = range(3)
+NORMAL_MAD: Final = 0.6744897501960817
 """Median absolute deviation of the standard normal distribution."""
 _HALF_NORMAL: Final = 0.845
 """Median magnitude over mean magnitude of a normal distribution."""
@@ -35,7 +36,7 @@ def noise_of(magnitudes: Values) -> float:
 
     Donoho & Johnstone 1994, Biometrika 81:425.
     """
-    return float(median(magnitudes)) / _NORMAL_MAD
+    return float(median(magnitudes)) / NORMAL_MAD
 
 
 @compiled()
@@ -57,7 +58,7 @@ def threshold_of(magnitudes: Values, noise: float, size: int, rule: int) -> floa
         sqrt(mean square - noise squared); infinite where that is not positive (Chang, Yu & Vetterli 2000, IEEE Trans
         Image Process 9:1532).
     """
-    if rule == _UNIVERSAL:
+    if rule == UNIVERSAL:
         return noise * math.sqrt(2 * math.log(size))
     if rule == _SURE:
         return float(_least_risk(magnitudes, noise))
@@ -69,14 +70,23 @@ def threshold_of(magnitudes: Values, noise: float, size: int, rule: int) -> floa
 
 
 @compiled()
-def shrink_values(values: Values, threshold: float, kind: int) -> None:
-    """Shrink coefficients in place.
+def shrink_rows(values: Values, begin: int, end: int, thresholds: Values, kind: int) -> None:
+    """Shrink rows of coefficients (see `vectors`) in place by the threshold of each lane, as `pywt.threshold` does.
 
-    What is not above the threshold in magnitude becomes 0. Of the rest, `soft` takes the threshold off their magnitude,
+    What is below the threshold in magnitude becomes 0. Of the rest, `soft` takes the threshold off their magnitude,
     `hard` keeps them, and `garrote` takes off threshold squared / value (Gao 1998, J Comput Graph Stat 7:469).
     """
-    for i in range(len(values)):
-        values[i] = _shrunk(values[i], threshold, kind)
+    limit = load(thresholds, 0)
+    negative = spread(values.dtype.type(0)) - limit
+    square = limit * limit
+    for i in range(begin, end):
+        x = load(values, i)
+        if kind == _SOFT:
+            store(values, i, x - smaller(larger(x, negative), limit))
+        elif kind == _HARD:
+            store(values, i, x - beyond(limit, magnitude(x), x))
+        else:
+            store(values, i, beyond(magnitude(x), limit, x - square / x))
 
 
 @compiled()
@@ -109,9 +119,30 @@ def median(values: Values) -> float:
     for value in values:
         kept[inside] = value
         inside += (value >= low) & (value < high)
-    if odd:
-        return float(_ranked(kept[:inside], half - below))
-    return 0.5 * float(_ranked(kept[:inside], half - below) + _ranked(kept[:inside], half - 1 - below))
+    return float(middle(kept[:inside], half - below, odd))
+
+
+@compiled()
+def middle(values: Values, rank: int, odd: bool) -> float:  # noqa: FBT001 - compiled
+    """Return the value of a rank, or its mean with the one before where the count is not ``odd``; sorts."""
+    sort(values)
+    return float(values[rank]) if odd else 0.5 * (float(values[rank - 1]) + float(values[rank]))
+
+
+@compiled()
+def sort(values: Values) -> None:
+    """Sort in place, by ever smaller steps (Shell)."""
+    step = 1
+    while step < len(values) // 3:
+        step = 3 * step + 1
+    while step > 0:
+        for i in range(step, len(values)):
+            value, k = values[i], i
+            while k >= step and values[k - step] > value:
+                values[k] = values[k - step]
+                k -= step
+            values[k] = value
+        step //= 3
 
 
 @compiled(fastmath={"reassoc"})
@@ -132,59 +163,13 @@ def _count(values: Values, first: float, second: float) -> tuple[int, int]:
     return one, two
 
 
-@compiled(inline="always")
-def _shrunk(value: float, threshold: float, kind: int) -> float:
-    """Return a coefficient after shrinkage."""
-    left = abs(value) - threshold
-    if left <= 0:
-        return 0.0
-    if kind == _SOFT:
-        return math.copysign(left, value)
-    return value if kind == _HARD else value - threshold * threshold / value
-
-
-@compiled()
-def _ranked(values: Values, rank: int) -> float:
-    """Return the value of a rank: by counting where there are few values, else by Hoare's selection, in place."""
-    if len(values) <= _FEW:
-        found = 0.0
-        for candidate in values:
-            less, upto = 0, 0
-            for value in values:
-                less += value < candidate
-                upto += value <= candidate
-            if less <= rank < upto:
-                found = float(candidate)
-        return found
-    left, right = 0, len(values) - 1
-    while left < right:
-        pivot = values[(left + right) // 2]
-        i, j = left, right
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if rank <= j:
-            right = j
-        elif rank >= i:
-            left = i
-        else:
-            break
-    return float(values[rank])
-
-
 @compiled()
 def _least_risk(magnitudes: Values, noise: float) -> float:
     """Return the threshold of the least unbiased risk estimate, at most noise x sqrt(2 ln coefficients)."""
     if noise == 0:
         return 0.0
     count = len(magnitudes)
-    magnitudes.sort()
+    sort(magnitudes)
     limit = noise * math.sqrt(2 * math.log(count))
     best, least, below = 0.0, float(count), 0.0
     for i in range(count):

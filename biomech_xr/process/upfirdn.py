@@ -68,7 +68,7 @@ def resample_lanes(
                     _four(block, row, down, filters[tick % up], tile, j, up)
                 else:
                     _single(block, row, filters[tick % up], tile, j)
-        store_lanes(tile, 0, count, out, rows, begin, scale)
+        store_lanes(tile, np.int64(0), count, out, rows, begin, scale)
         begin += count
 
 

@@ -6,21 +6,17 @@ The transforms are those of PyWavelets with half-sample symmetric extension (``m
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.process.compiled import compiled
-from biomech_xr.process.medians import copy_magnitudes, noise_rows
-from biomech_xr.process.shrinkage import threshold_of
-from biomech_xr.process.vectors import beyond, larger, load, magnitude, smaller, spread, store
+from biomech_xr.process.medians import noise_rows
+from biomech_xr.process.shrinkage import BAYES, UNIVERSAL, shrink_rows, threshold_of
+from biomech_xr.process.vectors import load, spread, store
 
 Values = npt.NDArray[Any]
-
-_SOFT, _HARD = 0, 1
-_UNIVERSAL, _BAYES = 0, 2
-_TILE: Final = 64
 
 
 @lru_cache(maxsize=32)
@@ -36,7 +32,6 @@ def spare_rows(size: int, level: int, taps: int) -> int:
     return size + level * taps + (size + taps) // 2 + 3 * taps
 
 
-@compiled()
 def denoise_rows(
     block: Values, lead: int, size: int, bank: Values, level: int, rule: int, kind: int, used: int, spare: Values
 ) -> None:
@@ -46,24 +41,35 @@ def denoise_rows(
     them the approximations of odd levels; those of even levels lie in the block.
     """
     taps = bank.shape[1]
-    sizes = np.empty(level + 1, np.intp)
-    places = np.zeros(level + 1, np.intp)
-    sizes[0] = size
-    for depth in range(level):
-        sizes[depth + 1] = (sizes[depth] + taps - 1) // 2
-        places[depth + 1] = places[depth] + sizes[depth + 1]
+    sizes, places = [size], [0]
+    for _ in range(level):
+        sizes.append((sizes[-1] + taps - 1) // 2)
+        places.append(places[-1] + sizes[-1])
     other = places[level] + taps
     for depth in range(level):
-        if depth % 2 == 0:
-            _split(block, lead, sizes[depth], bank, spare, other, spare, places[depth])
-        else:
-            _split(spare, other, sizes[depth], bank, block, lead, spare, places[depth])
-    limits = _limits(spare, sizes, places, rule, used)
+        source, begin, low, place = (spare, other, block, lead) if depth % 2 else (block, lead, spare, other)
+        _split(source, begin, sizes[depth], bank, low, place, spare, places[depth])
+    noise = np.zeros(block.shape[1])
+    for depth in range(level):
+        count, place = sizes[depth + 1], places[depth]
+        if depth == 0 or rule != BAYES:
+            noise_rows(spare, place, count, used, noise)
+        limits = _limits(spare[place : place + count], noise, used, size, rule)
+        shrink_rows(spare.reshape(-1), place, place + count, limits, kind)
     for depth in range(level - 1, -1, -1):
-        if depth % 2 == 0:
-            _join(spare, other, spare, places[depth], sizes[depth + 1], bank, limits[depth], kind, block, lead)
-        else:
-            _join(block, lead, spare, places[depth], sizes[depth + 1], bank, limits[depth], kind, spare, other)
+        low, place, out, begin = (block, lead, spare, other) if depth % 2 else (spare, other, block, lead)
+        _join(low, place, spare, places[depth], sizes[depth + 1], bank, out, begin)
+
+
+def _limits(details: Values, noise: npt.NDArray[np.float64], used: int, size: int, rule: int) -> Values:
+    """Return the threshold of each lane's details."""
+    limits = np.zeros_like(details, shape=details.shape[1])
+    magnitudes = np.empty(0)
+    for lane in range(used):
+        if rule != UNIVERSAL:
+            magnitudes = np.abs(details[:, lane], dtype=np.float64)
+        limits[lane] = threshold_of(magnitudes, noise[lane], size, rule)
+    return limits
 
 
 @compiled()
@@ -108,69 +114,19 @@ def _split(block: Values, lead: int, size: int, bank: Values, low: Values, at: i
 
 
 @compiled()
-def _limits(details: Values, sizes: Values, places: Values, rule: int, used: int) -> Values:
-    """Return the thresholds of each level and lane, (level, lanes)."""
-    level, lanes = len(sizes) - 1, details.shape[1]
-    limits = np.zeros((level, lanes), details.dtype)
-    noise = np.zeros(lanes)
-    column = np.empty(0 if rule == _UNIVERSAL else sizes[1], details.dtype)
-    for depth in range(level):
-        count, place = sizes[depth + 1], places[depth]
-        if depth == 0 or rule != _BAYES:
-            noise_rows(details, place, count, used, noise)
-        for lane in range(used):
-            if rule != _UNIVERSAL:
-                copy_magnitudes(details, place, count, lane, column)
-            limits[depth, lane] = threshold_of(column[:count], noise[lane], sizes[0], rule)
-    return limits
-
-
-@compiled()
-def _shrink(block: Values, begin: int, end: int, limits: Values, kind: int) -> None:
-    """Shrink rows in place by the threshold of each lane."""
-    limit = load(limits, 0)
-    negative = spread(block.dtype.type(0)) - limit
-    square = limit * limit
-    for i in range(begin, end):
-        x = load(block, i)
-        if kind == _SOFT:
-            store(block, i, x - smaller(larger(x, negative), limit))
-        elif kind == _HARD:
-            store(block, i, x - beyond(limit, magnitude(x), x))
-        else:
-            store(block, i, beyond(magnitude(x), limit, x - square / x))
-
-
-@compiled()
-def _join(
-    low: Values,
-    at: int,
-    high: Values,
-    place: int,
-    count: int,
-    bank: Values,
-    limits: Values,
-    kind: int,
-    out: Values,
-    lead: int,
-) -> None:
-    """Write the block whose approximation and detail are given, 2 count - taps + 2 rows; details are shrunk before."""
+def _join(low: Values, at: int, high: Values, place: int, count: int, bank: Values, out: Values, lead: int) -> None:
+    """Write the block whose approximation and detail are given, 2 count - taps + 2 rows."""
     taps = bank.shape[1]
     half = taps // 2
     zero = spread(out.dtype.type(0))
-    done = 0
-    for begin in range(0, count - half + 1, _TILE):
-        end = min(begin + _TILE, count - half + 1)
-        _shrink(high, place + done, place + end + half - 1, limits, kind)
-        done = end + half - 1
-        for k in range(begin, end):
-            a, b, c, d = zero, zero, zero, zero
-            for j in range(half):
-                x, y = load(low, at + k + j), load(high, place + k + j)
-                tap = taps - 2 - 2 * j
-                a = a + spread(bank[2, tap]) * x
-                b = b + spread(bank[3, tap]) * y
-                c = c + spread(bank[2, tap + 1]) * x
-                d = d + spread(bank[3, tap + 1]) * y
-            store(out, lead + 2 * k, a + b)
-            store(out, lead + 2 * k + 1, c + d)
+    for k in range(count - half + 1):
+        a, b, c, d = zero, zero, zero, zero
+        for j in range(half):
+            x, y = load(low, at + k + j), load(high, place + k + j)
+            tap = taps - 2 - 2 * j
+            a = a + spread(bank[2, tap]) * x
+            b = b + spread(bank[3, tap]) * y
+            c = c + spread(bank[2, tap + 1]) * x
+            d = d + spread(bank[3, tap + 1]) * y
+        store(out, lead + 2 * k, a + b)
+        store(out, lead + 2 * k + 1, c + d)

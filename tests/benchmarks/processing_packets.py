@@ -66,11 +66,9 @@ def plain_packets(values: Array, wavelet: str, level: int, rule: Rule, shrink: S
 
 
 def plain_shrink(data: Array, threshold: float, shrink: Shrink) -> Array:
-    """Return coefficients after shrinkage; one as large as the threshold goes, which `pywt.threshold` keeps if hard."""
+    """Return coefficients after shrinkage."""
     if math.isinf(threshold):
         return np.zeros_like(data)
-    if shrink == "hard":
-        return np.where(np.abs(data) > threshold, data, 0.0)
     shrunk: Array = pywt.threshold(data, threshold, mode=shrink)
     return shrunk
 

@@ -115,6 +115,18 @@ def test_gaps_are_refused(bad: float) -> None:
         denoise_packets(values, wavelet="db4", level=2, rule="universal", shrink="soft")
 
 
+@pytest.mark.parametrize("shrink", SHRINKS)
+@pytest.mark.parametrize("limit", [0.5, 0.0, np.inf])
+def test_shrinkage_is_pywavelets_at_the_threshold_too(shrink: Shrink, limit: float) -> None:
+    values = np.array([-2.0, -0.5, -0.25, 0.0, 0.25, 0.5, np.nextafter(0.5, 1), 3.0])
+    found = values.copy()
+    shrinkage.shrink_rows(found, 0, 1, np.full(8, limit), SHRINKS.index(shrink))
+    with np.errstate(invalid="ignore"):
+        expected = pywt.threshold(values, limit, shrink)
+    np.testing.assert_allclose(found, np.nan_to_num(expected), rtol=1e-12)
+    assert (found[5] != 0) == (limit == 0 or (limit == 0.5 and shrink == "hard"))
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 16, 17, 18, 130, 131, 4000])
 def test_median_of_any_distribution(size: int) -> None:
     draw = np.random.default_rng(size)

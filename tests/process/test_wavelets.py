@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import pywt
+from scipy import signal
 
 from biomech_xr.process.engine import apply_stages, run
+from biomech_xr.process.kernels import PAD_SECONDS
 from biomech_xr.process.medians import noise_rows
-from biomech_xr.process.stages import Rule, Shrink, Shrinkage
+from biomech_xr.process.stages import Rule, Sections, Shrink, Shrinkage
 from biomech_xr.process.vectors import lanes_of
 
 RATE = 1000.0
@@ -61,6 +63,23 @@ def test_denoising_is_pywavelets(rule: Rule, shrink: Shrink) -> None:
         np.testing.assert_allclose(exact, expected + 20.0, atol=1e-10)
         found = apply_stages(x, (stage,), rate=RATE, causal=False)
         assert (np.sqrt(np.mean((found - expected) ** 2, axis=1)) < 1e-5 * expected.std(axis=1)).all()
+
+
+@pytest.mark.parametrize("rate", [1111.11, 2000.0, 4000.0])
+def test_a_denoised_chain_is_near_float64_at_any_rate(rate: float) -> None:
+    band = signal.butter(4, (20, 450), btype="bandpass", output="sos", fs=rate)
+    lines = [signal.tf2sos(*signal.iirnotch(f, f / 6, fs=rate)) for f in range(50, 450, 50)]
+    sections = np.concatenate((band, *lines))
+    t = np.arange(round(10 * rate)) / rate
+    shape = 0.05 + np.sin(np.pi * t) ** 8
+    x = np.random.default_rng(0).standard_normal((3, t.size)) * shape + 0.1 * np.sin(2 * np.pi * 50 * t)
+    stage = Shrinkage("db4", 4, "universal", "soft", packets=False)
+    padding = round(PAD_SECONDS * rate)
+    filtered = signal.sosfiltfilt(sections, x, padtype="even", padlen=padding)
+    expected = np.stack([denoised(row, stage) for row in filtered])
+    found = apply_stages(x, (Sections.of(sections), stage), rate=rate, causal=False)
+    assert found.dtype == (np.float64 if rate == 4000 else np.float32)
+    assert (np.sqrt(np.mean((found - expected) ** 2, axis=1)) < 1e-5 * expected.std(axis=1)).all()
 
 
 def test_denoising_keeps_bursts_and_empties_silence() -> None:
