@@ -1,6 +1,7 @@
 """Strides of a store streamed into PyTorch; the only part of the library that imports torch."""
 
+from biomech_xr.load.device_windows import DeviceWindows
 from biomech_xr.load.ranks import LoaderProcessError
 from biomech_xr.load.stride_windows import StrideWindows
 
-__all__ = ["LoaderProcessError", "StrideWindows"]
+__all__ = ["DeviceWindows", "LoaderProcessError", "StrideWindows"]

@@ -19,31 +19,42 @@ _ALIGNMENT: Final = 64
 _SPARE: Final = 4
 
 
-class Buffers:
-    """Hands out arrays of fixed shapes; all arrays of one batch share one piece of memory."""
+class Layout:
+    """Where arrays of given shapes and dtypes lie in one piece of memory of `size` bytes."""
 
     def __init__(self, fields: Mapping[str, tuple[tuple[int, ...], Any]]) -> None:
-        self._fields: dict[str, tuple[int, int, tuple[int, ...], np.dtype[Any]]] = {}
+        self.places: dict[str, tuple[int, int, tuple[int, ...], np.dtype[Any]]] = {}
         end = 0
         for name, (shape, kind) in fields.items():
             dtype = np.dtype(kind)
             start = -(-end // _ALIGNMENT) * _ALIGNMENT
             end = start + math.prod(shape) * dtype.itemsize
-            self._fields[name] = (start, end, shape, dtype)
-        self._size = end
+            self.places[name] = (start, end, shape, dtype)
+        self.size = end
+
+    def views(self, memory: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays in some memory."""
+        return {
+            name: memory[start:end].view(dtype).reshape(shape)
+            for name, (start, end, shape, dtype) in self.places.items()
+        }
+
+
+class Buffers:
+    """Hands out arrays of fixed shapes, all of one batch in one piece of memory."""
+
+    def __init__(self, fields: Mapping[str, tuple[tuple[int, ...], Any]]) -> None:
+        self._layout = Layout(fields)
         self._free: deque[npt.NDArray[np.uint8]] = deque(maxlen=_SPARE)
 
     def take(self) -> dict[str, npt.NDArray[Any]]:
         """Return arrays to fill, their content undefined."""
         try:
-            memory = self._free.popleft()
+            memory = self._free.pop()  # the one used last is still in the processor's cache
         except IndexError:
-            memory = np.empty(self._size, dtype=np.uint8)
+            memory = np.empty(self._layout.size, dtype=np.uint8)
         # The memoryview between them keeps numpy from linking the fields to `memory` itself, so that `token` dies
         # with the last field; only then is the memory free again.
         token = np.frombuffer(memory.data, dtype=np.uint8)
         weakref.finalize(token, self._free.append, memory).atexit = False
-        return {
-            name: token[start:end].view(dtype).reshape(shape)
-            for name, (start, end, shape, dtype) in self._fields.items()
-        }
+        return self._layout.views(token)

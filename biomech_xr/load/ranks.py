@@ -1,8 +1,10 @@
-"""Which process this is: its rank, and whether a loader can work here."""
+"""Which process this is: its rank, whether a loader can work here, and whether it can go on from a state."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from biomech_xr.errors import BiomechXRError, ConfigError
 
@@ -26,3 +28,28 @@ def find_rank(rank: int | None, world_size: int | None, global_batch: int) -> tu
     if global_batch < 1 or global_batch % world:
         raise ConfigError(f"global_batch: found {global_batch}, expected a positive multiple of world_size={world}.")
     return own, world
+
+
+def check_process(name: str, opened_by: int, *, in_worker: bool, before: bool) -> None:
+    """Raise `LoaderProcessError` in a forked process, and in a DataLoader worker that has iterated ``before``."""
+    if os.getpid() != opened_by:
+        raise LoaderProcessError(
+            f"{name} was inherited by a forked process, where object stores hang. Give the DataLoader "
+            'multiprocessing_context="spawn" (or "forkserver"), or use num_workers=0: reading ahead is a thread.'
+        )
+    if in_worker and before:
+        raise LoaderProcessError(
+            f"a DataLoader worker iterates {name} a second time, so the epoch of set_epoch cannot reach it. "
+            "Use persistent_workers=False."
+        )
+
+
+def check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` when a state is of another seed, global batch, store or number of windows."""
+    other = [
+        f"{name}: found {state.get(name)}, expected {own[name]}"
+        for name in ("seed", "global_batch", "windows", "data")
+        if state.get(name) != own[name]
+    ]
+    if other:
+        raise ConfigError(f"loader state: {'; '.join(other)}. Resume with the data and options of the saved run.")

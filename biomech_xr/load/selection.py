@@ -25,7 +25,7 @@ from biomech_xr.window.persons import leave_out
 _LOG = logging.getLogger(__name__)
 
 Bools = npt.NDArray[np.bool_]
-Indexer = Callable[[StrideFacts, Grid, int, float], WindowIndex]
+Indexer = Callable[..., WindowIndex]
 Parts = Mapping[str, Sequence[Part]]
 
 _ADJACENT: Final = 0.005
@@ -180,8 +180,7 @@ def make_source(
     filters
         See `chosen`.
     index
-        Called with the facts of all strides of the split, the grid, the stored EMG samples, and the delay of the
-        stored kinematics (s).
+        Called like `index_windows` with the facts of all strides of the split, ``grid``, ``time_size`` and ``delay``.
     """
     labels = part.labels
     shape = part.variables["kinematics"][1]
@@ -198,7 +197,8 @@ def make_source(
         selected=chosen(labels, filters),
         member=member,
     )
-    found = index(facts, grid, part.variables["emg"][1][-1], float(part.attrs.get("kinematics_delay", 0.0)))
+    delay = float(part.attrs.get("kinematics_delay", 0.0))
+    found = index(facts, grid=grid, time_size=part.variables["emg"][1][-1], delay=delay)
     return Source(
         folder=part.folder,
         part=part.name,

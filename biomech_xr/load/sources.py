@@ -1,4 +1,4 @@
-"""The parts that a loader reads, as plain values, and their blocks in memory."""
+"""The parts that a loader reads, as plain values, and their joint signals in memory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from biomech_xr.errors import SchemaError
-from biomech_xr.load.gather import CHANNELS, COMPONENTS, Block
+from biomech_xr.load.kernels import COMPONENTS
 from biomech_xr.schema import AFTER, BEFORE
-from biomech_xr.store.encoding import MISSING
 from biomech_xr.store.reading import Part, part_here
 from biomech_xr.window.index import Grid, WindowIndex
 
@@ -47,37 +45,6 @@ class Source:
     def open(self) -> Part:
         """Return the part, opened once in this process."""
         return part_here(self.folder, self.part, self.digest)
-
-
-def read_block(source: Source, start: int) -> Block:
-    """Return the block of strides that begins at a row of the part; dims and units as in `Block`.
-
-    Raises
-    ------
-    LostDataError
-        Stored data are missing or damaged.
-    SchemaError
-        The part has another number of EMG channels.
-    """
-    part = source.open()
-    stop = min(start + source.chunk, part.size)
-    rows, index = slice(start, stop), source.index
-    emg = part.read("emg", start, stop)
-    if emg.shape[1] != CHANNELS:
-        raise SchemaError.of(part.url, [f"emg has {emg.shape[1]} channels, expected {CHANNELS}"])
-    return Block(
-        emg=np.ascontiguousarray(emg, dtype=MISSING.dtype),
-        angles=read_joined(source, "kinematics", start, stop),
-        moments=read_joined(source, "kinetics", start, stop),
-        numerator=index.numerator[rows],
-        step=index.step[rows],
-        ahead=index.ahead[rows],
-        fraction=index.fraction[rows],
-        horizon=index.horizon[rows],
-        duration=source.duration[rows],
-        next_duration=source.next_duration[rows],
-        denominator=index.denominator,
-    )
 
 
 def read_joined(source: Source, name: str, start: int, stop: int) -> npt.NDArray[np.float32]:

@@ -10,24 +10,22 @@ from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
-import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError
 from biomech_xr.load import description, gather
-from biomech_xr.load.blocks import Loaded, fill_windows, load_block
-from biomech_xr.load.buffers import Buffers
+from biomech_xr.load.host import Batch, Cutter, HostCutter
 from biomech_xr.load.prefetch import prefetched
-from biomech_xr.load.ranks import LoaderProcessError, find_rank
+from biomech_xr.load.ranks import check_process, check_state, find_rank
 from biomech_xr.load.selection import check_filters, make_sources, open_parts, persons_of, split_groups
 from biomech_xr.load.sources import Source
+from biomech_xr.store.encoding import SCALE
 from biomech_xr.store.objects import Url
-from biomech_xr.window.index import Grid, History, Horizon, StrideFacts, WindowIndex, index_windows
-from biomech_xr.window.order import POOL_BLOCKS, EpochOrder, Remainder, Share
+from biomech_xr.window.index import History, Horizon, index_windows
+from biomech_xr.window.order import POOL_BLOCKS, EpochOrder, Remainder
 
 Phase = Literal["none", "oracle"]
-Batch = dict[str, torch.Tensor]
 
 DEFAULT_FILTERS: Final[Mapping[str, Any]] = {"condition": "none"}
 
@@ -60,6 +58,8 @@ class StrideWindows(IterableDataset[Batch]):
         ``require``: windows without full history are lost; ``mask``: they come with masks.
     phase
         ``oracle`` adds the phase at t, which nobody knows at t: not for headline scores.
+    emg
+        ``float32``, or ``int16``: the stored codes, which cost half the memory; ``codes * windows.emg_step`` is EMG.
     remainder
         Windows that fill no whole step: ``drop``, or ``pad`` the step with windows of weight 0.
     filters
@@ -76,7 +76,7 @@ class StrideWindows(IterableDataset[Batch]):
     dict of torch.Tensor
         B = global_batch / world_size windows, W = window; values where a mask is false are 0.
 
-        - ``emg`` (B, 13, W) float32, in units of `emg_scale`; ``emg_mask`` (B, 13): every sample is measured
+        - ``emg`` (B, 13, W), times `emg_step` in units of `emg_scale`; ``emg_mask`` (B, 13): every sample is measured
         - ``kinematic_state`` (B, 27): 9 angles (degree; joint, then motion), 9 velocities (degree/s), 9 accelerations
           (degree/s2), backward differences of the stored grid; ``kinematic_state_mask``
         - ``phase`` (B,) in [0, 1), with ``phase="oracle"`` only
@@ -118,6 +118,7 @@ class StrideWindows(IterableDataset[Batch]):
         world_size: int | None = None,
         history: History = "require",
         phase: Phase = "none",
+        emg: gather.Emg = "float32",
         remainder: Remainder = "drop",
         filters: Mapping[str, Any] | None = None,
         datasets: Sequence[str] | None = None,
@@ -127,9 +128,11 @@ class StrideWindows(IterableDataset[Batch]):
         super().__init__()
         if phase not in ("none", "oracle"):
             raise ConfigError(f"phase: found {phase!r}, expected 'none' or 'oracle'.")
+        if emg not in ("float32", "int16"):
+            raise ConfigError(f"emg: found {emg!r}, expected 'float32' or 'int16'.")
         self.url = os.fspath(url)
         self.split, self.chain, self.phase, self.seed = split, chain, phase, seed
-        self.window, self.global_batch, self.remainder = window, global_batch, remainder
+        self.window, self.emg, self.global_batch, self.remainder = window, emg, global_batch, remainder
         self.rank, self.world_size = find_rank(rank, world_size, global_batch)
         self.horizon = Horizon.of(horizon or {"samples": 1})
         self.version, parts = open_parts(self.url, chain=chain, datasets=datasets, version=version)
@@ -143,7 +146,7 @@ class StrideWindows(IterableDataset[Batch]):
             persons=self.persons,
             groups=groups,
             filters=DEFAULT_FILTERS if filters is None else filters,
-            index=partial(_index, horizon=self.horizon, window=window, hop=hop, history=history),
+            index=partial(index_windows, horizon=self.horizon, window=window, hop=hop, history=history),
         )
         self._blocks = [
             (number, start)
@@ -162,6 +165,11 @@ class StrideWindows(IterableDataset[Batch]):
     def windows(self) -> int:
         """The number of windows of an epoch over all ranks, those of the remainder included."""
         return int(self._counts.sum())
+
+    @property
+    def emg_step(self) -> float:
+        """What EMG of a batch is multiplied with to be in units of `emg_scale`: 1 for float32, one code for int16."""
+        return float(SCALE) if self.emg == "int16" else 1.0
 
     @property
     def lost(self) -> dict[str, int]:
@@ -218,14 +226,7 @@ class StrideWindows(IterableDataset[Batch]):
         ConfigError
             The state is of another seed, global batch, store or number of windows: there is no identical sequence.
         """
-        own = self.state_dict()
-        other = [
-            f"{name}: found {state.get(name)}, expected {own[name]}"
-            for name in ("seed", "global_batch", "windows", "data")
-            if state.get(name) != own[name]
-        ]
-        if other:
-            raise ConfigError(f"loader state: {'; '.join(other)}. Resume with the data and options of the saved run.")
+        check_state(self.state_dict(), state)
         self._epoch = int(state["epoch"])
         self._start = self._done = int(state["step"])
 
@@ -259,7 +260,8 @@ class StrideWindows(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         """Return this rank's batches from where the state is; in a DataLoader worker its share of the steps."""
         worker = get_worker_info()
-        self._check_process(in_worker=worker is not None)
+        check_process(type(self).__name__, self._process, in_worker=worker is not None, before=self._used_in_worker)
+        self._used_in_worker = worker is not None
         start, self._start = self._start, 0
         self._done = start
         if worker is None:
@@ -268,27 +270,26 @@ class StrideWindows(IterableDataset[Batch]):
 
     def _batches(self, steps: range) -> Generator[Batch, None, None]:
         order = self._order()
-        buffers = Buffers(gather.fields(self.global_batch // self.world_size, self.window))
+        cutter = self._cutter(order)
         shares = (order.share(step, rank=self.rank, world_size=self.world_size) for step in steps)
-        with contextlib.closing(prefetched(order, shares, self._read, ahead=POOL_BLOCKS)) as stream:
+
+        def read(number: int) -> Any:
+            part, start = self._blocks[number]
+            return cutter.read(self.sources[part], start)
+
+        with contextlib.closing(prefetched(order, shares, read, ahead=POOL_BLOCKS)) as stream:
             for share, blocks in stream:
-                batch = self._batch(share, blocks, buffers)
+                batch = cutter.batch(share, blocks)
+                if not self._oracle:
+                    del batch["phase"]
                 self._done = share.step + 1
                 yield batch
+                del batch
 
-    def _batch(self, share: Share, blocks: Mapping[int, Loaded], buffers: Buffers) -> Batch:
-        arrays = buffers.take()
-        arrays["weight"][:] = share.weight
-        edges = np.flatnonzero(np.diff(share.block, prepend=-1, append=-1))
-        for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            fill_windows(arrays, start, blocks[int(share.block[start])], share.offset[start:stop])
-        if not self._oracle:
-            del arrays["phase"]
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-    def _read(self, number: int) -> Loaded:
-        part, start = self._blocks[number]
-        return load_block(self.sources[part], start)
+    def _cutter(self, order: EpochOrder) -> Cutter:
+        """Return what makes batches out of blocks in an epoch of that order."""
+        del order
+        return HostCutter(batch=self.global_batch // self.world_size, window=self.window, emg=self.emg)
 
     def _order(self) -> EpochOrder:
         return EpochOrder(
@@ -299,35 +300,6 @@ class StrideWindows(IterableDataset[Batch]):
             remainder=self.remainder,
         )
 
-    def _check_process(self, *, in_worker: bool) -> None:
-        if os.getpid() != self._process:
-            raise LoaderProcessError(
-                "StrideWindows was inherited by a forked process, where object stores hang. Give the DataLoader "
-                'multiprocessing_context="spawn" (or "forkserver"), or use num_workers=0: reading ahead is a thread.'
-            )
-        if in_worker and self._used_in_worker:
-            raise LoaderProcessError(
-                "a DataLoader worker iterates StrideWindows a second time, so the epoch of set_epoch cannot reach it. "
-                "Use persistent_workers=False."
-            )
-        self._used_in_worker = in_worker
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._process = os.getpid()
-
-
-def _index(
-    facts: StrideFacts,
-    grid: Grid,
-    time_size: int,
-    delay: float,
-    *,
-    horizon: Horizon,
-    window: int,
-    hop: int,
-    history: History,
-) -> WindowIndex:
-    return index_windows(
-        facts, grid=grid, horizon=horizon, window=window, hop=hop, history=history, time_size=time_size, delay=delay
-    )
