@@ -35,6 +35,7 @@ def test_datasets_lists_every_source_with_all_its_facts(capsys, monkeypatch) -> 
     assert [(name, fact) for name, row in listed.items() for fact in told if not row[fact]] == []
     may_be_unknown = {"doi", "data_doi", "citation", "reference", "rates", "laboratory", "known_defects", "assumptions"}
     assert all(may_be_unknown <= set(row) for row in listed.values())
+    monkeypatch.setenv("COLUMNS", "160")
     code, out, _ = call(capsys, monkeypatch, "datasets")
     assert all(name in out for name in names())
     assert "non-commercial" in out
