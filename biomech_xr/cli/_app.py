@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -22,7 +23,10 @@ StoreUrl = Annotated[str, typer.Argument(help="URL or path of a store")]
 
 
 def console() -> Console:
-    """Return a console as wide as the terminal, or wide enough for every table where there is none."""
+    """Return a console as wide as COLUMNS or the terminal, or wide enough for every table where there is neither."""
+    stated = os.environ.get("COLUMNS", "")
+    if stated.isdecimal() and int(stated) > 0:
+        return Console(width=int(stated))
     return Console(width=None if sys.stdout.isatty() else 160)
 
 

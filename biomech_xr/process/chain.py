@@ -17,7 +17,7 @@ from biomech_xr.config import Config
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import MissingInputError, ProcessingError
 from biomech_xr.process import responses
-from biomech_xr.process.building import stage_of
+from biomech_xr.process.building import Fits, stages_of
 from biomech_xr.process.filters import BAND_LIMIT, butterworth
 from biomech_xr.process.hum import harmonics
 from biomech_xr.process.kernels import MIN_PIECE_SECONDS, Array
@@ -32,6 +32,7 @@ from biomech_xr.process.steps_config import (
     Lowpass,
     Notch,
     Step,
+    knows_the_piece,
     order_problem,
 )
 from biomech_xr.process.steps_config import Normalize as Normalize
@@ -109,27 +110,24 @@ class Chain(Config):
         ProcessingError
             A step does not fit the rate: no band below the Nyquist frequency, or an unknown mains frequency.
         """
-        upper = self._upper(rate, band_rate)
+        limit, upper = self._limit(rate, band_rate), self._upper(rate, band_rate)
         steps = self.emg
         if state == "envelope":
             after = next((i + 1 for i, step in enumerate(steps) if step.step == "rectify"), len(steps))
             steps = tuple(step for step in steps[after:] if isinstance(step, Lowpass))
-        merged: list[Stage] = []
-        for step in steps:
-            stage = stage_of(
-                step, rate=rate, upper=upper, line_frequency=line_frequency, lines=lines, causal=self.causal
-            )
-            if isinstance(stage, Sections) and merged and isinstance(merged[-1], Sections):
-                merged[-1] = Sections(merged[-1].content + stage.content)
-            elif stage is not None:
-                merged.append(stage)
-        return tuple(merged)
+        fits = Fits(rate=rate, limit=limit, upper=upper, line_frequency=line_frequency, lines=lines, causal=self.causal)
+        return stages_of(steps, fits)
 
     def lines(self, rate: float, *, line_frequency: float, band_rate: float | None = None) -> tuple[float, ...]:
         """Return the harmonics of the mains (Hz) of which a notch wants to know whether they are there."""
-        if not any(isinstance(step, Notch) and step.when == "present" for step in self.emg):
+        if not self.looks_for_hum:
             return ()
         return harmonics(line_frequency, upper=self._upper(rate, band_rate), rate=rate)
+
+    @property
+    def looks_for_hum(self) -> bool:
+        """Return whether a notch wants to know where the hum is."""
+        return any(isinstance(step, Notch) and step.when == "present" for step in self.emg)
 
     @property
     def bridge(self) -> float:
@@ -140,10 +138,10 @@ class Chain(Config):
     def calibration(self) -> str:
         """What EMG knows of the whole recording and no lookahead states; stored and printed beside the lookahead."""
         known = [self.normalize.calibration]
-        estimated = responses.knows_the_piece(self.stages(2 * EMG_RATE))
+        estimated = knows_the_piece(self.emg)
         if estimated:
             known.append(f"{estimated} are estimated on the whole gap-free piece")
-        if self.lines(EMG_RATE, line_frequency=50.0):
+        if self.looks_for_hum:
             known.append("notches are set where the spectrum of the whole trial shows the line")
         return "; ".join(known)
 
@@ -195,8 +193,7 @@ class Chain(Config):
     def settling(self, rate: float, *, state: EmgState = "raw", line_frequency: float = 50.0) -> float:
         """Return the least length (s) of a gap-free piece worth filtering with zero phase.
 
-        The time until 99 % of the longest filter's forward response has come, and at least 0.1 s. Shorter pieces are
-        missing in the product: all of them would be edge.
+        See `responses.settling`; at least 0.1 s. Shorter pieces are missing in the product: all of them would be edge.
         """
         if self.causal:
             return 0.0
@@ -250,15 +247,16 @@ class Chain(Config):
         sections = self.joint_lowpass(rate, maximum_duration)
         return SPLINE_REACH / rate + (0.0 if sections is None else responses.lookahead(Sections.of(sections), rate))
 
-    def delay(self, rate: float, *, line_frequency: float = 50.0) -> float:
+    def delay(self, rate: float, *, line_frequency: float = 50.0, spacing: float = 0.0) -> float:
         """Return by how much (s) causal EMG lags: `responses.delay` of its stages, plus the resampler's sample.
 
+        Consecutive strides that a source cut are joined one sample late: give their largest sample ``spacing`` (s).
         Zero-phase chains have 0.
         """
         if not self.causal:
             return 0.0
         resampler = 0.0 if ratio(rate) == 1 else 1.0 / rate
-        return resampler + responses.delay(self.stages(rate, line_frequency=line_frequency), rate)
+        return spacing + resampler + responses.delay(self.stages(rate, line_frequency=line_frequency), rate)
 
     def kinematics_delay(self, rate: float, maximum_duration: float | None = None) -> float:
         """Return by how much (s) causal angles and moments lag: one native sample and the low-pass's delay at 0 Hz.
@@ -271,9 +269,12 @@ class Chain(Config):
         return 1.0 / rate + (0.0 if sections is None else responses.center(sections, rate, power=1))
 
     def _upper(self, rate: float, band_rate: float | None) -> float:
-        """Return the upper edge (Hz) of the band at this rate."""
-        limit = BAND_LIMIT * min(rate, band_rate or rate)
-        return min([step.high for step in self.emg if isinstance(step, Bandpass)] + [limit])
+        """Return the upper edge (Hz) of the narrowest band at this rate."""
+        return min([step.high for step in self.emg if isinstance(step, Bandpass)] + [self._limit(rate, band_rate)])
+
+    def _limit(self, rate: float, band_rate: float | None) -> float:
+        """Return the highest upper edge (Hz) of a band at this rate."""
+        return BAND_LIMIT * min(rate, band_rate or rate)
 
 
 def load_chain(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Chain:

@@ -57,7 +57,8 @@ def differentiate(
     Raises
     ------
     ProcessingError
-        No sampling frequency, a cut-off beyond the Nyquist frequency, too few ``samples``, or a chunked ``dim``.
+        No sampling frequency, another order or method, a cut-off beyond the Nyquist frequency, too few ``samples``, or
+        a chunked ``dim``.
 
     Notes
     -----
@@ -85,10 +86,19 @@ def differentiate(
 
 def _weights(order: int, method: str, samples: int, rate: float) -> Array:
     """Return the weights of the present sample, the one before it, and so on."""
+    if order not in (1, 2):
+        raise ProcessingError(f"differentiate: found order {order}, expected 1 or 2. For more, differentiate again.")
+    if method not in ("backward", "quadratic"):
+        raise ProcessingError(
+            f"differentiate: found method {method!r}, expected backward or quadratic (a central difference needs the "
+            "sample after t). Correct it."
+        )
     if method == "backward":
         return np.array([1.0, -1.0]) * rate if order == 1 else np.array([1.0, -2.0, 1.0]) * rate**2
-    if samples < 3:
-        raise ProcessingError(f"differentiate: found samples={samples}, expected at least 3 for a parabola.")
+    if not isinstance(samples, int | np.integer) or samples < 3:
+        raise ProcessingError(
+            f"differentiate: found samples={samples}, expected a whole number, at least 3 for a parabola. Correct it."
+        )
     past = -np.arange(samples) / rate
     fit = np.linalg.pinv(np.stack((np.ones(samples), past, past**2), axis=1))
     return np.asarray(fit[order] * factorial(order))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -11,7 +13,7 @@ from biomech_xr.errors import ProcessingError
 from biomech_xr.process import reasons, responses
 from biomech_xr.process.chain import Chain
 from biomech_xr.process.engine import apply_stages
-from biomech_xr.process.filtering import finish, groups, product_of
+from biomech_xr.process.filtering import HumGroups, decide_hum, finish, groups, product_of
 from biomech_xr.process.kernels import Array, Array32, suffix_length
 from biomech_xr.process.labelled import apply_kernel, delayed, rate_of
 from biomech_xr.process.pieces import Run, cut_runs, evaluate, evaluate_causal
@@ -63,9 +65,9 @@ def filter_emg(
         flat = values.reshape(-1, values.shape[-1])
         track = Track(values=flat, rate=rate, band_rate=rate, t0=0.0, rows=_NONE, contacts=np.empty(0))
         out = np.empty(flat.shape, dtype=np.float32)
-        for rows, values_of, stages, filled in groups(track, chain, state, line_frequency):
-            done = product_of(apply_stages(values_of, stages, rate=rate, causal=chain.causal), chain)
-            out[rows] = np.where(filled, np.nan, done)
+        for group in groups(track, chain, state, line_frequency):
+            done = product_of(apply_stages(group.values, group.stages, rate=rate, causal=chain.causal), chain)
+            out[group.rows] = np.where(group.filled, np.nan, done)
         return out.reshape(values.shape)
 
     done = apply_kernel(emg, kernel, dim=dim)
@@ -108,16 +110,30 @@ def process_emg(signal: Signal | None, task: EmgTask, chain: Chain) -> tuple[Arr
             peaks[own] = _peaks(emg[own], task.owned[own])
         return emg, peaks, codes
     left = np.ones(task.rows.size, dtype=bool)
-    for track in tracks(signal, task, sides, causal=chain.causal):
-        done, envelope = finish(track, chain, task)
+    for track, found in _tracks(signal, task, sides, chain):
+        done, envelope, dropped = finish(track, chain, task, found)
         emg[track.rows] = _cut(*done, track, task, causal=chain.causal)
         cut = emg[track.rows] if envelope is done else _cut(*envelope, track, task, causal=chain.causal)
         peaks[track.rows] = _peaks(cut, task.owned[track.rows])
         left[track.rows] = False
         lost = ~np.isfinite(done[0]).any(axis=1) & np.isfinite(track.values).any(axis=1)
-        codes[np.ix_(track.rows, np.flatnonzero(lost))] = reasons.TOO_SHORT
+        known = codes[track.rows]
+        short = (_too_short(dropped, track, task) | lost) & (known == reasons.MEASURED)
+        codes[track.rows] = np.where(short, reasons.TOO_SHORT, known)
     alone = left[:, None] & (codes == reasons.MEASURED) & (signal.kind != "continuous")
     return emg, peaks, np.where(alone, reasons.REFUSED, codes)
+
+
+def _tracks(
+    signal: Signal, task: EmgTask, sides: Mapping[str, Array32], chain: Chain
+) -> Iterator[tuple[Track, HumGroups]]:
+    """Yield tracks with what is known of their hum; cut ones are held together only where all decide on it."""
+    found = tracks(signal, task, sides, causal=chain.causal)
+    if signal.kind == "continuous" or not chain.looks_for_hum:
+        yield from ((track, None) for track in found)
+        return
+    listed = list(found)
+    yield from zip(listed, decide_hum(listed, chain, task), strict=True)
 
 
 def history_length(emg: Array32, measured: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
@@ -144,6 +160,22 @@ def _cut(values: Array, rate: float, track: Track, task: EmgTask, *, causal: boo
     out = np.ascontiguousarray(single[:, np.clip(columns, 0, max(values.shape[1] - 1, 0))].swapaxes(0, 1))
     out[np.broadcast_to(outside[:, None], out.shape)] = np.nan
     return _same_piece(out)
+
+
+def _too_short(dropped: npt.NDArray[np.bool_], track: Track, task: EmgTask) -> npt.NDArray[np.bool_]:
+    """Return which channels of the strides of a track (n, 13) lack samples only because their piece is too short."""
+    short = np.zeros((track.rows.size, len(track.values)), dtype=bool)
+    if not dropped.any():
+        return short
+    durations = task.table["duration"].to_numpy(dtype=np.float64)[task.rows][track.rows]
+    starts = (track.contacts - track.t0) * track.rate
+    stops = starts + durations * track.rate
+    for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        if start < -0.5 or not stop <= track.values.shape[1] + 0.5:
+            continue
+        inside = slice(max(round(start), 0), round(stop))
+        short[i] = dropped[:, inside].any(axis=1) & np.isfinite(track.values[:, inside]).all(axis=1)
+    return short
 
 
 def _interpolated(

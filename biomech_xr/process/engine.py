@@ -21,9 +21,8 @@ from biomech_xr.errors import ProcessingError
 from biomech_xr.process import program
 from biomech_xr.process.kernels import PAD_SECONDS, finite_pieces
 from biomech_xr.process.lanes import add_row, load_lanes, store_lanes
-from biomech_xr.process.resample import antialias, ratio
 from biomech_xr.process.stages import Center, Rectify, Sections, Shrinkage, Stage, Tkeo
-from biomech_xr.process.upfirdn import phases, resample_lanes
+from biomech_xr.process.upfirdn import Resampling, resample_lanes, resampling
 from biomech_xr.process.vectors import ROW_BYTES, lanes_of
 
 Values = npt.NDArray[Any]
@@ -37,23 +36,16 @@ _DENOISING_GROWTH: Final = 7
 _KEPT_BYTES: Final = 64 << 20
 """Work space that a thread keeps between calls; longer recordings get theirs for the call."""
 
+_RESOLVED: Final = 1000.0
+"""Range of a signal over the SD of its result from which float32 is not trusted: drift of 1000 SD errs by 3e-5 SD."""
+
+_LOOK: Final = 16
+"""One sample in so many is looked at for that."""
+
 _LEVEL_SAMPLES: Final = 256
 _TRIAL_SAMPLES: Final = 2000
 
 _local = threading.local()
-
-
-@dataclass(frozen=True, slots=True)
-class _Resampling:
-    """Ratio and filters of a resampling."""
-
-    up: int
-    down: int
-    filters: Values
-
-    @property
-    def lead(self) -> int:
-        return int(self.filters.shape[1]) // 2
 
 
 def apply_stages(
@@ -75,7 +67,8 @@ def apply_stages(
         Applied in order; neighboring `Sections` act as one filter.
     causal
         False: `Sections` run forward and backward with mirrored padding, and where a stage filters or denoises,
-        pieces shorter than `kernels.MIN_PIECE_SECONDS` become NaN. True: only samples up to the present count.
+        pieces shorter than `kernels.MIN_PIECE_SECONDS`, or than the wavelet and its level need (`program.needed`),
+        become NaN. True: only samples up to the present count.
     scale
         Factor of each signal, shape (...), applied last.
     target
@@ -102,7 +95,23 @@ def apply_stages(
     dtype = np.float32 if _single_suffices(tuple(stages), rate, causal) else np.float64
     factor = None if scale is None else np.broadcast_to(np.asarray(scale), data.shape[:-1]).reshape(-1)
     out = run(flat, stages, rate=rate, causal=causal, dtype=dtype, scale=factor, target=target)
+    coarse = _buried(flat, out, factor) if dtype is np.float32 else np.empty(0, dtype=np.intp)
+    if coarse.size:
+        some = None if factor is None else factor[coarse]
+        out[coarse] = run(flat[coarse], stages, rate=rate, causal=causal, dtype=np.float64, scale=some, target=target)
     return out.reshape(*data.shape[:-1], out.shape[-1])
+
+
+def _buried(values: Values, out: Values, scale: Values | None) -> npt.NDArray[np.intp]:
+    """Return the signals whose result is so small beside them that float32 would not resolve it: drift, large steps."""
+    if not values.size or not out.size:
+        return np.empty(0, dtype=np.intp)
+    before, after = values[:, ::_LOOK], out[:, ::_LOOK] / (1 if scale is None else scale[:, None])
+    seen = np.isfinite(before).any(axis=1) & np.isfinite(after).any(axis=1)
+    rows = np.flatnonzero(seen)
+    high, low = np.nanmax(before[rows], axis=1), np.nanmin(before[rows], axis=1)
+    wide = (high - low).astype(np.float64) > _RESOLVED * np.nanstd(after[rows], axis=1, dtype=np.float64)
+    return np.asarray(rows[wide])
 
 
 def run(
@@ -124,10 +133,11 @@ def run(
     """
     data = values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
     segments = _segments(tuple(stages), rate, causal, dtype, padding)
-    change = None if target is None else _resampling(rate, target, dtype)
+    change = None if target is None else resampling(rate, target, dtype)
     size = data.shape[1] if change is None else -(-data.shape[1] * change.up // change.down)
     factor: Values = np.ones(len(data), dtype) if scale is None else scale.astype(dtype)
-    least = max(segment.program.shortest for segment in segments) if shortest is None else shortest
+    needed = [program.needed(stage) for segment in segments for stage in segment.packets]
+    least = max(*(segment.program.shortest for segment in segments), *needed, 1) if shortest is None else shortest
     pieces = [piece for piece in finite_pieces(data) if piece[2] - piece[1] >= max(least, 1 if change is None else 2)]
     whole = len(pieces) == 1 and pieces[0][0].size * (pieces[0][2] - pieces[0][1]) == data.size
     out: Values = (
@@ -190,7 +200,7 @@ def _treat(
     targets: npt.NDArray[np.intp],
     place: int,
     scale: Values,
-    change: _Resampling | None,
+    change: Resampling | None,
 ) -> None:
     """Run a program over a piece of ``rows`` of the source, and write rows ``targets`` of ``out`` from ``place`` on."""
     lanes = lanes_of(out.dtype)
@@ -240,16 +250,6 @@ def _workspace(rows: int, spare: int, dtype: np.dtype[Any]) -> tuple[Values, Val
     begin = -buffer.ctypes.data % ROW_BYTES
     table = buffer[begin : begin + (rows + spare) * ROW_BYTES].view(dtype).reshape(rows + spare, lanes_of(dtype))
     return table[:rows], table[rows:]
-
-
-@lru_cache(maxsize=32)
-def _resampling(rate: float, target: float, dtype: type) -> _Resampling | None:
-    """Return the resampling to a rate; None where it is the rate already."""
-    share = ratio(rate, target)
-    if share == 1:
-        return None
-    taps = antialias(share.numerator, share.denominator)
-    return _Resampling(share.numerator, share.denominator, phases(taps, share.numerator).astype(dtype))
 
 
 @lru_cache(maxsize=64)

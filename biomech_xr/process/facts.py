@@ -11,6 +11,7 @@ import pandas as pd
 from biomech_xr import vocabulary as words
 from biomech_xr.process.chain import Chain
 from biomech_xr.process.reasons import EMG_REASONS
+from biomech_xr.process.resample import EMG_RATE
 from biomech_xr.process.trial import Recordings
 
 
@@ -52,7 +53,7 @@ def product_attrs(
         "lookahead_chain": own,
         "lookahead_upstream": upstream,
         "kinematics_lookahead_known": known,
-        "emg_delay": max(chain.delay(rate, line_frequency=line) for rate in rates),
+        "emg_delay": _emg_delay(served, chain, line),
         "kinematics_delay": max((chain.kinematics_delay(*joint) for joint in joints), default=0.0),
         "substitutes": {name: words.SUBSTITUTES[name] for name in sorted(set(kept["_substituted"].explode().dropna()))},
         "spec": dict(spec),
@@ -62,6 +63,20 @@ def product_attrs(
             "strides": len(kept),
         },
     }
+
+
+def _emg_delay(served: pd.DataFrame, chain: Chain, line: float) -> float:
+    """Return by how much (s) EMG lags at most; cut strides are joined one of their own samples late."""
+    rates = served["_emg_rate"].to_numpy(dtype=np.float64)
+    own = served["duration"].to_numpy(dtype=np.float64) / np.maximum(served["_emg_points"].to_numpy() - 1, 1)
+    cut = (served["_emg_kind"] != "continuous").to_numpy()
+    spacing = np.where(cut, np.where(np.isfinite(rates), 1 / rates, own), 0.0)
+    rates = np.where(np.isfinite(rates), rates, EMG_RATE)
+    delays = [
+        chain.delay(float(rate), line_frequency=line, spacing=float(spacing[rates == rate].max()))
+        for rate in np.unique(rates)
+    ]
+    return max(delays, default=chain.delay(EMG_RATE, line_frequency=line))
 
 
 def _joint_rates(kept: pd.DataFrame, longest: float) -> list[tuple[float, float | None]]:

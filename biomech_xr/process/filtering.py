@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,55 +20,109 @@ from biomech_xr.process.stages import Rectify, Rms, Sections, Stage
 from biomech_xr.process.steps import bridge
 from biomech_xr.process.tracks import EmgTask, Track
 
-_NEIGHBORS = ((np.floor, 1e-6), (np.ceil, -1e-6))
+Flags = npt.NDArray[np.bool_]
+HumGroups = list[tuple[npt.NDArray[np.intp], tuple[float, ...]]] | None
+"""Channels with the same harmonics of the mains (Hz), see `hum.groups`; None where that is not known yet."""
 
 
-def finish(track: Track, chain: Chain, task: EmgTask) -> tuple[tuple[Array, float], tuple[Array, float]]:
-    """Return a track after its filters, and its 6 Hz envelope, both at 1 kHz with the exact rate reached.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Channels of a track that have the same stages: their `rows`, and `values` (m, n) to filter at its rate.
 
-    Both are one object where the product is that envelope.
+    Of `values`, those `filled` (m, n, or one by one where none) were interpolated over a gap, and those `dropped` are
+    missing because their gap-free piece is too short.
     """
+
+    rows: npt.NDArray[np.intp]
+    values: npt.NDArray[Any]
+    stages: tuple[Stage, ...]
+    filled: Flags
+    dropped: Flags
+
+
+class Finished(NamedTuple):
+    """A track after its filters and its 6 Hz envelope, at 1 kHz with the exact rate reached; one object if the same.
+
+    `dropped` are the samples (m, n) at the track's own rate that are missing because their piece is too short.
+    """
+
+    product: tuple[Array, float]
+    envelope: tuple[Array, float]
+    dropped: Flags
+
+
+def decide_hum(listed: Sequence[Track], chain: Chain, task: EmgTask) -> list[HumGroups]:
+    """Return for each track which channels have which harmonics of the mains.
+
+    Tracks of one side at one rate are decided on together: strides that a source cut from one recording agree.
+    """
+    if not chain.looks_for_hum or task.state == "envelope":
+        return [None] * len(listed)
+    sides = task.table["side"].to_numpy()[task.rows]
+    alike: dict[tuple[str, float], list[Track]] = {}
+    for track in listed:
+        alike.setdefault((str(sides[track.rows[0]]), track.rate), []).append(track)
+    found: dict[tuple[str, float, tuple[float, ...]], HumGroups] = {}
+    for (side, rate), members in alike.items():
+        apart = np.full((len(members[0].values), 1), np.nan)
+        whole = np.concatenate([part for track in members for part in (track.values, apart)], axis=1)
+        for lines in {_lines(track, chain, task.line_frequency) for track in members}:
+            found[side, rate, lines] = hum.groups(whole, lines, rate=rate)
+    return [found[str(sides[track.rows[0]]), track.rate, _lines(track, chain, task.line_frequency)] for track in listed]
+
+
+def finish(track: Track, chain: Chain, task: EmgTask, found: HumGroups = None) -> Finished:
+    """Return a track after its filters, and its 6 Hz envelope; ``found`` as in `groups`."""
     done: list[tuple[npt.NDArray[np.intp], Array, Array]] = []
     rate, same = track.rate, True
-    for rows, values, stages, filled in groups(track, chain, task.state, task.line_frequency):
-        product, envelope, rate = _finish_group(values, stages, track.rate, chain, task.state)
-        same = same and envelope is product
-        missing = _resampled_mask(filled, track.rate, rate, product.shape[1])
-        product = np.where(missing, np.nan, product) if filled.any() else product
-        done.append((rows, product, envelope))
+    dropped = np.zeros(track.values.shape, dtype=bool)
+    for group in groups(track, chain, task.state, task.line_frequency, found):
+        product, envelope, rate = _finish_group(group.values, group.stages, track.rate, chain, task.state)
+        alike = envelope is product
+        near = _near_missing(group, track.rate, rate, product.shape[1], causal=chain.causal)
+        if near.any():
+            product = np.where(near, np.nan, product)
+            envelope = product if alike else np.where(near, np.nan, envelope)
+        dropped[group.rows] = group.dropped
+        same = same and alike
+        done.append((group.rows, product, envelope))
     if len(done) == 1:
         _, product, envelope = done[0]
         whole = (product, rate)
-        return whole, whole if same else (envelope, rate)
+        return Finished(whole, whole if same else (envelope, rate), dropped)
     both = np.empty((2, len(track.values), done[0][1].shape[1]))
     for rows, product, envelope in done:
         both[0, rows], both[1, rows] = product, envelope
     whole = (both[0], rate)
-    return whole, whole if same else (both[1], rate)
+    return Finished(whole, whole if same else (both[1], rate), dropped)
 
 
 def groups(
-    track: Track, chain: Chain, state: words.EmgState, line_frequency: float
-) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[Any], tuple[Stage, ...], npt.NDArray[np.bool_]]]:
-    """Yield channels of a track that have the same stages: rows, values to filter, stages, and which were interpolated.
+    track: Track, chain: Chain, state: words.EmgState, line_frequency: float, found: HumGroups = None
+) -> Iterator[Group]:
+    """Yield the channels of a track, those with the same stages together; they differ where notches look for hum.
 
-    Channels differ where a notch is set only if the line is there. Pieces too short to settle are missing, and gaps
-    that the chain bridges are filled.
+    Pieces too short for the stages are missing, and gaps that the chain bridges are filled. Where the hum is, is
+    decided on the track alone unless ``found`` says it.
     """
     settings = {"state": state, "line_frequency": line_frequency, "band_rate": track.band_rate}
-    lines = chain.lines(track.rate, line_frequency=line_frequency, band_rate=track.band_rate)
-    found = hum.groups(track.values, lines, rate=track.rate) if lines and state != "envelope" else ()
+    lines = _lines(track, chain, line_frequency)
+    if found is None and lines and state != "envelope":
+        found = hum.groups(track.values, lines, rate=track.rate)
     for rows, there in found or ((np.arange(len(track.values)), None),):
         stages = chain.stages(track.rate, lines=there, **settings)  # type: ignore[arg-type]
         values: npt.NDArray[Any] = track.values if len(rows) == len(track.values) else track.values[rows]
-        filled = np.zeros((1, 1), dtype=bool)
+        filled, dropped = np.zeros((1, 1), dtype=bool), np.zeros((1, 1), dtype=bool)
         if chain.bridge:
             values, filled = bridge(values, samples=round(chain.bridge * track.rate + 1e-6))
         if not chain.causal:
-            values = _settled(
-                values, round(max(responses.settling(stages, track.rate), MIN_PIECE_SECONDS) * track.rate)
-            )
-        yield rows, values, stages, filled
+            least = max(responses.settling(stages, track.rate), MIN_PIECE_SECONDS)
+            values, dropped = _settled(values, round(least * track.rate))
+        yield Group(rows=rows, values=values, stages=stages, filled=filled, dropped=dropped)
+
+
+def _lines(track: Track, chain: Chain, line_frequency: float) -> tuple[float, ...]:
+    return chain.lines(track.rate, line_frequency=line_frequency, band_rate=track.band_rate)
 
 
 def product_of(values: Array, chain: Chain) -> Array:
@@ -97,19 +152,34 @@ def _finish_group(
     return product, convert(run(base, peak), rate=native)[0], rate
 
 
-def _settled(values: npt.NDArray[Any], samples: int) -> npt.NDArray[Any]:
-    """Return signals without the gap-free pieces of fewer ``samples``."""
+def _settled(values: npt.NDArray[Any], samples: int) -> tuple[npt.NDArray[Any], Flags]:
+    """Return signals without the gap-free pieces of fewer ``samples``, and where these were."""
     short = [(rows, start, stop) for rows, start, stop in finite_pieces(values) if stop - start < samples]
-    if short:
-        values = values.copy()
+    if not short:
+        return values, np.zeros((1, 1), dtype=bool)
+    dropped = np.zeros(values.shape, dtype=bool)
     for rows, start, stop in short:
-        values[rows, start:stop] = np.nan
-    return values
+        dropped[rows, start:stop] = True
+    return np.where(dropped, np.asarray(np.nan, dtype=values.dtype), values), dropped
 
 
-def _resampled_mask(filled: npt.NDArray[np.bool_], native: float, rate: float, size: int) -> npt.NDArray[np.bool_]:
-    """Return which samples at the new rate lie on, or next to, one that was interpolated."""
-    place = np.arange(size) * (native / rate)
-    last = filled.shape[1] - 1
-    before, after = (np.clip(edge(place + shift), 0, last).astype(np.int64) for edge, shift in _NEIGHBORS)
-    return np.asarray(filled[:, before] | filled[:, after])
+def _near_missing(group: Group, native: float, rate: float, size: int, *, causal: bool) -> Flags:
+    """Return which samples at the new rate have a missing or an interpolated one within a sample of either rate.
+
+    A gap may lie between two samples of the new rate, which are finite both, although a filter started anew there. A
+    causal output shows the past, one native sample late: it is asked about that moment, and nothing later than itself.
+    """
+    bad = np.isnan(group.values) | group.filled
+    if rate == native:
+        return np.broadcast_to(group.filled, bad.shape)
+    some = np.flatnonzero(bad.any(axis=1) & ~bad.all(axis=1))
+    near = np.zeros((len(bad), size), dtype=bool)
+    if not some.size:
+        return near
+    place, reach = np.arange(size) * (native / rate), max(native / rate, 1.0)
+    first = np.floor(place - reach - causal + 1e-6).astype(np.int64) + 1
+    last = np.floor(place + 1e-6) + 1 if causal else np.ceil(place + reach - 1e-6)
+    before = np.concatenate((np.zeros((some.size, 1), dtype=np.int64), bad[some].cumsum(axis=1)), axis=1)
+    low, high = (np.clip(edge, 0, bad.shape[1]).astype(np.int64) for edge in (first, last))
+    near[some] = before[:, high] > before[:, low]
+    return near

@@ -20,7 +20,7 @@ from biomech_xr.errors import ProcessingError
 from biomech_xr.process import hum
 from biomech_xr.process.engine import apply_stages
 from biomech_xr.process.kernels import Array, Array32
-from biomech_xr.process.labelled import apply_kernel, apply_to, rate_of
+from biomech_xr.process.labelled import apply_kernel, apply_to, rate_of, signed
 from biomech_xr.process.stages import Rectify, Sections
 
 BAND_LIMIT = 0.45
@@ -40,8 +40,10 @@ def butterworth(kind: str, edges: float | tuple[float, float], *, order: int, ra
     Raises
     ------
     ProcessingError
-        The edges leave no band at this rate.
+        The edges leave no band at this rate, or the order is no whole number from 1 on.
     """
+    if not isinstance(order, int | np.integer) or order < 1:
+        raise ProcessingError(f"{kind}: found order {order}, expected a whole number of at least 1. Correct it.")
     limit = BAND_LIMIT * rate
     if isinstance(edges, tuple):
         low, high = edges[0], min(edges[1], limit)
@@ -89,14 +91,10 @@ def notches(
     Raises
     ------
     ProcessingError
-        The mains frequency is unknown (not positive), or not exactly one of ``width`` and ``q`` is given.
+        The mains frequency is unknown (not positive), not exactly one of ``width`` and ``q`` is given, or a value is
+        not positive.
     """
-    if not line_frequency > 0:
-        raise ProcessingError(
-            f"notch: found line frequency {line_frequency}, expected 50 or 60 Hz. State it in the dataset's facts."
-        )
-    if (width is None) == (q is None):
-        raise ProcessingError(f"notch: found width {width} and q {q}, expected one of them. Give width= or q=.")
+    _check_notch(line_frequency, upper, width, q)
     wanted = hum.harmonics(line_frequency, upper=upper, rate=rate, width=width or 0.0)
     rows = [
         np.concatenate(signal.iirnotch(f, Q=q or f / (width or 1.0), fs=rate))
@@ -104,6 +102,18 @@ def notches(
         if only is None or f in only
     ]
     return np.array(rows) if rows else np.empty((0, 6))
+
+
+def _check_notch(line_frequency: float, upper: float, width: float | None, q: float | None) -> None:
+    if not 0 < line_frequency < np.inf:
+        raise ProcessingError(
+            f"notch: found line frequency {line_frequency}, expected 50 or 60 Hz. State it in the dataset's facts."
+        )
+    if (width is None) == (q is None):
+        raise ProcessingError(f"notch: found width {width} and q {q}, expected one of them. Give width= or q=.")
+    for name, value in {"upper": upper, "width": width, "q": q}.items():
+        if value is not None and not (value > 0 and (name == "upper" or value < np.inf)):
+            raise ProcessingError(f"notch: found {name} {value}, expected a positive number. Correct it.")
 
 
 def bandpass(
@@ -135,11 +145,13 @@ def bandpass(
     Raises
     ------
     ProcessingError
-        No sampling frequency or more than one, an empty band, or a chunked ``dim``.
+        No sampling frequency or more than one, an empty band, an order below 1, a chunked ``dim``, or EMG that is
+        rectified or an envelope already (the attribute ``emg_state``, set by `rectify`, `tkeo` and the envelopes).
     """
-    rate = rate_of(emg, sampling_frequency, dim)
+    rate = rate_of(signed(emg, "bandpass"), sampling_frequency, dim)
     stage = Sections.of(butterworth("bandpass", (low, high), order=order, rate=rate))
-    return apply_to(emg, (stage,), rate=rate, causal=causal, dim=dim)
+    done = apply_to(emg, (stage,), rate=rate, causal=causal, dim=dim)
+    return done.assign_attrs(emg_state="bandpassed") if "emg_state" in emg.attrs else done
 
 
 def highpass(
@@ -152,7 +164,7 @@ def highpass(
     dim: str = "time",
 ) -> xr.DataArray:
     """Return EMG high-passed by a Butterworth filter; parameters and errors as in `bandpass`."""
-    rate = rate_of(emg, sampling_frequency, dim)
+    rate = rate_of(signed(emg, "highpass"), sampling_frequency, dim)
     stage = Sections.of(butterworth("highpass", cutoff, order=order, rate=rate))
     return apply_to(emg, (stage,), rate=rate, causal=causal, dim=dim)
 
@@ -168,11 +180,12 @@ def lowpass(
 ) -> xr.DataArray:
     """Return the signal low-passed by a Butterworth filter; parameters and errors as in `bandpass`.
 
-    The delay of the causal form is the group delay at 0 Hz.
+    The delay of the causal form is the group delay at 0 Hz. Rectified EMG becomes an envelope.
     """
     rate = rate_of(emg, sampling_frequency, dim)
     stage = Sections.of(butterworth("lowpass", cutoff, order=order, rate=rate))
-    return apply_to(emg, (stage,), rate=rate, causal=causal, dim=dim, smooth=True)
+    done = apply_to(emg, (stage,), rate=rate, causal=causal, dim=dim, smooth=True)
+    return done.assign_attrs(emg_state="envelope") if emg.attrs.get("emg_state") == "rectified" else done
 
 
 def notch(
@@ -204,9 +217,11 @@ def notch(
     Raises
     ------
     ProcessingError
-        As in `bandpass`, and where a causal notch is to be set only if the line is there.
+        As in `bandpass`, where a width or quality is not positive, and where a causal notch is to be set only if the
+        line is there.
     """
-    rate = rate_of(emg, sampling_frequency, dim)
+    rate = rate_of(signed(emg, "notch"), sampling_frequency, dim)
+    _check_notch(line_frequency, upper, width, q)
     if not only_if_present:
         sections = notches(line_frequency, width=width, q=q, upper=upper, rate=rate)
         stages = (Sections.of(sections),) if len(sections) else ()
@@ -228,8 +243,12 @@ def notch(
 
 
 def rectify(emg: xr.DataArray) -> xr.DataArray:
-    """Return the absolute value of EMG, float32; dims, coordinates and unit of ``emg``."""
-    return emg.copy(data=abs(emg.data)).astype(np.float32)
+    """Return the absolute value of EMG, float32; dims, coordinates and unit of ``emg``.
+
+    The attribute ``emg_state`` becomes `rectified`; that of an envelope stays.
+    """
+    state = "envelope" if emg.attrs.get("emg_state") == "envelope" else "rectified"
+    return emg.copy(data=abs(emg.data)).astype(np.float32).assign_attrs(emg_state=state)
 
 
 def linear_envelope(
@@ -254,6 +273,7 @@ def linear_envelope(
     -------
     xr.DataArray
         Envelope with the dims, coordinates and unit of ``emg``; the small undershoot of the filter is clipped at 0.
+        The attribute ``emg_state`` becomes `envelope`.
 
     Raises
     ------
@@ -262,4 +282,5 @@ def linear_envelope(
     """
     rate = rate_of(emg, sampling_frequency, dim)
     stages = (Rectify(), Sections.of(butterworth("lowpass", cutoff, order=order, rate=rate)))
-    return apply_to(emg, stages, rate=rate, causal=causal, dim=dim).clip(min=0.0, keep_attrs=True)
+    done = apply_to(emg, stages, rate=rate, causal=causal, dim=dim).clip(min=0.0, keep_attrs=True)
+    return done.assign_attrs(emg_state="envelope")

@@ -11,14 +11,20 @@ import xarray as xr
 from biomech_xr.errors import ProcessingError
 from biomech_xr.process import responses
 from biomech_xr.process.engine import apply_stages
-from biomech_xr.process.kernels import Array32
+from biomech_xr.process.kernels import Array, Array32
 from biomech_xr.process.stages import Rectify, Stage
 
+_DRIFT = 0.5
+"""Samples by which a stated rate may run away from the stamps over the whole signal and still be theirs."""
+
 _SAME_RATE = 1e-3
-"""Rates that differ by less than this share are one."""
+"""Rates that differ by less than this share are one, stated roughly: then the stamps hold."""
 
 _OFF_THE_LINE = 0.75
 """Sample spacings by which a stamp may lie off a straight line: stamps are rounded, but none may be missing."""
+
+_UNSIGNED = {"rectified": "rectified EMG", "energy": "the energy of EMG", "envelope": "an envelope"}
+"""Values of the attribute ``emg_state`` of what no filter of the signed signal fits, and what each says."""
 
 
 def apply_to(
@@ -66,8 +72,29 @@ def apply_kernel(data: xr.DataArray, kernel: Callable[[npt.NDArray[np.float32]],
     return out
 
 
+def signed(data: xr.DataArray, step: str) -> xr.DataArray:
+    """Return ``data``, or raise `ProcessingError` where the attribute ``emg_state`` says that they are not signed."""
+    state = data.attrs.get("emg_state")
+    if state in _UNSIGNED:
+        raise ProcessingError(
+            f"{step}: found {_UNSIGNED[state]} (attribute 'emg_state' {state!r}), expected signed EMG. Filter before "
+            "rectifying, or remove the attribute where it is wrong."
+        )
+    return data
+
+
+def require_dim(data: xr.DataArray, dim: str) -> None:
+    """Raise `ProcessingError` where ``dim`` is missing."""
+    if dim not in data.dims:
+        raise ProcessingError(
+            f"{data.name or 'signal'}: found dims {', '.join(map(str, data.dims)) or 'none'}, expected {dim!r} among "
+            "them. Correct dim=."
+        )
+
+
 def refuse_chunks(data: xr.DataArray, dim: str) -> None:
-    """Raise `ProcessingError` where ``dim`` is in several chunks."""
+    """Raise `ProcessingError` where ``dim`` is missing or in several chunks."""
+    require_dim(data, dim)
     if len(data.chunksizes.get(dim, ())) > 1:
         raise ProcessingError(
             f"{data.name or 'signal'}: found dim {dim!r} in {len(data.chunksizes[dim])} chunks, expected one, because "
@@ -75,14 +102,20 @@ def refuse_chunks(data: xr.DataArray, dim: str) -> None:
         )
 
 
-def rate_of(data: xr.DataArray, given: float | None, dim: str) -> float:
+def rate_of(data: xr.DataArray, given: float | None, dim: str, *, clock: bool = False) -> float:
     """Return the sampling frequency (Hz): given, the attribute ``sampling_frequency``, or that of the coordinate (s).
+
+    An attribute that runs away from the coordinate by half a sample or more over the signal, but by less than 0.1 %,
+    is a rounded one: the rate is then the coordinate's. With ``clock`` the coordinate's times count, and a given rate
+    must fit them as an attribute must.
 
     Raises
     ------
     ProcessingError
-        There is none, it is not positive, the coordinate has several, or attribute and coordinate differ.
+        There is none, it is not positive, the coordinate has several, attribute and coordinate differ, or there is no
+        such dim.
     """
+    require_dim(data, dim)
     name = data.name or "signal"
     stated = data.attrs.get("sampling_frequency") if given is None else given
     if stated is not None and not (np.isfinite(stated) and stated > 0):
@@ -93,14 +126,27 @@ def rate_of(data: xr.DataArray, given: float | None, dim: str) -> float:
             f"{name}: found no sampling frequency, expected one in Hz. Pass sampling_frequency=, or set the attribute "
             "'sampling_frequency'."
         )
-    if stated is None or given is not None or measured is None:
+    if stated is None or measured is None or (given is not None and not clock):
         return float(measured if stated is None else stated)  # type: ignore[arg-type]
-    if abs(measured / stated - 1) > _SAME_RATE:
+    off = abs(measured / stated - 1)
+    if off * (data.sizes[dim] - 1) < _DRIFT:
+        return float(stated)
+    if off > _SAME_RATE:
+        where = "the attribute 'sampling_frequency'" if given is None else "sampling_frequency="
         raise ProcessingError(
-            f"{name}: found {stated:g} Hz in the attribute 'sampling_frequency' and {measured:g} Hz in the coordinate "
-            f"{dim!r}, expected one rate. Correct one of them."
+            f"{name}: found {stated:g} Hz in {where} and {measured:g} Hz in the coordinate {dim!r}, expected one rate. "
+            "Correct one of them."
         )
-    return float(stated)
+    return measured
+
+
+def times_of(data: xr.DataArray, rate: float, dim: str) -> Array:
+    """Return the time (s) of each sample: the straight line through the stamps, or from 0 at ``rate`` Hz."""
+    size = data.sizes[dim]
+    if _spacing(data, dim) is not None:
+        return np.linspace(float(data[dim][0]), float(data[dim][-1]), size)
+    first = float(data[dim][0]) if dim in data.coords and size and data[dim].dtype.kind in "iuf" else 0.0
+    return first + np.arange(size) / rate
 
 
 def _spacing(data: xr.DataArray, dim: str) -> float | None:
@@ -110,7 +156,7 @@ def _spacing(data: xr.DataArray, dim: str) -> float | None:
     stamps = data[dim].to_numpy().astype(np.float64)
     mean = (stamps[-1] - stamps[0]) / (stamps.size - 1)
     apart = np.abs(stamps - stamps[0] - mean * np.arange(stamps.size)).max()
-    if not mean > 0 or apart > _OFF_THE_LINE * mean:
+    if not (mean > 0 and apart <= _OFF_THE_LINE * mean):
         steps = np.diff(stamps)
         raise ProcessingError(
             f"{data.name or 'signal'}: found steps of {steps.min():g} to {steps.max():g} s in the coordinate {dim!r}, "

@@ -82,7 +82,8 @@ def normalize(emg: xr.DataArray, scale: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     ProcessingError
-        The reference states another unit than the EMG.
+        The reference states another unit than the EMG, or lacks some of its strides or channels. They are matched by
+        label, whatever their order; more of them in the reference is no harm.
     """
     units = {data.attrs["units"] for data in (emg, scale) if "units" in data.attrs}
     if len(units) > 1:
@@ -90,16 +91,22 @@ def normalize(emg: xr.DataArray, scale: xr.DataArray) -> xr.DataArray:
             f"normalize: found EMG in {emg.attrs['units']} and its reference in {scale.attrs['units']}, expected one "
             "unit. Convert one of them."
         )
-    usable = scale.where(scale > 0)
-    return (emg / usable).astype(np.float32).transpose(*emg.dims).assign_attrs({**emg.attrs, "units": "1"})
+    usable = _fitted(scale, emg)
+    return (
+        (emg / usable.where(usable > 0))
+        .astype(np.float32)
+        .transpose(*emg.dims)
+        .assign_attrs({**emg.attrs, "units": "1"})
+    )
 
 
 def denormalize(emg: xr.DataArray, scale: xr.DataArray) -> xr.DataArray:
     """Return normalized EMG times its amplitude reference, in the unit of ``scale``, float32.
 
-    Dims as in `normalize`; NaN where the reference is NaN or not positive.
+    Dims, labels and errors as in `normalize`; NaN where the reference is NaN or not positive.
     """
-    physical = (emg * scale.where(scale > 0)).astype(np.float32).transpose(*emg.dims)
+    usable = _fitted(scale, emg)
+    physical = (emg * usable.where(usable > 0)).astype(np.float32).transpose(*emg.dims)
     attrs = {name: value for name, value in emg.attrs.items() if name != "units"}
     return physical.assign_attrs(attrs | ({"units": scale.attrs["units"]} if "units" in scale.attrs else {}))
 
@@ -121,8 +128,9 @@ def stride_reference(
     Raises
     ------
     ProcessingError
-        The table has another number of strides.
+        The table has another number of strides or lacks a column, or a channel is no muscle of the vocabulary.
     """
+    _check_table(peaks, strides, method, dim)
     if len(strides) != peaks.sizes[dim]:
         raise ProcessingError(
             f"normalize: found {len(strides)} rows for {peaks.sizes[dim]} strides, expected one a stride. Select both."
@@ -138,6 +146,50 @@ def stride_reference(
         out[rows] = amplitude_reference(strides[rows], full[rows], method)
     found = xr.DataArray(out[:, places], dims=(dim, "channel"), coords=peaks.coords, attrs=peaks.attrs)
     return found.transpose(*peaks.dims)
+
+
+def _fitted(scale: xr.DataArray, emg: xr.DataArray) -> xr.DataArray:
+    """Return the reference with the labels of the EMG, in its order."""
+    extra = [str(dim) for dim in scale.dims if dim not in emg.dims]
+    if extra:
+        raise ProcessingError(f"normalize: found a reference by {', '.join(extra)}, which the EMG lacks. Select one.")
+    for dim in scale.dims:
+        here, there = scale.indexes.get(dim), emg.indexes.get(dim)
+        if here is None or there is None:
+            if scale.sizes[dim] != emg.sizes[dim]:
+                raise ProcessingError(
+                    f"normalize: found {scale.sizes[dim]} of {dim!r} in the reference and {emg.sizes[dim]} in the EMG, "
+                    "expected as many. Select both."
+                )
+        elif not here.equals(there):
+            missing = there.difference(here, sort=False)
+            if len(missing) or not here.is_unique:
+                what = f"none for {', '.join(map(str, missing[:5]))}" if len(missing) else "one label twice"
+                raise ProcessingError(
+                    f"normalize: found a reference by {dim!r} with {what}, expected one for each {dim} of the EMG. "
+                    "Select the EMG that has a reference, or give it NaN to mask it."
+                )
+            scale = scale.sel({dim: there})
+    return scale
+
+
+def _check_table(peaks: xr.DataArray, strides: pd.DataFrame, method: Normalize, dim: str) -> None:
+    if dim not in peaks.dims or "channel" not in peaks.coords or set(peaks.dims) != {dim, "channel"}:
+        raise ProcessingError(
+            f"normalize: found maxima by {', '.join(map(str, peaks.dims))}, expected {dim!r} and 'channel', the latter "
+            "with a coordinate. Take the maximum over time, and name the channels."
+        )
+    needed = {"none": (), "mvc": ("session", "side")}.get(method.kind, ("session", "side", "condition", "order"))
+    missing = [name for name in needed if name not in strides]
+    if missing:
+        raise ProcessingError(
+            f"normalize: found a table without {', '.join(missing)}, expected {', '.join(needed)}. Add them."
+        )
+    strange = [str(name) for name in peaks["channel"].to_numpy() if str(name) not in MUSCLES]
+    if strange:
+        raise ProcessingError(
+            f"normalize: found channel {strange[0]!r}, expected one of {', '.join(MUSCLES)}. Rename or leave it out."
+        )
 
 
 def _contractions(strides: pd.DataFrame, peaks: Array32, method: Normalize) -> Array32:

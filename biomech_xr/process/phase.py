@@ -11,7 +11,7 @@ import xarray as xr
 from biomech_xr.errors import ProcessingError
 from biomech_xr.process.filters import BAND_LIMIT, butterworth
 from biomech_xr.process.kernels import Array, Array32, delayed_linear, filter_sections, spline
-from biomech_xr.process.labelled import delayed, rate_of, refuse_chunks
+from biomech_xr.process.labelled import delayed, rate_of, refuse_chunks, times_of
 from biomech_xr.process.responses import center
 
 _ORDER = 4
@@ -34,7 +34,7 @@ def to_phase(
     ----------
     data
         A smooth signal (angles, moments, an envelope), dims ``(..., dim)``, with a coordinate of ``dim`` in s (or
-        starting at 0). NaN marks gaps. Lazy input stays lazy.
+        starting at 0), which is its clock whatever a rate says. NaN marks gaps. Lazy input stays lazy.
     contacts
         Times of contact in s on the same clock: of n strides with ``durations``, else n + 1 successive ones.
     durations
@@ -57,14 +57,15 @@ def to_phase(
     Raises
     ------
     ProcessingError
-        Both or impossible grids, times that do not fit together, no sampling frequency, or a chunked ``dim``.
+        Both or impossible grids, times that do not fit together, no sampling frequency or one that differs from the
+        coordinate's, or a chunked ``dim``.
     """
-    native = rate_of(data, sampling_frequency, dim)
+    native = rate_of(data, sampling_frequency, dim, clock=True)
     refuse_chunks(data, dim)
+    times = times_of(data, native, dim)
+    native = (times.size - 1) / float(times[-1] - times[0]) if times.size > 1 else native
     begin, length = _strides(contacts, durations)
     grid, offsets = _grid(length, points, rate, causal=causal)
-    origin = float(data[dim][0]) if dim in data.coords and data.sizes[dim] else 0.0
-    times = origin + np.arange(data.sizes[dim]) / native
     sections = _antialias(native, rate or offsets.shape[1] / float(length.max()))
     query = (begin[:, None] + offsets).reshape(-1)
 

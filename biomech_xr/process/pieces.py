@@ -105,8 +105,12 @@ def evaluate(run: Run, query: Array) -> Array:
     return out
 
 
-def evaluate_causal(run: Run, query: Array, *, delay: float = 0.0) -> Array:
-    """Return values (m, q) of a run by linear interpolation delayed by its largest sample spacing, or ``delay`` (s)."""
+def evaluate_causal(run: Run, query: Array, *, delay: float = 0.0, hold: bool = False) -> Array:
+    """Return values (m, q) of a run by linear interpolation delayed by its largest sample spacing, or ``delay`` (s).
+
+    The spacing counts the step from a stride's last sample to the next one's first. Until the first sample shows, so
+    late, values are NaN or, with ``hold``, that sample, as a filter in its steady state would have it.
+    """
     last = len(run.starts) - 1
     times, values = [], []
     for i, (knots, samples) in enumerate(zip(run.knots, run.values, strict=True)):
@@ -115,7 +119,9 @@ def evaluate_causal(run: Run, query: Array, *, delay: float = 0.0) -> Array:
         times.append(run.starts[i] + knots[keep])
         values.append(samples[:, keep])
     joined = np.concatenate(values, axis=1)
-    out = delayed_linear(np.concatenate(times), joined, query, delay=max(run.coarsest, delay))
+    clock = np.concatenate(times)
+    late = max(float(np.diff(clock).max()), run.coarsest, delay)
+    out = delayed_linear(clock, joined, np.maximum(query, late) if hold else query, delay=late)
     out[:, ~(query < run.end - TIME_TOLERANCE)] = np.nan
     return out
 

@@ -57,6 +57,8 @@ def build(
     sums = any(isinstance(stage, Rms) for stage in joined)
     pad = round(PAD_SECONDS * rate) if filters and not causal else 0
 
+    least = max(2.0, MIN_PIECE_SECONDS * rate) if (filters or transforms) and not causal else 1.0
+
     def spare(size: int) -> int:
         return max(size if sums else 0, wavelets.spare_rows(size, level, taps) if transforms else 0)
 
@@ -66,8 +68,13 @@ def build(
         spare=spare,
         causal=causal,
         gain=_gain(joined, causal=causal),
-        shortest=max(2.0, MIN_PIECE_SECONDS * rate) if (filters or transforms) and not causal else 1.0,
+        shortest=max([least, *(needed(stage) for stage in transforms)]),
     )
+
+
+def needed(stage: Shrinkage) -> int:
+    """Return the samples from which a signal has details at the lowest level that are not made of its ends alone."""
+    return int(wavelets.filter_bank(stage.wavelet).shape[1] - 1) << stage.level
 
 
 def _call(stage: Stage, pad: int, *, causal: bool, dtype: type, padding: int) -> Call:

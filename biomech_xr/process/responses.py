@@ -10,7 +10,7 @@ import numpy as np
 from scipy import signal
 
 from biomech_xr.process.kernels import Array
-from biomech_xr.process.stages import Center, Rectify, Rms, Sections, Shrinkage, Stage, Tkeo
+from biomech_xr.process.stages import Rectify, Rms, Sections, Shrinkage, Stage, Tkeo
 
 TAIL: Final = 1e-4
 """Share of an impulse response (sum of absolute values) that may lie beyond the stated lookahead."""
@@ -60,8 +60,18 @@ def delay(stages: Iterable[Stage], rate: float) -> float:
 
 
 def settling(stages: Iterable[Stage], rate: float) -> float:
-    """Return the longest time (s) until all but `SETTLED` of a stage's forward response has come; 0 without filters."""
-    return max((_settled(stage.content, rate) for stage in stages if isinstance(stage, Sections)), default=0.0)
+    """Return the shortest piece (s) that all stages can treat; 0 without filters and wavelets.
+
+    Of a filter the time until all but `SETTLED` of its forward response has come; of wavelets the samples that their
+    depth needs, (taps - 1) 2^level, as `pywt.dwt_max_level` counts them.
+    """
+    longest = 0.0
+    for stage in stages:
+        if isinstance(stage, Sections):
+            longest = max(longest, _settled(stage.content, rate))
+        elif isinstance(stage, Shrinkage):
+            longest = max(longest, ((_taps(stage.wavelet) - 1) << stage.level) / rate)
+    return longest
 
 
 def center(sections: Array, rate: float, *, power: int) -> float:
@@ -73,14 +83,6 @@ def center(sections: Array, rate: float, *, power: int) -> float:
 def rms_samples(window: float, rate: float, *, causal: bool) -> int:
     """Return the samples of a moving RMS over ``window`` s: odd where it is centered."""
     return max(1, round(window * rate)) if causal else 2 * int(window * rate / 2 + 1e-9) + 1
-
-
-def knows_the_piece(stages: Iterable[Stage]) -> str:
-    """Return what stages estimate on a whole gap-free piece, as text; empty when nothing."""
-    listed = list(stages)
-    known = ["means"] if any(isinstance(stage, Center) for stage in listed) else []
-    known += ["wavelet thresholds"] if any(isinstance(stage, Shrinkage) for stage in listed) else []
-    return " and ".join(known)
 
 
 @lru_cache(maxsize=256)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
+from biomech_xr.errors import ProcessingError
 from biomech_xr.process.kernels import Array
+
+_DEEPEST: Final = 20
 
 Shrink = Literal["soft", "hard", "garrote"]
 Rule = Literal["universal", "sure", "bayes"]
@@ -61,6 +64,13 @@ class Shrinkage:
     rule: Rule
     shrink: Shrink
     packets: bool
+
+    def __post_init__(self) -> None:
+        """Refuse a level that no transform has."""
+        if not 1 <= self.level <= _DEEPEST:
+            raise ProcessingError(
+                f"wavelet denoising: found level {self.level}, expected 1 to {_DEEPEST}. Choose another level."
+            )
 
 
 Stage = Sections | Center | Rectify | Rms | Tkeo | Shrinkage

@@ -6,7 +6,7 @@ stay and never spread.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,10 @@ import xarray as xr
 
 from biomech_xr.errors import ProcessingError
 from biomech_xr.process.kernels import Array, Array32
-from biomech_xr.process.labelled import apply_to, rate_of, refuse_chunks, squared
+from biomech_xr.process.labelled import apply_to, rate_of, refuse_chunks, signed, squared
 from biomech_xr.process.responses import rms_samples
 from biomech_xr.process.stages import Center, Rms, Rule, Shrink, Shrinkage, Tkeo
+from biomech_xr.process.steps_config import DEEPEST, wavelet_problem
 
 
 def remove_mean(emg: xr.DataArray, *, dim: str = "time") -> xr.DataArray:
@@ -24,7 +25,7 @@ def remove_mean(emg: xr.DataArray, *, dim: str = "time") -> xr.DataArray:
 
     It knows the whole piece: for a causal form use `highpass`.
     """
-    return apply_to(emg, (Center(),), rate=1.0, causal=False, dim=dim)
+    return apply_to(signed(emg, "remove_mean"), (Center(),), rate=1.0, causal=False, dim=dim)
 
 
 def wavelet_denoise(
@@ -45,9 +46,9 @@ def wavelet_denoise(
     emg
         Band-passed EMG, dims ``(..., dim)``, any unit. Each gap-free piece is transformed by itself.
     wavelet
-        Orthogonal wavelet by its PyWavelets name (`db4`).
+        Orthogonal wavelet by its PyWavelets name (`db4`): haar, db1 to db38, sym2 to sym20, coif1 to coif17.
     level
-        Depth of the tree.
+        Depth of the tree, 1 to 12.
     rule
         Threshold: `universal` (Donoho & Johnstone 1994), `sure` (Donoho & Johnstone 1995) or `bayes` (Chang et al.
         2000), from the noise of each level (median absolute deviation / 0.6745).
@@ -59,9 +60,18 @@ def wavelet_denoise(
     Raises
     ------
     ProcessingError
-        No sampling frequency, or a chunked ``dim``. There is no causal form: thresholds know the whole piece.
+        No sampling frequency, a chunked ``dim``, an unknown wavelet, level, rule or shrinkage, or EMG that is rectified
+        already. There is no causal form: thresholds know the whole piece.
     """
-    rate = rate_of(emg, sampling_frequency, dim)
+    rate = rate_of(signed(emg, "wavelet_denoise"), sampling_frequency, dim)
+    problem = wavelet_problem(wavelet)
+    if not problem and not (isinstance(level, int | np.integer) and 1 <= level <= DEEPEST):
+        problem = f"found level {level}, expected a whole number from 1 to {DEEPEST}"
+    for name, value, known in (("rule", rule, get_args(Rule)), ("shrink", shrink, get_args(Shrink))):
+        if not problem and value not in known:
+            problem = f"found {name} {value!r}, expected one of {', '.join(known)}"
+    if problem:
+        raise ProcessingError(f"wavelet_denoise: {problem}. Correct it.")
     stage = Shrinkage(wavelet, level, rule, shrink, packets)
     return apply_to(emg, (stage,), rate=rate, causal=False, dim=dim)
 
@@ -86,16 +96,19 @@ def rms_envelope(
     causal
         Only samples up to the present; half the window is added to the attribute ``delay`` (s).
 
+    The attribute ``emg_state`` becomes `envelope`.
+
     Raises
     ------
     ProcessingError
-        No sampling frequency, a window that is not positive, or a chunked ``dim``.
+        No sampling frequency, a window that is not a positive time, a chunked ``dim``, or EMG that is rectified
+        already.
     """
-    rate = rate_of(emg, sampling_frequency, dim)
-    if not window > 0:
+    rate = rate_of(signed(emg, "rms_envelope"), sampling_frequency, dim)
+    if not 0 < window < np.inf:
         raise ProcessingError(f"rms_envelope: found window {window} s, expected a positive time. Correct it.")
     stage = Rms(rms_samples(window, rate, causal=causal))
-    return apply_to(emg, (stage,), rate=rate, causal=causal, dim=dim)
+    return apply_to(emg, (stage,), rate=rate, causal=causal, dim=dim).assign_attrs(emg_state="envelope")
 
 
 def tkeo(
@@ -104,15 +117,15 @@ def tkeo(
     """Return the Teager-Kaiser energy x[n]^2 - x[n-1] x[n+1], which sharpens the onset of bursts.
 
     Kaiser 1990; Solnik et al. 2010, Eur J Appl Physiol 110:489, for EMG. The unit becomes the square of EMG's. Causal:
-    one sample late, which is added to the attribute ``delay`` (s).
+    one sample late, which is added to the attribute ``delay`` (s). The attribute ``emg_state`` becomes `energy`.
 
     Raises
     ------
     ProcessingError
-        No sampling frequency, or a chunked ``dim``.
+        No sampling frequency, a chunked ``dim``, or EMG that is rectified already.
     """
-    rate = rate_of(emg, sampling_frequency, dim)
-    done = apply_to(emg, (Tkeo(),), rate=rate, causal=causal, dim=dim)
+    rate = rate_of(signed(emg, "tkeo"), sampling_frequency, dim)
+    done = apply_to(emg, (Tkeo(),), rate=rate, causal=causal, dim=dim).assign_attrs(emg_state="energy")
     return done.assign_attrs(units=squared(emg.attrs["units"])) if "units" in emg.attrs else done
 
 
@@ -139,10 +152,14 @@ def interpolate_gaps(
     Raises
     ------
     ProcessingError
-        No sampling frequency, or a chunked ``dim``.
+        No sampling frequency, a chunked ``dim``, or a negative or endless ``longest``.
     """
     rate = rate_of(data, sampling_frequency, dim)
     refuse_chunks(data, dim)
+    if not 0 <= longest < np.inf:
+        raise ProcessingError(
+            f"interpolate_gaps: found longest {longest} s, expected a time of 0 s or more. Correct it."
+        )
 
     def kernel(values: npt.NDArray[np.float32]) -> tuple[Array32, npt.NDArray[np.bool_]]:
         filled, gaps = bridge(values.reshape(-1, values.shape[-1]), samples=round(longest * rate + 1e-6))

@@ -76,15 +76,36 @@ class Notch(Config):
         return {name: value for name, value in values.items() if name not in left_out or value != left_out[name]}
 
 
+DEEPEST = 12
+"""Levels of the deepest wavelet tree."""
+
+_WAVELETS = {"db": range(1, 39), "sym": range(2, 21), "coif": range(1, 18)}
+
+
+def wavelet_problem(name: str) -> str:
+    """Return why a name is none of an orthogonal wavelet that PyWavelets knows; an empty text when it is one."""
+    if name == "haar" or any(name == f"{family}{order}" for family, orders in _WAVELETS.items() for order in orders):
+        return ""
+    known = ", ".join(f"{family}{orders[0]} to {family}{orders[-1]}" for family, orders in _WAVELETS.items())
+    return f"found wavelet {name!r}, expected haar, {known}"
+
+
 class WaveletDenoise(Config):
     """Wavelet shrinkage of each gap-free piece, by a DWT or, with ``packets``, by a full wavelet packet tree."""
 
     step: Literal["wavelet_denoise"] = "wavelet_denoise"
-    wavelet: str = Field(pattern=r"^(haar|db\d+|sym\d+|coif\d+)$")
-    level: int = Field(ge=1, le=12)
+    wavelet: str
+    level: int = Field(ge=1, le=DEEPEST)
     rule: Rule
     shrink: Shrink
     packets: bool = False
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        problem = wavelet_problem(self.wavelet)
+        if problem:
+            raise ValueError(problem)
+        return self
 
 
 class Rectify(Config):
@@ -190,6 +211,13 @@ NON_CAUSAL = {
     "bridge": "the far end of a gap lies in the future",
 }
 """Steps that a causal chain cannot hold, and why."""
+
+
+def knows_the_piece(steps: Sequence[Step]) -> str:
+    """Return what steps estimate on a whole gap-free piece, as text; empty when nothing."""
+    known = {"remove_mean": "means", "wavelet_denoise": "wavelet thresholds"}
+    names = [step.step for step in steps]
+    return " and ".join(text for name, text in known.items() if name in names)
 
 
 def order_problem(steps: Sequence[Step], product: str) -> str:

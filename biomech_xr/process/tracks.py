@@ -13,7 +13,7 @@ from biomech_xr import vocabulary as words
 from biomech_xr.process import reasons
 from biomech_xr.process.kernels import Array, Array32
 from biomech_xr.process.kinematics import owned_samples
-from biomech_xr.process.pieces import Run, cut_runs, evaluate
+from biomech_xr.process.pieces import Run, cut_runs, evaluate, evaluate_causal
 from biomech_xr.process.resample import EMG_RATE
 from biomech_xr.schema import Signal
 
@@ -61,7 +61,8 @@ def muscle_values(signal: Signal) -> Mapping[str, Array32]:
     """Return the 13 channels of the product for each side present, (13, rows), NaN for muscles the source lacks.
 
     A muscle of `vocabulary.SUBSTITUTES` stands in where its own channel is absent. Samples before a channel's first
-    non-zero one were not measured, and a channel that never changes was not measured at all: both are NaN.
+    non-zero one were not measured, and a channel that never changes from there on was not measured at all: both are
+    NaN.
     """
     names = [str(name) for name in signal.values["channel"].to_numpy()]
     values = signal.values.transpose("side", "channel", "sample").to_numpy()
@@ -73,10 +74,10 @@ def muscle_values(signal: Signal) -> Mapping[str, Array32]:
                 if candidate in names and np.isfinite(values[i, names.index(candidate)]).any():
                     picked[j] = values[i, names.index(candidate)]
                     break
-        picked[~_varies(picked)] = np.nan
         for row in picked:
             nothing = row[: _first(row)]
             nothing[...] = np.nan
+        picked[~_varies(picked)] = np.nan
         out[str(side)] = picked
     return out
 
@@ -92,7 +93,10 @@ def _first(row: Array32) -> int:
 
 
 def tracks(signal: Signal, task: EmgTask, sides: Mapping[str, Array32], *, causal: bool) -> Iterator[Track]:
-    """Yield what is filtered in one go; a stride alone has no past to start a causal filter on."""
+    """Yield what is filtered in one go; a stride alone has no past to start a causal filter on.
+
+    Cut strides are joined by splines, of causal chains linearly and one sample late.
+    """
     if signal.kind == "continuous":
         side_of = task.table["side"].to_numpy()[task.rows]
         contacts = task.table["trial_time"].to_numpy(dtype=np.float64)[task.rows]
@@ -112,7 +116,7 @@ def tracks(signal: Signal, task: EmgTask, sides: Mapping[str, Array32], *, causa
         else:
             rate = float(max(EMG_RATE, np.ceil(1 / run.finest - 1e-6)))
         query = np.arange(int(np.ceil(run.end * rate - 1e-6))) / rate
-        joined = evaluate(run, query)
+        joined = evaluate_causal(run, query, hold=True) if causal else evaluate(run, query)
         yield Track(values=joined, rate=rate, band_rate=native, t0=0.0, rows=own, contacts=run.starts[kept])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy.typing as npt
 
 from biomech_xr.process.compiled import compiled
 from biomech_xr.process.lanes import store_lanes
+from biomech_xr.process.resample import antialias, ratio
 from biomech_xr.process.vectors import load, spread, store
 
 Values = npt.NDArray[Any]
@@ -106,3 +109,27 @@ def _four(block: Values, row: int, down: int, taps: Values, out: Values, place: 
     store(out, place + up, b)
     store(out, place + 2 * up, c)
     store(out, place + 3 * up, d)
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """Ratio of a resampling, and its filters by output phase."""
+
+    up: int
+    down: int
+    filters: Values
+
+    @property
+    def lead(self) -> int:
+        """Rows that a block needs before and after its own."""
+        return int(self.filters.shape[1]) // 2
+
+
+@lru_cache(maxsize=32)
+def resampling(rate: float, target: float, dtype: type) -> Resampling | None:
+    """Return the resampling to a rate; None where it is the rate already."""
+    share = ratio(rate, target)
+    if share == 1:
+        return None
+    taps = antialias(share.numerator, share.denominator)
+    return Resampling(share.numerator, share.denominator, phases(taps, share.numerator).astype(dtype))

@@ -12,6 +12,7 @@ from biomech_xr.errors import ProcessingError
 from biomech_xr.process.engine import apply_stages, run
 from biomech_xr.process.kernels import MIN_PIECE_SECONDS, PAD_SECONDS
 from biomech_xr.process.packets import denoise_packets
+from biomech_xr.process.program import needed
 from biomech_xr.process.resample import antialias, ratio
 from biomech_xr.process.stages import Center, Rectify, Rms, Sections, Shrinkage, Stage, Tkeo
 
@@ -166,7 +167,8 @@ def test_gaps_stay_when_denoising_and_resampling() -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_short_pieces_constant_channels_and_nothing_at_all(name: str) -> None:
-    short = round(MIN_PIECE_SECONDS * RATE) - 1
+    wavelets = [needed(stage) for stage in EVERY[name] if isinstance(stage, Shrinkage)]
+    short = max([round(MIN_PIECE_SECONDS * RATE), *wavelets]) - 1
     x = np.full((4, 600), np.nan)
     x[0, 100 : 100 + short] = 1.0
     x[1, 100 : 100 + short + 1] = np.random.default_rng(0).standard_normal(short + 1)
@@ -234,3 +236,32 @@ def test_wavelet_packets_stand_between_other_stages() -> None:
         filtered = both_ways(x[row : row + 1, piece], BAND.array)
         clean = denoise_packets(filtered, wavelet="db4", level=3, rule="universal", shrink="soft")
         assert error(found[row : row + 1, piece], np.abs(clean)) < 1e-5
+
+
+@pytest.mark.parametrize("packets", [False, True])
+def test_a_piece_too_short_for_the_wavelet_is_masked_and_loses_no_other(packets: bool) -> None:
+    stage = Shrinkage("db7", 6, "universal", "soft", packets=packets)
+    values = np.random.default_rng(2).standard_normal((2, 3000)).astype(np.float32)
+    values[0, 300] = np.nan
+    out = apply_stages(values, (stage,), rate=1000.0, causal=False)
+    assert np.isnan(out[0, :301]).all(), "300 samples carry no level 6 of db7"
+    assert np.isfinite(out[0, 301:]).all()
+    assert np.isfinite(out[1]).all()
+
+
+@pytest.mark.parametrize("level", [0, -1, 21])
+def test_a_level_that_no_transform_has_is_refused(level: int) -> None:
+    with pytest.raises(ProcessingError, match=f"level {level}, expected 1 to 20"):
+        Shrinkage("db4", level, "universal", "soft", packets=False)
+
+
+def test_small_emg_on_a_large_drift_is_as_exact_as_any() -> None:
+    draw = np.random.default_rng(4)
+    times = np.arange(8000) / 1000
+    emg = draw.standard_normal((3, 8000)) * 0.05
+    drift = np.array([0.0, 100.0, 1000.0])[:, None] * np.sin(np.pi * times)
+    sections = signal.butter(4, (20, 450), "bandpass", output="sos", fs=1000)
+    out = apply_stages(emg + drift, (Sections.of(sections),), rate=1000.0, causal=False)
+    exact = signal.sosfiltfilt(sections, emg + drift, padtype="even", padlen=500)
+    error = np.sqrt(np.mean((out - exact) ** 2, axis=1)) / exact.std(axis=1)
+    assert (error < 1e-5).all(), error

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from biomech_xr import process
 from biomech_xr.process.normalize import amplitude_reference
 from biomech_xr.schema import BEFORE, HISTORY
-from tests.process.patients import knee_angle, processed, raw_emg, walking_trial
+from tests.process.patients import (
+    cut_trial,
+    emg_values,
+    knee_angle,
+    planned,
+    processed,
+    raw_emg,
+    walking_trial,
+)
 
 RATE_OF_JOINTS = 100.0
+SOL = 8
 
 
 def pair(at: float, rate: float, joints: float = RATE_OF_JOINTS):  # type: ignore[no-untyped-def]
@@ -76,3 +87,41 @@ def test_envelope_inputs_are_unchanged_beyond_the_lookahead(rate: float) -> None
     moved = np.abs(a["kinematics"] - b["kinematics"])[:, 1, 2]
     assert np.nanmax(moved[phase_time < at - lookahead]) < 1e-3
     assert np.nanmax(moved[phase_time > at]) > 1
+
+
+def cut_pair(kind: str, durations: tuple[float, ...], row: int):  # type: ignore[no-untyped-def]
+    """Return two trials of consecutive cut strides of raw EMG that are identical before a row."""
+    trial = cut_trial(contiguity="consecutive", state="raw", durations=durations, emg_points=1501)
+    signal = trial.signals["emg"]
+    if kind == "ragged":
+        lengths = tuple(int(np.ceil(duration * 1000 - 1e-6)) for duration in durations)
+        noise = np.random.default_rng(0).standard_normal((sum(lengths), 1, 3))
+        values = emg_values(noise, ("right",))
+        signal = replace(signal, kind="ragged", values=values, sampling_frequency=1000.0, points=0, lengths=lengths)
+    other = signal.values.copy(deep=True)
+    other[row:] *= 20
+    return [replace(trial, signals={"emg": replace(signal, values=values)}) for values in (signal.values, other)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "durations", "row", "at"),
+    [
+        ("segmented", (1.0, 1.1, 0.95, 1.05), 1501 + 700, 700 / 1500 * 1.1),
+        ("ragged", (1.0, 1.1, 0.95, 1.05), 1000 + 700, 0.7),
+        ("ragged", (1.0003, 1.1007, 0.9509, 1.0501), 1001 + 700, 0.7),
+    ],
+)
+def test_consecutive_cut_strides_do_not_see_the_future_in_a_causal_chain(
+    kind: str, durations: tuple[float, ...], row: int, at: float
+) -> None:
+    chain = process.load_chain("realtime")
+    one, two = cut_pair(kind, durations, row)
+    a, b = processed(one, chain), processed(two, chain)
+    stride = 1
+    t = np.arange(-HISTORY, a["emg"].shape[-1] - HISTORY) / 1000
+    assert a["emg_mask"][1:, SOL].all()
+    np.testing.assert_array_equal(a["emg"][stride, :, t < at - 1e-9], b["emg"][stride, :, t < at - 1e-9])
+    assert np.nanmax(np.abs(a["emg"] - b["emg"])[stride][:, t > at + 0.05]) > 0.1
+    spacing = 1 / 1000 if kind == "ragged" else 1.1 / 1500
+    delay = planned([one], chain).attrs["emg_delay"]
+    assert delay == pytest.approx(chain.delay(1000.0) + spacing, abs=1e-9)

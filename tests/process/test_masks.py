@@ -167,3 +167,65 @@ def test_reasons_and_maximum_contractions_reach_the_dataset(tmp_path: Path) -> N
     first = process.load_chain("envelope", ["normalize={kind: first_strides, strides: 3}"])
     late = process.strides(str(tmp_path), process.ProcessConfig(dataset="made", chain=first)).compute()
     assert (late["emg_reason"] == reasons.NO_REFERENCE).sum() >= 3
+
+
+def test_a_piece_too_short_for_wavelet_packets_is_masked_and_the_rest_of_the_trial_kept() -> None:
+    chain = process.load_chain("reference")
+    assert chain.settling(1000.0) == pytest.approx(6.656, abs=1e-3), "(14 taps - 1) 2^9 samples"
+    emg = raw_emg(12.0, 1000.0, seed=0)
+    emg[8000:8010, 0, 1] = np.nan
+    block = processed(walking_trial(emg=emg), chain)
+    assert block["emg_reason"][LEFT, SOL].tolist() == [0, 0, 0, 0, 0, 0, reasons.GAP, *2 * [reasons.TOO_SHORT]]
+    other_channels_are_whole(block)
+    settled = process.load_chain(
+        "bandpassed", ["emg=[{step: wavelet_denoise, wavelet: db4, level: 9, rule: sure, shrink: soft}]"]
+    )
+    assert settled.settling(1000.0) == pytest.approx(7 * 512 / 1000)
+
+
+def test_a_stride_of_a_piece_too_short_says_so_and_one_with_a_gap_says_gap() -> None:
+    emg = raw_emg(12.0, 1000.0, seed=0)
+    emg[2690:2700, 0, 1] = emg[3810:3820, 0, 1] = np.nan
+    narrow = process.load_chain("bandpassed", ["emg=[{step: notch, q: 100}]"])
+    assert 1.11 < narrow.settling(1000.0) < 2.69
+    block = processed(walking_trial(emg=emg), narrow)
+    assert block["emg_reason"][LEFT, SOL].tolist() == [0, reasons.GAP, reasons.TOO_SHORT, reasons.GAP, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("chain", [ENVELOPE, BANDPASSED, REALTIME, BRIDGED], ids=lambda chain: str(chain.name))
+@pytest.mark.parametrize(("rate", "first", "count"), [(2000.0, 6001, 1), (2000.0, 6000, 1), (4000.0, 12001, 3)])
+def test_a_gap_between_two_samples_of_the_product_is_a_gap(
+    chain: process.Chain, rate: float, first: int, count: int
+) -> None:
+    emg = raw_emg(12.0, rate, seed=0)
+    emg[first : first + count, 0, 1] = np.nan
+    block = processed(walking_trial(emg=emg, emg_rate=rate), chain)
+    assert block["emg_reason"][LEFT, SOL].tolist() == [0, 0, reasons.GAP, 0, 0, 0, 0, 0, 0]
+    other_channels_are_whole(block)
+    missing = np.flatnonzero(np.isnan(block["emg"][2, SOL, HISTORY : HISTORY + 1100]))
+    assert 300 <= missing[0] <= missing[-1] <= 301, "the gap lies 300 to 301 ms after contact"
+
+
+@pytest.mark.parametrize("rate", [1000.0, 2000.0])
+def test_a_bridged_stride_is_in_no_amplitude_reference(rate: float) -> None:
+    smooth = "{step: rectify}, {step: lowpass, cutoff: 6, order: 2}"
+    band = "{step: bridge}, {step: bandpass, low: 20, high: 450, order: 4}"
+    chains = [
+        process.load_chain("bandpassed", [f"emg=[{band}]"]),
+        process.load_chain("envelope", [f"emg=[{band}, {smooth}]"]),
+        process.load_chain("envelope", [f"emg=[{band}, {{step: rms_envelope, window: 0.1}}]"]),
+    ]
+    emg = raw_emg(12.0, rate, seed=0)
+    emg[round(2.2 * rate) : round(2.21 * rate), 0, 1] = np.nan
+    for chain in chains:
+        peaks = processed(walking_trial(emg=emg, emg_rate=rate), chain)["peaks"][LEFT, SOL]
+        assert np.isnan(peaks).tolist() == [False, True, *7 * [False]]
+
+
+def test_zeros_before_a_constant_are_a_constant() -> None:
+    emg = raw_emg(12.0, 1000.0, seed=0)
+    emg[:, 0, 1] = 5.0
+    emg[:1000, 0, 1] = 0.0
+    block = processed(walking_trial(emg=emg), ENVELOPE)
+    assert (block["emg_reason"][LEFT, SOL] == reasons.CONSTANT).all()
+    other_channels_are_whole(block)

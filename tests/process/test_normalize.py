@@ -183,3 +183,57 @@ def test_normalizing_is_undone_exactly_enough_and_keeps_units_honest() -> None:
         process.normalize(emg, scale.assign_attrs(units="V"))
     with pytest.raises(ProcessingError, match="one a stride"):
         process.stride_reference(crowd()[0], table(3), Normalize())
+
+
+def named() -> tuple[xr.DataArray, xr.DataArray]:
+    """Return EMG of 3 strides and 2 channels, and its reference, all different."""
+    coords = {"stride": [4, 5, 6], "channel": ["soleus", "vastus_lateralis"]}
+    scale = xr.DataArray(np.arange(1.0, 7).reshape(3, 2), dims=("stride", "channel"), coords=coords)
+    emg = scale.expand_dims(time=5).transpose("stride", "channel", "time") * 10
+    return emg.astype(np.float32), scale
+
+
+@pytest.mark.parametrize("step", [process.normalize, process.denormalize])
+def test_a_reference_that_lacks_something_is_refused_and_nothing_is_dropped(step) -> None:  # type: ignore[no-untyped-def]
+    emg, scale = named()
+    for lacking, what in (
+        (scale.isel(channel=[0]), "vastus_lateralis"),
+        (scale.isel(stride=[0, 2]), "5"),
+        (scale.assign_coords(stride=[4, 5, 7]), "6"),
+    ):
+        with pytest.raises(ProcessingError, match=f"none for {what}, expected one for each"):
+            step(emg, lacking)
+    with pytest.raises(ProcessingError, match="one label twice"):
+        step(emg, scale.isel(stride=[0, 1, 2, 2]))
+    with pytest.raises(ProcessingError, match="found 2 of 'stride' in the reference and 3"):
+        step(emg, scale.drop_vars("stride").isel(stride=[0, 1]))
+    with pytest.raises(ProcessingError, match="by person, which the EMG lacks"):
+        step(emg, scale.expand_dims("person"))
+
+
+def test_a_reference_is_matched_by_label_whatever_its_order() -> None:
+    emg, scale = named()
+    for same in (scale, scale[::-1], scale[:, ::-1], scale.drop_vars("stride"), scale.transpose()):
+        found = process.normalize(emg, same)
+        assert found.dims == emg.dims
+        np.testing.assert_allclose(found, 10.0)
+        assert found.channel.values.tolist() == emg.channel.values.tolist()
+    np.testing.assert_allclose(process.normalize(emg[1:], scale), 10.0)
+    assert process.normalize(emg.chunk({"stride": 1}), scale[::-1]).chunks is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda peaks, rows: (peaks, rows.drop(columns="session")), "table without session"),
+        (lambda peaks, rows: (peaks, rows.drop(columns=["condition", "order"])), "table without condition, order"),
+        (lambda peaks, rows: (peaks.assign_coords(channel=["soleus", "solius"]), rows), "found channel 'solius'"),
+        (lambda peaks, rows: (peaks.drop_vars("channel"), rows), "with a coordinate"),
+        (lambda peaks, rows: (peaks.rename(stride="step"), rows), "expected 'stride' and 'channel'"),
+        (lambda peaks, rows: (peaks.expand_dims(time=3), rows), "Take the maximum over time"),
+    ],
+)
+def test_an_incomplete_table_or_unknown_channel_is_named(change, message) -> None:  # type: ignore[no-untyped-def]
+    peaks, rows = change(*crowd())
+    with pytest.raises(ProcessingError, match=message):
+        process.stride_reference(peaks, rows, Normalize())

@@ -131,3 +131,38 @@ def test_the_next_sample_does_not_follow_from_backward_differences() -> None:
     alpha = process.differentiate(x, order=2).values
     guess = 2 * x.values[2:-1] - x.values[1:-2] + alpha[2:-1] / RATE**2
     assert np.abs(guess - x.values[3:]).mean() > 0.5
+
+
+@pytest.mark.parametrize("rate", [RATE, RATE * 1.0004])
+def test_strides_lie_where_the_stamps_say_whatever_the_rounded_rate(rate: float) -> None:
+    """10 minutes, after which a rate stated 0.04 % too low would be a quarter of a second late."""
+    x = signal(seconds=600.0).isel(time=slice(0, 119_000))
+    t = 3.0 + np.arange(x.sizes["time"]) / rate
+    x = x.copy(data=[angle(t), -angle(t)]).assign_coords(time=t)
+    contacts = t[-1] - np.array([2.3, 1.2, 0.1])
+    expected = angle(contacts[:-1, None] + np.arange(200) / 200 * np.diff(contacts)[:, None])
+    cut = process.to_phase(x, contacts)
+    assert np.abs(cut.sel(joint="knee") - expected).max() < 0.02
+    causal = process.to_phase(x, contacts, rate=RATE, causal=True)
+    late = angle(contacts[:-1, None] + np.arange(200) / RATE - causal.attrs["delay"])
+    assert np.abs(causal.sel(joint="knee")[:, :200] - late).max() < 0.05
+
+
+def test_a_given_rate_that_is_not_the_clocks_is_refused() -> None:
+    with pytest.raises(ProcessingError, match="100 Hz in sampling_frequency= and 200 Hz in the coordinate"):
+        process.to_phase(signal(), CONTACTS, sampling_frequency=100.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"order": 3}, "found order 3, expected 1 or 2"),
+        ({"order": 0}, "found order 0, expected 1 or 2"),
+        ({"order": 3, "method": "quadratic"}, "found order 3, expected 1 or 2"),
+        ({"method": "central"}, "found method 'central'"),
+        ({"method": "quadratic", "samples": 3.5}, "whole number, at least 3"),
+    ],
+)
+def test_derivatives_that_do_not_exist_are_refused(options, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ProcessingError, match=message):
+        process.differentiate(signal(), **options)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
+from biomech_xr import process
 from biomech_xr.errors import ProcessingError
 from biomech_xr.process.kernels import delayed_linear, spline
 from biomech_xr.process.resample import causal_linear, polyphase, ratio, reach
@@ -118,3 +121,73 @@ def test_there_and_back_again(rate: float) -> None:
     stamps = np.arange(size) / again
     expected = sum(np.sin(2 * np.pi * f * stamps + phase) for f, phase in tones)
     assert np.sqrt(np.mean((back[0, :size] - expected)[inside] ** 2)) < 5e-3
+
+
+def test_ratios_come_close_to_any_rate() -> None:
+    for rate in (148.15, 1000.5, 999.5, 1000.02, 2000.03):
+        share = ratio(rate)
+        assert abs(rate * share / 1000 - 1) <= 1e-5, rate
+        assert abs(1 / ratio(1000.0, rate) / Fraction(1000.0 / rate) - 1) <= 1e-5
+    rng = np.random.default_rng(0)
+    for rate, target in 10 ** rng.uniform(0, 4.3, (300, 2)):
+        assert abs(rate * ratio(rate, target) / target - 1) <= 1e-5
+    assert ratio(1925.93) == Fraction(27, 52), "nominal rates keep their short filter"
+    assert ratio(148.148148) == Fraction(27, 4)
+
+
+@pytest.mark.parametrize("rate", [148.15, 1000.5])
+def test_odd_rates_arrive_at_the_target(rate: float) -> None:
+    t = np.arange(round(4 * rate)) / rate
+    out, new_rate = polyphase(np.sin(2 * np.pi * 30 * t)[None], rate=rate)
+    assert new_rate == pytest.approx(1000, rel=1e-5)
+    stamps = np.arange(out.shape[1]) / new_rate
+    inside = (stamps > 0.5) & (stamps < 3.5)
+    assert np.abs(out[0] - np.sin(2 * np.pi * 30 * stamps))[inside].max() < 3e-3
+
+
+def labelled(size: int = 1000, stamps: np.ndarray | None = None, **attrs: float) -> xr.DataArray:
+    coords = {} if stamps is None else {"time": stamps}
+    return xr.DataArray(np.ones((2, size)), dims=("channel", "time"), coords=coords, attrs=attrs)
+
+
+MIXED = np.concatenate((np.arange(500) / 1000, 0.5 + np.arange(500) / 2000))
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        (labelled(stamps=np.arange(1000) / 2000, sampling_frequency=1000.0), {}, "expected one rate"),
+        (labelled(stamps=np.arange(1000) / 2000), {"sampling_frequency": 1000.0}, "expected one rate"),
+        (labelled(stamps=MIXED), {}, "expected one rate"),
+        (labelled(), {}, "no sampling frequency"),
+        (labelled(sampling_frequency=1000.0).chunk({"time": 500}), {}, r"Call \.chunk"),
+        (labelled(size=0, sampling_frequency=1000.0), {}, "found 0 samples"),
+        (labelled(sampling_frequency=1000.0), {"target": -5}, "found target -5 Hz"),
+        (labelled(sampling_frequency=1000.0), {"target": 0}, "found target 0 Hz"),
+        (labelled(sampling_frequency=1000.0), {"target": np.nan}, "found target nan Hz"),
+        (labelled(sampling_frequency=1000.0), {"target": 1e-4}, "expected a signal to resample"),
+    ],
+)
+def test_what_cannot_be_resampled_is_refused(data: xr.DataArray, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProcessingError, match=message):
+        process.resample(data, **{"target": 500, **options})
+
+
+def test_resampled_stamps_end_where_the_stamps_do() -> None:
+    stamps = 3 + np.arange(60_000) / 1000.9
+    assert float(process.resample(labelled(60_000, stamps, sampling_frequency=1000.0), target=500).time[-1]) == (
+        pytest.approx(stamps[-1], abs=0.003)
+    )
+    bare = labelled(stamps=np.arange(1000) / 2000)
+    assert process.resample(bare, target=500).attrs["sampling_frequency"] == pytest.approx(500)
+
+
+def test_a_tone_above_the_new_nyquist_frequency_is_gone_but_for_the_ends() -> None:
+    """A mirrored tone has a kink; the filter's half length from there it is gone, nearer it is not: as documented."""
+    t = np.arange(8000) / 2000.0
+    outs = [polyphase(np.sin(2 * np.pi * 700 * t + phase)[None], rate=2000.0)[0][0] for phase in np.linspace(0, 3, 7)]
+    tone = np.abs(outs).max(axis=0)
+    half = round(reach(2000.0) * 1000)
+    assert half == 37
+    assert tone[half:-half].max() < 1e-3
+    assert 0.25 < tone.max() < 0.35

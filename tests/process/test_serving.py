@@ -193,3 +193,24 @@ def test_the_command_lists_chains_and_shows_one(tmp_path: Path) -> None:
     assert "mine: bandpassed, zero-phase" in shown
     assert "bacek" in shown
     assert "cannot be band-passed" in shown
+
+
+def test_each_bandpass_has_its_own_upper_edge_and_notches_the_lowest() -> None:
+    narrow = "{step: bandpass, low: 15, high: 300, order: 4}"
+    both = chain(BAND, narrow, "{step: notch, width: 6}").stages(2000.0)[0].array
+    alone = [chain(step).stages(2000.0)[0].array for step in (BAND, narrow)]
+    np.testing.assert_array_equal(both[:8], np.concatenate(alone))
+    assert len(both) == 8 + 5, "50, 100, 150, 200, 250 Hz"
+    (limited,) = chain(BAND).stages(2000.0, band_rate=500.0)
+    (expected,) = chain("{step: bandpass, low: 20, high: 225, order: 4}").stages(2000.0)
+    assert limited == expected
+
+
+def test_a_chain_for_high_rates_only_is_shown_too(tmp_path: Path) -> None:
+    high = "{step: highpass, cutoff: 1100, order: 4}"
+    assert chain(high).calibration.startswith("peak_dynamic")
+    file = tmp_path / "high.yaml"
+    file.write_text(f"name: high\nproduct: bandpassed\ncausal: false\nemg: [{{step: remove_mean}}, {high}]\n")
+    shown = CliRunner().invoke(app, ["chains", str(file), "--json"])
+    assert shown.exit_code == 0
+    assert "means are estimated" in json.loads(shown.stdout)["calibration"]

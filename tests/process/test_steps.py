@@ -272,3 +272,22 @@ def test_steps_that_know_the_whole_signal_have_no_causal_form() -> None:
         process.notch(emg(), line_frequency=50, upper=400)
     with pytest.raises(ProcessingError, match="at least 3"):
         process.differentiate(emg(), method="quadratic", samples=2)
+
+
+def test_a_rounded_rate_does_not_run_away_from_the_stamps() -> None:
+    x = emg(seconds=20.0, channels=1)
+    stamps = np.arange(x.sizes["time"]) / 1000.9
+    drifting = x.assign_coords(time=("time", stamps, {"units": "s"}))
+    exact = x.drop_vars("time").assign_attrs(sampling_frequency=1000.9)
+    np.testing.assert_allclose(process.lowpass(drifting, cutoff=6, order=2), process.lowpass(exact, cutoff=6, order=2))
+    rounded = x.assign_coords(time=("time", np.round(np.arange(x.sizes["time"]) / 1111.11, 3), {"units": "s"}))
+    stated = rounded.assign_attrs(sampling_frequency=1111.11)
+    bare = stated.drop_vars("time")
+    np.testing.assert_array_equal(process.lowpass(stated, cutoff=6, order=2), process.lowpass(bare, cutoff=6, order=2))
+
+
+def test_stamps_that_are_missing_in_the_middle_are_refused() -> None:
+    stamps = np.arange(2000) / RATE
+    stamps[700] = np.nan
+    with pytest.raises(ProcessingError, match="expected one rate"):
+        process.lowpass(emg().assign_coords(time=stamps), cutoff=6, order=2)
