@@ -20,6 +20,13 @@ _ALLOWED_FAILURES = 100
 """Deaths of a worker that a task survives; 0 loses tasks that were merely beside the fault."""
 
 
+_LOST_AFTER = "60 s"
+"""How long a worker that died may take to start again before the cluster gives it up; a loaded machine is slow."""
+
+_LOOK_EVERY = 5.0
+"""Seconds between two looks whether the cluster gave a worker up, which is then replaced."""
+
+
 class ClusterConfig(Config):
     """The part of every pipeline's configuration that says where it runs.
 
@@ -62,6 +69,24 @@ def _local_cluster(config: ClusterConfig) -> LocalCluster:
 
 
 @contextmanager
+def _kept_complete(cluster: LocalCluster, workers: int) -> Iterator[None]:
+    """Replace workers that the cluster gave up, so that no run waits for ever without any."""
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(_LOOK_EVERY):
+            cluster.scale(workers)
+
+    thread = threading.Thread(target=look, name="biomech-xr-workers", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
 def connect(config: ClusterConfig) -> Iterator[Client]:
     """Yield a client of the cluster that a configuration names; it is not made Dask's default.
 
@@ -70,11 +95,18 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
     ConfigError
         No scheduler answers at the address within 30 s.
     """
-    settings = {"distributed.scheduler.allowed-failures": _ALLOWED_FAILURES}
+    settings = {
+        "distributed.scheduler.allowed-failures": _ALLOWED_FAILURES,
+        "distributed.deploy.lost-worker-timeout": _LOST_AFTER,
+    }
     with dask.config.set(settings):
         if config.cluster == "local":
             print(f"starting {config.workers} local Dask worker(s)", flush=True)
-            with _local_cluster(config) as cluster, Client(cluster, set_as_default=False) as client:
+            with (
+                _local_cluster(config) as cluster,
+                Client(cluster, set_as_default=False) as client,
+                _kept_complete(cluster, config.workers),
+            ):
                 _print_dashboard(client)
                 yield client
             return

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from distributed import Client, Future, as_completed
@@ -19,7 +22,8 @@ def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str)
     """Read ``CONFIG.yaml key=value ...`` from the command line, run, and return the exit code.
 
     ``--key`` stands for ``key=true`` and ``--key=value`` for ``key=value``; a hyphen in a key is an underscore.
-    0: all done; 1: some units failed (each is named), the others are done; 2: nothing could be done; 130: interrupted.
+    0: all done; 1: some units failed (each is named), the others are done; 2: nothing could be done; 130: interrupted
+    from the keyboard; 143: by SIGTERM.
     """
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in {"-h", "--help"}:
@@ -28,13 +32,36 @@ def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str)
     plain = [argument for argument in arguments if not argument.startswith("--")]
     given = [*plain, *(_override(argument) for argument in arguments if argument.startswith("--"))]
     try:
-        return run(config_class.load(given[0], given[1:]))
+        with stopped_by_sigterm():
+            return run(config_class.load(given[0], given[1:]))
     except BiomechXRError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("interrupted: nothing that was finished is lost; the same command goes on", file=sys.stderr)
-        return 130
+        return 143 if isinstance(stop, Terminated) else 130
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: whoever gave the machine takes it back."""
+
+
+@contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """Raise `Terminated` in the block when SIGTERM comes, so that workers and children are stopped as for Ctrl-C."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: stopping is under way
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _override(option: str) -> str:

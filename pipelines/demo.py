@@ -1,13 +1,16 @@
 """The main job, end to end: raw files, recordings, strides, training on two ranks, scores, one HTML page.
 
     python -m pipelines.demo pipelines/configs/demo.yaml out=demo
+    python -m pipelines.demo pipelines/configs/demo.yaml out=demo store=gs://bucket/demo
 
 Raw trees are synthesized in each source's true format; with ``samples=FOLDER`` the real files of `falisse` and `lab`
-take the place of the synthetic ones. A second run does only what is missing.
+take the place of the synthetic ones. The stores lie in the folder `out`, or at the URL `store`; raw files, run and page
+stay in `out`. A second run does only what is missing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -25,6 +28,7 @@ from biomech_xr.errors import MissingInputError, OccupiedError
 from biomech_xr.process import load_chain
 from biomech_xr.quality import write_report
 from biomech_xr.run import pending_patients
+from biomech_xr.store.writable import require_writable
 from biomech_xr.synthetic import write
 from biomech_xr.vocabulary import SYNTHETIC_MARKER
 from pipelines import parse, process
@@ -33,11 +37,15 @@ from pipelines.command import main
 
 T = TypeVar("T")
 
+_PATIENCE = 10.0
+"""Seconds that training gets for a last checkpoint when it is interrupted."""
+
 
 class DemoConfig(ClusterConfig):
-    """Size of the demo and where it goes."""
+    """Size of the demo and where it goes: everything into `out`, but the stores to `store` where that is given."""
 
     out: str = "demo"
+    store: str | None = None
     samples: str | None = None
     patients: dict[str, int] = Field(default={"hu": 4, "camargo": 4, "lab": 3, "falisse": 1})
     minutes: float = Field(default=1.0, gt=0)
@@ -46,33 +54,39 @@ class DemoConfig(ClusterConfig):
     lab_mapping: str = "pipelines/configs/lab_vicon.yaml"
     ranks: int = Field(default=2, ge=1)
 
+    @property
+    def root(self) -> str:
+        """URL of the store."""
+        return self.store or self.out
+
 
 def run(config: DemoConfig) -> int:
     """Walk the whole road and return the exit code."""
     started = time.monotonic()
-    out = Path(config.out)
+    out, root = Path(config.out), config.root
     claim(out, config)
+    require_writable(root)
     with connect(config) as client:
         raw = stage("1/6 raw files", lambda: raw_trees(config, out / "raw"))
         work = [
             parse.Unit(name, str(folder), patient)
             for name, folder in raw.items()
-            for patient in pending_patients(name, folder, str(out))[0]
+            for patient in pending_patients(name, folder, root)[0]
         ]
-        failed = stage("2/6 parse", lambda: parse.parse(client, str(out), work) if work else 0)
+        failed = stage("2/6 parse", lambda: parse.parse(client, root, work) if work else 0)
         failed = failed or stage(
-            "3/6 process", lambda: process.process(client, str(out), list(raw), load_chain(config.chain))
+            "3/6 process", lambda: process.process(client, root, list(raw), load_chain(config.chain))
         )
     if failed:
         return failed
-    stage("4/6 query", lambda: show_query(str(out), config.chain))
+    stage("4/6 query", lambda: show_query(root, config.chain))
     run_folder = out / "run"
     failed = stage("5/6 train and evaluate", lambda: train(config, run_folder))
     if failed:
         return failed
     page = stage(
         "6/6 report",
-        lambda: write_report(str(out), out / "report.html", chain=config.chain, scores=run_folder / "scores.json"),
+        lambda: write_report(root, out / "report.html", chain=config.chain, scores=run_folder / "scores.json"),
     )
     print(f"\nDone in {time.monotonic() - started:.0f} s. Open {page.resolve()}")
     return 0
@@ -153,16 +167,29 @@ def train(config: DemoConfig, run_folder: Path) -> int:
     commands = (
         [
             *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={config.ranks}"),
-            *("-m", "training.train", config.training, f"store={config.out}", f"out={run_folder}"),
+            *("-m", "training.train", config.training, f"store={config.root}", f"out={run_folder}"),
         ],
         [sys.executable, "-m", "training.evaluate", str(run_folder), "--json", str(run_folder / "scores.json")],
     )
     for command in commands:
         print("$", " ".join(Path(part).name if part == sys.executable else part for part in command), flush=True)
-        code = subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
+        code = stoppable(command, environment)
         if code:
             return code
     return 0
+
+
+def stoppable(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command and return its exit code; an interruption lets it end by itself, with a checkpoint."""
+    with subprocess.Popen(command, env=environment) as process:  # noqa: S603
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
+            process.kill()
+            raise
 
 
 if __name__ == "__main__":

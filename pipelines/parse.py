@@ -4,8 +4,8 @@
     python -m pipelines.parse pipelines/configs/sources.yaml raw_root=raw store=my-store workers=4
 
 Keys come from a YAML file, from `key=value`, or both: `store`; `sources.NAME.raw`, `.patients`, `.options.OPTION`;
-`raw_root`, `cluster`, `workers`. A rerun parses only the people that are not in the store yet. Exit code 0: all done;
-1: some people or sources failed, each is named, the others are done; 2: nothing could be parsed.
+`raw_root`, `cluster`, `workers`, `retry_quarantined`. A rerun parses only the people that are not in the store yet.
+Exit code 0: all done; 1: some people or sources failed, each is named, the others are done; 2: nothing could be parsed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from biomech_xr.config import Config
 from biomech_xr.errors import BiomechXRError
 from biomech_xr.parse import check_options
 from biomech_xr.run import parse_patient, pending_patients
+from biomech_xr.store.writable import require_writable
 from pipelines.cluster import ClusterConfig, connect
 from pipelines.command import gather, main, report_failures, with_reasons
 
@@ -43,20 +44,26 @@ class Unit(NamedTuple):
     raw: str
     patient: str
     options: Mapping[str, Any] | None = None
+    retry: bool = False
 
 
 class ParseConfig(ClusterConfig):
-    """Which sources to parse, into which store, on which cluster; relative raw paths start from `raw_root`."""
+    """Which sources to parse, into which store, on which cluster; relative raw paths start from `raw_root`.
+
+    `retry_quarantined` tries those people again whose files killed the process that read them.
+    """
 
     store: str
     raw_root: str = "."
     sources: dict[str, SourceConfig] = Field(min_length=1)
+    retry_quarantined: bool = False
 
 
 def run(config: ParseConfig) -> int:
     """Parse all sources of the configuration, return the exit code; one that cannot be walked stops no other."""
     for dataset, source in config.sources.items():
         check_options(dataset, source.options)
+    require_writable(config.store)
     work: list[Unit] = []
     failures: list[str] = []
     already = 0
@@ -69,7 +76,7 @@ def run(config: ParseConfig) -> int:
             continue
         already += len(done)
         print(f"{dataset}: {len(todo)} patient(s) to parse, {len(done)} in the store already")
-        work += [Unit(dataset, raw, patient, options) for patient in todo]
+        work += [Unit(dataset, raw, patient, options, config.retry_quarantined) for patient in todo]
     code = report_failures("sources", failures, done=len(work) + already)
     if not work:
         return code
@@ -82,7 +89,13 @@ def parse(client: Client, root: str, work: Sequence[Unit]) -> int:
     started = time.monotonic()
     futures = {
         f"{unit.dataset}-{unit.patient}": client.submit(
-            parse_patient, unit.dataset, unit.raw, root, unit.patient, unit.options
+            parse_patient,
+            unit.dataset,
+            unit.raw,
+            root,
+            unit.patient,
+            unit.options,
+            retry_quarantined=unit.retry,
         )
         for unit in work
     }

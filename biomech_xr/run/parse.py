@@ -13,7 +13,7 @@ from biomech_xr.datasets import DatasetSpec
 from biomech_xr.datasets.spec import BIBLIOGRAPHIC
 from biomech_xr.errors import OccupiedError
 from biomech_xr.parse import find_patients, read_facts, read_patient
-from biomech_xr.run.quarantine import Case
+from biomech_xr.run.quarantine import Case, forget_done
 from biomech_xr.store import patient_entry, write_patient
 
 
@@ -51,6 +51,7 @@ def pending_patients(
         entry = patient_entry(root, dataset, f"{dataset}-{patient}")
         place = todo if entry is None else done if entry["config_hash"] == own else other
         place.append(patient)
+    forget_done(root, dataset, done)
     if other:
         raise OccupiedError(
             f"{dataset}: {root}: found {', '.join(other)} parsed by another reader version, or under other options, "

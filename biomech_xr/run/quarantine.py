@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,23 @@ from typing import Any, Final
 from biomech_xr.errors import DataFormatError
 from biomech_xr.run.alone import parse_alone
 from biomech_xr.store import layout, remote
-from biomech_xr.store.objects import exists, write_sealed
+from biomech_xr.store.objects import exists, join, names, write_sealed
 from biomech_xr.store.part import sealed_or_none
 
 TRIES: Final = 2
 """Deaths in a process of its own, after the one that raised the suspicion."""
+
+
+_MARK: Final = ".trying"
+
+
+def forget_done(root: str, dataset: str, patients: Iterable[str]) -> None:
+    """Remove the marks of people who are in the store: their process died after the last word on them."""
+    folder = layout.patient_ledger_url(root, dataset, "x").rpartition("/")[0]
+    marks = {name for name in names(folder) if name.endswith(_MARK)}
+    for patient in patients if marks else ():
+        if f"{dataset}-{patient}{_MARK}" in marks:
+            remote.remove(join(folder, f"{dataset}-{patient}{_MARK}"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +105,7 @@ class Case:
 
     @property
     def _mark(self) -> str:
-        return f"{self._place}.trying"
+        return f"{self._place}{_MARK}"
 
     @property
     def _quarantine(self) -> str:
