@@ -7,6 +7,7 @@
 #   SAMPLES      folder of real sample files for demo and test        make demo SAMPLES=~/samples
 #   PEERS        environment of the libraries that benchmarks compare with (make peers)
 #   WORKERS      processes that run the tests                         make test WORKERS=4
+#   STORE        URL of the demo's store, else into demo/             make demo STORE=gs://bucket/demo
 #   OUT, PEOPLE  folder of `make sources`, people a source           make sources OUT=/tmp/sources PEOPLE=4
 #   ARGS         passed on to pytest, the demo or a benchmark         make test ARGS="tests/store -x"
 #
@@ -22,6 +23,7 @@ OUT ?= sources
 PEOPLE ?= 2
 WORKERS ?= 2
 PEERS ?= .venv-peers
+STORE ?=
 
 # What installs the rest: the installer and the build backend. All else is hash-locked in requirements/lock.txt.
 TOOLS := uv==0.13.8 hatchling==1.33.0 editables==0.6
@@ -65,7 +67,8 @@ $(STAMP): pyproject.toml requirements/lock.txt Makefile
 	@echo "setup: done, $(VENV)"
 
 demo: $(STAMP)
-	$(BIN)/python -m pipelines.demo pipelines/configs/demo.yaml $(if $(SAMPLES),samples=$(abspath $(SAMPLES))) $(ARGS)
+	$(BIN)/python -m pipelines.demo pipelines/configs/demo.yaml $(if $(STORE),store=$(STORE)) \
+	  $(if $(SAMPLES),samples=$(abspath $(SAMPLES))) $(ARGS)
 
 # Every source in one go: a synthetic tree in its true format, parsed, and the store read back whole.
 sources: $(STAMP)

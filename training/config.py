@@ -56,7 +56,9 @@ class LossWeights(Config):
 class TrainConfig(Config):
     """One training run.
 
-    `store` is the URL of the store and `chain` the strides product in it; `window` counts EMG samples (1 kHz, so ms);
+    `store` is the URL of the store, `chain` the strides product in it and `version` its version: the newest one when
+    the run begins, which its ``config.yaml`` records, so that a resumed run and its scores read the same strides.
+    `window` counts EMG samples (1 kHz, so ms);
     `global_batch` counts windows over all ranks; `steps` are optimizer steps; `learning_rate` is the peak of a cosine
     schedule after `warmup` steps that ends at a tenth of it; `clip` bounds the gradient norm; `statistics_batches` are
     about the global batches that normalization is fitted on, spread over the training windows of every source;
@@ -68,6 +70,7 @@ class TrainConfig(Config):
     task: Literal["emg"] = "emg"
     store: str
     chain: str = "envelope"
+    version: int | None = Field(default=None, ge=1)
     datasets: tuple[str, ...] | None = None
     window: int = Field(default=200, ge=8)
     hop: int = Field(default=1, ge=1)

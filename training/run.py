@@ -139,6 +139,23 @@ def claim(config: TrainConfig, ranks: Ranks) -> Path:
     return out
 
 
+def with_version(config: TrainConfig) -> TrainConfig:
+    """Return the configuration with the version of the strides: the one stated, that of the run in `out`, the newest.
+
+    Raises
+    ------
+    NotAStoreError
+        The store has no finished strides of the chain.
+    """
+    from biomech_xr.store import read_version  # here, because the libraries of stores take seconds to import
+
+    if config.version is not None:
+        return config
+    file = Path(config.out) / "config.yaml"
+    version = TrainConfig.load(file).version if file.is_file() else None
+    return config.model_copy(update={"version": version or read_version(config.store, config.chain).number})
+
+
 def read_config(run: Path) -> TrainConfig:
     """Return the configuration of a run folder.
 

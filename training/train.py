@@ -18,6 +18,7 @@ from biomech_xr.errors import BiomechXRError
 from training import distributed
 from training.config import TrainConfig
 from training.loop import train
+from training.run import with_version
 from training.tasks.emg import EmgTask
 
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     leads = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(level=logging.INFO if leads else logging.ERROR, format="%(message)s", stream=sys.stderr)
     try:
-        config = TrainConfig.load(options.config, options.overrides)
+        config = with_version(TrainConfig.load(options.config, options.overrides))
         with distributed.start(config.device, threads=config.threads) as ranks:
             train(config, EmgTask(config), ranks)
     except BiomechXRError as error:

@@ -53,6 +53,7 @@ class EmgTask:
             config.store,
             split=split,
             chain=config.chain,
+            version=config.version,
             window=config.window,
             hop=hop or config.hop,
             horizon=config.horizon.mapping(),
