@@ -250,12 +250,8 @@ class StrideWindows(IterableDataset[Batch]):
             signal_lookahead=max((source.lookahead for source in self.sources if source.index.total), default=0.0),
             lookahead_known=self.lookahead_known,
             calibration=self.calibration,
-            knows_contact=self._oracle or any(not source.grid.rate for source in self.sources),
+            knows_contact=self.phase == "oracle" or any(not source.grid.rate for source in self.sources),
         )
-
-    @property
-    def _oracle(self) -> bool:
-        return self.phase == "oracle"
 
     def __iter__(self) -> Iterator[Batch]:
         """Return this rank's batches from where the state is; in a DataLoader worker its share of the steps."""
@@ -280,7 +276,7 @@ class StrideWindows(IterableDataset[Batch]):
         with contextlib.closing(prefetched(order, shares, read, ahead=POOL_BLOCKS)) as stream:
             for share, blocks in stream:
                 batch = cutter.batch(share, blocks)
-                if not self._oracle:
+                if not self.phase == "oracle":
                     del batch["phase"]
                 self._done = share.step + 1
                 yield batch
