@@ -276,7 +276,7 @@ class StrideWindows(IterableDataset[Batch]):
         with contextlib.closing(prefetched(order, shares, read, ahead=POOL_BLOCKS)) as stream:
             for share, blocks in stream:
                 batch = cutter.batch(share, blocks)
-                if not self.phase == "oracle":
+                if self.phase != "oracle":
                     del batch["phase"]
                 self._done = share.step + 1
                 yield batch
