@@ -34,7 +34,7 @@ def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str)
     try:
         with stopped_by_sigterm():
             return run(config_class.load(given[0], given[1:]))
-    except BiomechXRError as error:
+    except (BiomechXRError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:

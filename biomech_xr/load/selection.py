@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from biomech_xr import vocabulary as words
-from biomech_xr.errors import ConfigError, StoreError
+from biomech_xr.errors import ConfigError, LostDataError, StoreError
 from biomech_xr.load.sources import Floats, Ints, Source
 from biomech_xr.schema import LABELS
 from biomech_xr.store import layout
 from biomech_xr.store.persons import load_table
-from biomech_xr.store.reading import Part, part_here
+from biomech_xr.store.reading import Part, open_part
 from biomech_xr.store.strides import asked_sources, find_version
 from biomech_xr.window import split as splits
 from biomech_xr.window.index import Grid, StrideFacts, WindowIndex
@@ -47,7 +47,10 @@ def open_parts(
     opened: dict[str, list[Part]] = {name: [] for name in names}
     for dataset, part, digest in found.parts:
         if dataset in opened:
-            opened[dataset].append(part_here(layout.strides_url(url, chain, dataset), part, digest))
+            fresh = open_part(layout.strides_url(url, chain, dataset), part=part)
+            if fresh.manifest["digest"] != digest:
+                raise LostDataError(f"{fresh.url}: its list is not the one that version {found.number} was made of.")
+            opened[dataset].append(fresh)
     return found.number, opened
 
 

@@ -15,6 +15,7 @@ from biomech_xr.errors import OccupiedError
 from biomech_xr.parse import find_patients, read_facts, read_patient
 from biomech_xr.run.quarantine import Case, forget_done
 from biomech_xr.store import patient_entry, write_patient
+from biomech_xr.store.layout import check_names
 
 
 def pending_patients(
@@ -91,6 +92,7 @@ def parse_patient(
     DataFormatError
         A raw file is not what the format says, or is in quarantine.
     """
+    check_names([patient], kind="patient", dataset=dataset, file=raw)
     own = _facts_hash(read_facts(dataset, raw, options))
     case = Case(dataset=dataset, raw=raw, root=root, patient=patient, options=options, config_hash=own)
     if case.suspected(retry=retry_quarantined):

@@ -10,11 +10,12 @@ from typing import Any
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
+from biomech_xr.errors import LostDataError, OccupiedError
 from biomech_xr.process import Chain, Plan, make_plan
 from biomech_xr.process.graph import graph_of
 from biomech_xr.process.plan import LATE_LABELS
 from biomech_xr.store import create_part, finish, list_patients, patient_entry, shards_done, write_shard
-from biomech_xr.store.layout import MANIFEST, shard_bounds, shard_count, strides_url
+from biomech_xr.store.layout import MANIFEST, patient_ledger_url, shard_bounds, shard_count, strides_url
 from biomech_xr.store.objects import exists, join
 from biomech_xr.store.part import part_fingerprint
 from biomech_xr.store.reading import read_manifest
@@ -152,8 +153,12 @@ def _recordings(root: str, dataset: str) -> dict[str, str]:
     found = {}
     for _, patient in list_patients(root, dataset):
         entry = patient_entry(root, dataset, patient)
-        if entry is not None:
-            found[patient] = str(entry["digest"])
+        if entry is None:
+            raise LostDataError(
+                f"{patient_ledger_url(root, dataset, patient)}: damaged, and nothing is processed without {patient}. "
+                "Run `biomech-xr check --repair`, or parse again."
+            )
+        found[patient] = str(entry["digest"])
     return found
 
 
@@ -181,5 +186,14 @@ def finish_strides(work: ShardWork) -> dict[str, Any]:
     ------
     NotAStoreError
         Shards are missing; the message names them.
+    OccupiedError
+        Another run finished parts of the source since this one was planned; nothing is written.
     """
+    recordings = _recordings(work.root, work.dataset)
+    there = {part["fingerprint"] for part in _kept_parts(work.root, work.dataset, work.chain, recordings)}
+    if not there <= set(work.fingerprints):
+        raise OccupiedError(
+            f"{strides_url(work.root, work.chain.name, work.dataset)}: another run finished strides of this source "
+            "meanwhile, and this one does not know them. Run again: what is done is kept."
+        )
     return finish(work.root, work.chain.name, work.dataset, work.fingerprints)

@@ -6,12 +6,14 @@ With it a store of any number of parts opens in a few requests: no part is touch
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
 
+from biomech_xr.errors import StoreError
 from biomech_xr.schema import LABELS
 from biomech_xr.store import ledger
 from biomech_xr.store.objects import Url, join
@@ -103,6 +105,10 @@ def write_catalogue(url: Url, parts: Sequence[Part]) -> dict[str, Any]:
     parts
         In the order of the version.
     """
+    with suppress(StoreError, OSError):
+        found = ledger.inventory(url, {})
+        if len(read_catalogue(url, {part.manifest["dataset"]: "" for part in parts}, found).labels):
+            return found  # somebody wrote the same one, and may have published it
     ledger.clear_leftovers(url)
     entries = [
         {

@@ -88,6 +88,11 @@ def create_part(
     if exists(entry_url):
         return read_sealed(entry_url)
     url = join(folder, f"{name}.zarr")
+    if exists(layout.part_seal_url(folder, name)):
+        raise LostDataError(
+            f"{entry_url}: not there, but {name} is finished. Run `biomech-xr check --repair`, which makes the entry "
+            "again; nothing was changed."
+        )
     ledger.clear_leftovers(url)
     head = {"chain": chain, "dataset": dataset, "size": len(table), "config_hash": config_hash}
     head |= {"fingerprint": fingerprint, "software": ledger.software(), "attrs": plain(attrs), "variables": variables}

@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -141,8 +142,9 @@ class RangeReader:
     def _keep(self, array: StoredArray, key: str, buffer: Buffer) -> npt.NDArray[np.uint64]:
         """Return the index of a shard from its first bytes, and keep it."""
         index = self._tried(key, 0, array.index_size, buffer, read_index)
-        if len(self._indexes) >= INDEXES_KEPT:
-            self._indexes.clear()
+        while len(self._indexes) >= INDEXES_KEPT:
+            with suppress(KeyError, RuntimeError, StopIteration):  # another thread may have been first
+                del self._indexes[next(iter(self._indexes))]
         self._indexes[key] = index
         return index
 
@@ -212,7 +214,10 @@ class RangeReader:
         rows, buffer = span.rows, span.data()
         places = [(0, len(buffer))]
         if array.index_size:
-            index = self._indexes[rows.key] if span.start else self._keep(array, rows.key, buffer[: array.index_size])
+            index = self._indexes.get(rows.key) if span.start else None
+            if index is None:
+                head = self._fetched(rows.key, 0, array.index_size)() if span.start else buffer[: array.index_size]
+                index = self._keep(array, rows.key, head)
             places = self._places(array, rows, index)
         futures: list[Future[None]] = []
         first = rows.start // array.chunk_rows * array.chunk_rows

@@ -129,8 +129,9 @@ def publish(root: Url, chain: str, datasets: Iterable[str]) -> Version:
     StoreError
         The sources were processed under different configurations; nothing is written.
     """
-    fresh = {name: source_content(read_manifest(layout.strides_url(root, chain, name))) for name in datasets}
+    wanted = list(datasets)
     for _ in range(_ATTEMPTS):
+        fresh = {name: source_content(read_manifest(layout.strides_url(root, chain, name))) for name in wanted}
         known = list_versions(root, chain)
         newest = read_version(root, chain, known[-1]) if known else None
         sources = {**(newest.pointer["sources"] if newest else {}), **fresh}
