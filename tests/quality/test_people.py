@@ -116,6 +116,7 @@ def people(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     """Return the command on this store: called with options, it returns exit code, output and errors."""
 
     def call(*options: str) -> tuple[int, str, str]:
+        monkeypatch.setenv("COLUMNS", "160")
         monkeypatch.setattr("sys.argv", ["biomech-xr", "people", store, *options])
         with pytest.raises(SystemExit) as ended:
             cli.main()
