@@ -140,10 +140,14 @@ def part_entry(folder: str, part: str) -> dict[str, Any]:
 
 
 def _arrays(url: str, part: Mapping[str, Any], *, read_only: bool = True) -> dict[str, zarr.Array[Any]]:
-    """Return the arrays of all variables; nothing but the root's metadata is read."""
-    with ledger.lost_data(url), zarr.config.set({"array.write_empty_chunks": True}):
+    """Return the arrays of all variables; nothing but the root's metadata is read.
+
+    Empty chunks are written too: said to each array, because a setting of Zarr's holds for all threads at once.
+    """
+    with ledger.lost_data(url):
         group = ledger.open_plain(url, read_only=read_only)
-        return {name: cast("zarr.Array[Any]", group[name]) for name in part["variables"]}
+        found = {name: cast("zarr.Array[Any]", group[name]) for name in part["variables"]}
+        return {name: array.with_config({"write_empty_chunks": True}) for name, array in found.items()}
 
 
 def _shard_keys(arrays: Mapping[str, zarr.Array[Any]], shard: int) -> set[str]:

@@ -7,6 +7,7 @@ import logging
 import pickle
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -286,3 +287,13 @@ def test_a_file_url_is_the_path(tmp_path: Path, small: Product) -> None:
     small.write(f"file://{tmp_path}")
     np.testing.assert_array_equal(open_strides(tmp_path)["kinetics"].values, small.block["kinetics"])
     assert find_datasets(f"file://{tmp_path}") == ["hu"]
+
+
+def test_shards_of_nothing_but_fill_values_are_written_by_threads_side_by_side(tmp_path: Path) -> None:
+    product = make_product("hu", strides=2100, time=260, seed=5, phase=3)
+    product.block["kinetics_artefact"][:] = False
+    entry = product.create(str(tmp_path))
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda shard: product.write_shard(str(tmp_path), shard, entry), range(5)))
+    assert [one["shard"] for one in done] == list(range(5))
+    finish(str(tmp_path), CHAIN, "hu", [entry["fingerprint"]])
