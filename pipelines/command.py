@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from distributed import Client, Future, as_completed
 
 from biomech_xr.config import Config
-from biomech_xr.errors import BiomechXRError
+from biomech_xr.errors import BiomechXRError, OccupiedError
 from pipelines.progress import count_lines, progress
 
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -67,6 +69,30 @@ def stopped_by_sigterm() -> Iterator[None]:
 def _override(option: str) -> str:
     key, sign, value = option.removeprefix("--").partition("=")
     return f"{key.replace('-', '_')}={value if sign else 'true'}"
+
+
+def claim(out: Path, settings: Mapping[str, Any], *, title: str, record: str) -> None:
+    """Make a folder a run's own and write down its settings in the file ``record``.
+
+    Raises
+    ------
+    OccupiedError
+        The folder holds something else, or a run of other settings.
+    """
+    file = out / record
+    if file.is_file():
+        found = json.loads(file.read_text(encoding="utf-8"))
+        other = sorted(name for name in settings if found.get(name) != settings[name])
+        if other:
+            raise OccupiedError(
+                f"{title}: {out}: made with other settings ({', '.join(other)}). Remove the folder, or choose "
+                "another `out`."
+            )
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise OccupiedError(f"{title}: {out}: holds files that are not of a {title}. Choose another `out`.")
+    out.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
 def gather(

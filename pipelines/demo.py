@@ -11,7 +11,6 @@ stay in `out`. A second run does only what is missing.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import yaml
 from pydantic import Field
 
 import biomech_xr
-from biomech_xr.errors import MissingInputError, OccupiedError
+from biomech_xr.errors import MissingInputError
 from biomech_xr.process import load_chain
 from biomech_xr.quality import write_report
 from biomech_xr.run import pending_patients
@@ -33,7 +32,7 @@ from biomech_xr.synthetic import write
 from biomech_xr.vocabulary import SYNTHETIC_MARKER
 from pipelines import parse, process
 from pipelines.cluster import ClusterConfig, connect
-from pipelines.command import main
+from pipelines.command import claim, main
 
 T = TypeVar("T")
 
@@ -64,7 +63,8 @@ def run(config: DemoConfig) -> int:
     """Walk the whole road and return the exit code."""
     started = time.monotonic()
     out, root = Path(config.out), config.root
-    claim(out, config)
+    settings = config.model_dump(mode="json", exclude={"out", "cluster", "workers", "threads_per_worker", "ranks"})
+    claim(out, settings, title="demo", record="demo.json")
     require_writable(root)
     with connect(config) as client:
         raw = stage("1/6 raw files", lambda: raw_trees(config, out / "raw"))
@@ -99,25 +99,6 @@ def stage(title: str, work: Callable[[], T]) -> T:
     result = work()
     print(f"   {time.monotonic() - started:.1f} s", flush=True)
     return result
-
-
-def claim(out: Path, config: DemoConfig) -> None:
-    """Make the folder the demo's own, or raise when it holds something else or a demo of other settings."""
-    settings = config.model_dump(mode="json", exclude={"out", "cluster", "workers", "threads_per_worker", "ranks"})
-    record = out / "demo.json"
-    if record.is_file():
-        found = json.loads(record.read_text(encoding="utf-8"))
-        other = sorted(name for name in settings if found.get(name) != settings[name])
-        if other:
-            raise OccupiedError(
-                f"demo: {out}: made with other settings ({', '.join(other)}). Remove the folder, or choose "
-                "another `out`."
-            )
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise OccupiedError(f"demo: {out}: holds files that are not the demo's. Choose another `out`.")
-    out.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
 def raw_trees(config: DemoConfig, raw: Path) -> dict[str, Path]:

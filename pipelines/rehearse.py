@@ -10,7 +10,6 @@ for the recordings. ``--plan`` says how many bytes it will take and stops. A rer
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Sequence
@@ -19,13 +18,13 @@ from pathlib import Path
 from distributed import Client
 from pydantic import Field
 
-from biomech_xr.errors import ConfigError, OccupiedError
+from biomech_xr.errors import ConfigError
 from biomech_xr.process import Chain, load_chain
 from biomech_xr.run.corpus import Corpus, pending_people, plan_corpus, write_person
 from biomech_xr.run.corpus_strides import people_labels, varied_work, write_varied
 from biomech_xr.store import check_store, finish, publish, read_manifest
 from pipelines.cluster import ClusterConfig, connect
-from pipelines.command import gather, main, report_failures
+from pipelines.command import claim, gather, main, report_failures
 from pipelines.measure import Stage, Watch
 from pipelines.process import process_dataset
 
@@ -69,7 +68,7 @@ def run(config: RehearseConfig) -> int:
             f"out: {config.out}: needs {round(needed - done):,} bytes, {free:,} are free.{other}"
             + (" Choose a smaller `scale`, or another `out`." if config.strides_only else "")
         )
-    claim(config)
+    claim_out(config)
     with connect(config) as client:
         return rehearse(client, config, corpora, chain)
 
@@ -215,26 +214,11 @@ def _bytes_there(out: str) -> int:
     return sum(path.stat().st_size for path in Path(out).rglob("*") if path.is_file())
 
 
-def claim(config: RehearseConfig) -> None:
-    """Refuse a folder that is not ours, or of another rehearsal; write down the settings."""
-    if "://" in config.out:
-        return
-    keys = {"scale", "seed", "datasets", "strides_only"}
-    settings, out = config.model_dump(mode="json", include=keys), Path(config.out)
-    record = out / "rehearsal.json"
-    if record.is_file():
-        found = json.loads(record.read_text(encoding="utf-8"))
-        other = sorted(name for name in settings if found.get(name) != settings[name])
-        if other:
-            raise OccupiedError(
-                f"rehearsal: {out}: made with other settings ({', '.join(other)}). Remove the folder, or choose "
-                "another `out`."
-            )
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise OccupiedError(f"rehearsal: {out}: holds files that are not a rehearsal's. Choose another `out`.")
-    out.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+def claim_out(config: RehearseConfig) -> None:
+    """Make a folder on this machine the rehearsal's own; a bucket is left to the store."""
+    if "://" not in config.out:
+        settings = config.model_dump(mode="json", include={"scale", "seed", "datasets", "strides_only"})
+        claim(Path(config.out), settings, title="rehearsal", record="rehearsal.json")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def test_it_touches_no_folder_that_is_not_its_own(made: Path, tmp_path: Path) ->
     mine = tmp_path / "raw" / "hu" / "AB156" / "mine.csv"
     mine.parent.mkdir(parents=True)
     mine.write_text("precious", encoding="utf-8")
-    with pytest.raises(OccupiedError, match=r"not the demo's"):
+    with pytest.raises(OccupiedError, match=r"not of a demo"):
         demo.run(config(tmp_path))
     assert mine.read_text(encoding="utf-8") == "precious"
     assert not (tmp_path / "recordings").exists()

@@ -122,13 +122,13 @@ def test_a_full_disk_is_refused_before_anything_is_written(tmp_path: Path, monke
 
 
 def test_a_folder_of_another_rehearsal_is_left_alone(tmp_path: Path) -> None:
-    rehearse.claim(config(tmp_path))
-    rehearse.claim(config(tmp_path))
+    rehearse.claim_out(config(tmp_path))
+    rehearse.claim_out(config(tmp_path))
     with pytest.raises(OccupiedError, match="other settings"):
-        rehearse.claim(config(tmp_path, scale=0.002))
+        rehearse.claim_out(config(tmp_path, scale=0.002))
     (tmp_path / "rehearsal.json").rename(tmp_path / "mine.txt")
-    with pytest.raises(OccupiedError, match="not a rehearsal's"):
-        rehearse.claim(config(tmp_path))
+    with pytest.raises(OccupiedError, match="not of a rehearsal"):
+        rehearse.claim_out(config(tmp_path))
 
 
 @pytest.mark.parametrize("changes", [{"scale": 0}, {"scale": 1.5}, {"datasets": ["nowhere"]}, {"seed": -1}])
