@@ -23,6 +23,7 @@ from biomech_xr.process.graph import priority_of
 from biomech_xr.run import finish_strides, shard_work
 from biomech_xr.run.estimate import estimate
 from biomech_xr.store import list_patients, publish, reason_counts
+from biomech_xr.store.writable import require_writable
 from pipelines.cluster import ClusterConfig, connect, thread_count
 from pipelines.command import gather, main, report_failures, with_reasons
 
@@ -38,7 +39,10 @@ class ProcessConfig(ClusterConfig):
 
 def run(config: ProcessConfig) -> int:
     """Process all sources of the configuration and return the exit code."""
-    chain, names = load_chain(config.chain), sources_of(config)
+    chain = load_chain(config.chain)
+    if not config.plan:
+        require_writable(config.store)
+    names = sources_of(config)
     if config.plan:
         return show_plan(config, names, chain)
     with connect(config) as client:

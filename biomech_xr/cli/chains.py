@@ -25,7 +25,7 @@ def chains(
     as_json: AsJson = False,
 ) -> None:
     """List the processing chains, or one in full: steps, lookahead and delay by rate, and the sources it serves."""
-    from biomech_xr.process.chain import PRESETS, load_chain
+    from biomech_xr.process.chains.chain import PRESETS, load_chain
 
     listed = [_facts(load_chain(one)) for one in (PRESETS if name is None else [name])]
     if as_json:

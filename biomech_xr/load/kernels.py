@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
+from biomech_xr.compiled import compiled
 from biomech_xr.load.pointers import float32_at, float64_at, int16_at, int64_at, prefetch
-from biomech_xr.process.compiled import compiled
 from biomech_xr.schema import BEFORE, HISTORY
 from biomech_xr.store.encoding import MISSING, SCALE
 from biomech_xr.window.index import EMG_RATE

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from biomech_xr import vocabulary as words
-from biomech_xr.process.chain import Chain
-from biomech_xr.process.reasons import EMG_REASONS
-from biomech_xr.process.resample import EMG_RATE
-from biomech_xr.process.trial import Recordings
+from biomech_xr.process.chains.chain import Chain
+from biomech_xr.process.steps.resample import EMG_RATE
+from biomech_xr.process.trials.reasons import EMG_REASONS
+from biomech_xr.process.trials.trial import Recordings
 
 
 def product_attrs(

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from dask._task_spec import Task, TaskRef
 
-from biomech_xr.process.chain import Normalize
-from biomech_xr.process.kernels import Array32
+from biomech_xr.process.chains.chain import Normalize
+from biomech_xr.process.engine.kernels import Array32
 from biomech_xr.process.plan import Plan
 from biomech_xr.process.tasks import (
     PEAKS,

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from biomech_xr.process.emg import history_length
-from biomech_xr.process.kernels import Array32
-from biomech_xr.process.reasons import without_reference
+from biomech_xr.process.engine.kernels import Array32
+from biomech_xr.process.trials.emg import history_length
+from biomech_xr.process.trials.reasons import without_reference
 from biomech_xr.schema import HISTORY, LABELS
 
 Index = npt.NDArray[np.int64]

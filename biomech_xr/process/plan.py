@@ -15,11 +15,11 @@ import pandas as pd
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.spec import BIBLIOGRAPHIC
 from biomech_xr.errors import ConfigError, NotAStoreError, ProcessingError
-from biomech_xr.process.chain import Chain
+from biomech_xr.process.chains.chain import Chain
 from biomech_xr.process.facts import product_attrs
-from biomech_xr.process.kinematics import grid_size
-from biomech_xr.process.pieces import follows
-from biomech_xr.process.trial import Recordings
+from biomech_xr.process.trials.kinematics import grid_size
+from biomech_xr.process.trials.pieces import follows
+from biomech_xr.process.trials.trial import Recordings
 from biomech_xr.schema import AFTER, BEFORE, HISTORY, LABELS, REJECTED_COLUMNS
 from biomech_xr.store.recordings import list_patients, open_patient
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from biomech_xr.datasets import get_dataset, names
-from biomech_xr.process.chain import Chain
+from biomech_xr.process.chains.chain import Chain
 
 
 def serves(chain: Chain) -> pd.DataFrame:

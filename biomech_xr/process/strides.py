@@ -15,7 +15,7 @@ from dask.highlevelgraph import HighLevelGraph
 
 from biomech_xr import vocabulary as words
 from biomech_xr.config import Config
-from biomech_xr.process.chain import Chain, load_chain
+from biomech_xr.process.chains.chain import Chain, load_chain
 from biomech_xr.process.graph import graph_of
 from biomech_xr.process.packed import dtype_of
 from biomech_xr.process.plan import LATE_LABELS, Plan, make_plan

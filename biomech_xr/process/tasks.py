@@ -16,15 +16,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from biomech_xr import vocabulary as words
-from biomech_xr.process.chain import Chain, Normalize
-from biomech_xr.process.kernels import Array32
-from biomech_xr.process.kinematics import owned_samples
-from biomech_xr.process.normalize import amplitude_reference
+from biomech_xr.process.chains.chain import Chain, Normalize
+from biomech_xr.process.engine.kernels import Array32
 from biomech_xr.process.packed import Packed, assemble, pack
 from biomech_xr.process.plan import Plan
-from biomech_xr.process.resample import EMG_RATE
-from biomech_xr.process.trial import Block, process_recording
-from biomech_xr.process.views import trial_view
+from biomech_xr.process.steps.normalize import amplitude_reference
+from biomech_xr.process.steps.resample import EMG_RATE
+from biomech_xr.process.trials.kinematics import owned_samples
+from biomech_xr.process.trials.trial import Block, process_recording
+from biomech_xr.process.trials.views import trial_view
 from biomech_xr.schema import HISTORY
 from biomech_xr.store import layout
 from biomech_xr.store.layout import shard_count

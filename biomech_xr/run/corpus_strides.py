@@ -17,11 +17,11 @@ import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.process import Chain, Plan
-from biomech_xr.process.normalize import amplitude_reference
 from biomech_xr.process.packed import assemble, pack
 from biomech_xr.process.plan import LATE_LABELS, plan_recordings
+from biomech_xr.process.steps.normalize import amplitude_reference
 from biomech_xr.process.tasks import groups_of
-from biomech_xr.process.trial import process_recording
+from biomech_xr.process.trials.trial import process_recording
 from biomech_xr.run.corpus import Corpus, CorpusPerson
 from biomech_xr.schema import Patient, Signal, Trial
 from biomech_xr.store import create_part, shards_done, write_shard

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from biomech_xr import process
-from biomech_xr.process.steps_config import Normalize
+from biomech_xr.process.chains.steps_config import Normalize
 from docs.figures.signals import Walk, walk
 from docs.figures.style import AFTER, BEFORE, MARK, OTHER, Array, contacts, curve, sheet, trace
 

@@ -24,10 +24,10 @@ import numpy as np
 import pywt
 from scipy import signal
 
-from biomech_xr.process.engine import apply_stages
-from biomech_xr.process.kernels import PAD_SECONDS
-from biomech_xr.process.resample import EMG_RATE, antialias, ratio
-from biomech_xr.process.stages import Rectify, Sections, Shrinkage, Stage
+from biomech_xr.process.engine.apply import apply_stages
+from biomech_xr.process.engine.kernels import PAD_SECONDS
+from biomech_xr.process.engine.stages import Rectify, Sections, Shrinkage, Stage
+from biomech_xr.process.steps.resample import EMG_RATE, antialias, ratio
 from tests.benchmarks.common import Case, arguments, report
 
 Array = np.ndarray

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pywt
 
-from biomech_xr.process.packets import denoise_packets
-from biomech_xr.process.stages import Rule, Shrink
+from biomech_xr.process.engine.packets import denoise_packets
+from biomech_xr.process.engine.stages import Rule, Shrink
 from tests.benchmarks.common import Case, arguments, report
 
 Array = npt.NDArray[np.float64]

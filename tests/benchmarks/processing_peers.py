@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from biomech_xr.process.engine import apply_stages
-from biomech_xr.process.filters import butterworth, notches
-from biomech_xr.process.stages import Sections, Stage
+from biomech_xr.process.engine.apply import apply_stages
+from biomech_xr.process.engine.stages import Sections, Stage
+from biomech_xr.process.steps.filters import butterworth, notches
 from tests.benchmarks.common import Case
 
 RATE = 2000.0

@@ -12,7 +12,7 @@ import pytest
 
 from biomech_xr.datasets.moreira import SPEC, patients
 from biomech_xr.parse import read_facts, read_patient
-from biomech_xr.process.chain import load_chain
+from biomech_xr.process.chains.chain import load_chain
 from biomech_xr.process.plan import make_plan
 from biomech_xr.schema import Trial
 from biomech_xr.store import write_patient

@@ -13,9 +13,9 @@ import xarray as xr
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import DatasetSpec
-from biomech_xr.process.chain import Chain
+from biomech_xr.process.chains.chain import Chain
 from biomech_xr.process.plan import Plan, plan_recordings
-from biomech_xr.process.trial import process_recording
+from biomech_xr.process.trials.trial import process_recording
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
 from biomech_xr.store.trials import trial_table
 

@@ -8,8 +8,8 @@ import xarray as xr
 
 from biomech_xr import process
 from biomech_xr.errors import ConfigError, MissingInputError, ProcessingError
-from biomech_xr.process.chain import PRESETS
-from biomech_xr.process.stages import Rectify, Sections
+from biomech_xr.process.chains.chain import PRESETS
+from biomech_xr.process.engine.stages import Rectify, Sections
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -11,10 +11,10 @@ import numba
 import numpy as np
 import pytest
 
-from biomech_xr.process import compiled
+from biomech_xr import compiled
 
 CALLER = """
-from biomech_xr.process.compiled import compiled
+from biomech_xr.compiled import compiled
 
 @compiled()
 def part(x):
@@ -45,7 +45,7 @@ def module(path: Path, text: str) -> ModuleType:
 
 def test_code_of_other_modules_is_part_of_the_stamp(tmp_path: Path) -> None:
     files = {
-        "process/lanes.py": "from biomech_xr.process.compiled import compiled",
+        "process/lanes.py": "from biomech_xr.compiled import compiled",
         "process/vectors.py": "import numba",
         "vocabulary.py": "MUSCLES = ()",
         "process/plan.py": "",

@@ -9,12 +9,12 @@ import pytest
 from scipy import signal
 
 from biomech_xr.errors import ProcessingError
-from biomech_xr.process.engine import apply_stages, run
-from biomech_xr.process.kernels import MIN_PIECE_SECONDS, PAD_SECONDS
-from biomech_xr.process.packets import denoise_packets
-from biomech_xr.process.program import needed
-from biomech_xr.process.resample import antialias, ratio
-from biomech_xr.process.stages import Center, Rectify, Rms, Sections, Shrinkage, Stage, Tkeo
+from biomech_xr.process.engine.apply import apply_stages, run
+from biomech_xr.process.engine.kernels import MIN_PIECE_SECONDS, PAD_SECONDS
+from biomech_xr.process.engine.packets import denoise_packets
+from biomech_xr.process.engine.program import needed
+from biomech_xr.process.engine.stages import Center, Rectify, Rms, Sections, Shrinkage, Stage, Tkeo
+from biomech_xr.process.steps.resample import antialias, ratio
 
 RATE = 1000.0
 BAND = Sections.of(signal.butter(4, (20, 450), btype="bandpass", output="sos", fs=RATE))

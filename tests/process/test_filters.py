@@ -12,7 +12,7 @@ from scipy import signal
 
 from biomech_xr import process
 from biomech_xr.errors import ProcessingError
-from biomech_xr.process.kernels import PAD_SECONDS
+from biomech_xr.process.engine.kernels import PAD_SECONDS
 
 RATE = 1000.0
 

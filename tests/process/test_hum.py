@@ -11,8 +11,8 @@ import xarray as xr
 from scipy import signal
 
 from biomech_xr import process
-from biomech_xr.process.engine import apply_stages
-from biomech_xr.process.hum import harmonics, present
+from biomech_xr.process.engine.apply import apply_stages
+from biomech_xr.process.steps.hum import harmonics, present
 from biomech_xr.schema import HISTORY
 from tests.process.patients import cut_trial, emg_values, processed, raw_emg, walking_trial
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from biomech_xr import process
-from biomech_xr.process.trial import process_recording
+from biomech_xr.process.trials.trial import process_recording
 from biomech_xr.schema import Trial
 from tests.process.patients import FakePatient, knee_angle, planned, processed, walking_trial
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from biomech_xr.process.kernels import PAD_SECONDS, filter_sections
-from biomech_xr.process.upfirdn import phases
+from biomech_xr.process.engine.kernels import PAD_SECONDS, filter_sections
+from biomech_xr.process.engine.upfirdn import phases
 
 RATE = 400.0
 SECTIONS = np.concatenate(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from biomech_xr import process
-from biomech_xr.process.normalize import amplitude_reference
+from biomech_xr.process.steps.normalize import amplitude_reference
 from biomech_xr.schema import BEFORE, HISTORY
 from tests.process.patients import (
     cut_trial,

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from biomech_xr import process
-from biomech_xr.process import reasons
 from biomech_xr.process.plan import Plan
-from biomech_xr.process.reasons import EMG_REASONS, without_reference
+from biomech_xr.process.trials import reasons
+from biomech_xr.process.trials.reasons import EMG_REASONS, without_reference
 from biomech_xr.schema import HISTORY
 from biomech_xr.store import write_patient
 from tests.process.patients import SPEC, cut_trial, planned, processed, raw_emg, walking_trial

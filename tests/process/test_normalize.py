@@ -9,9 +9,9 @@ import xarray as xr
 
 from biomech_xr import process
 from biomech_xr.errors import ConfigError, ProcessingError
-from biomech_xr.process.chain import Chain
-from biomech_xr.process.normalize import amplitude_reference
-from biomech_xr.process.steps_config import Normalize
+from biomech_xr.process.chains.chain import Chain
+from biomech_xr.process.chains.steps_config import Normalize
+from biomech_xr.process.steps.normalize import amplitude_reference
 
 
 def table(count: int, **columns: object) -> pd.DataFrame:

@@ -10,9 +10,9 @@ import pytest
 import pywt
 
 from biomech_xr.errors import ProcessingError
-from biomech_xr.process import shrinkage
-from biomech_xr.process.packets import denoise_packets
-from biomech_xr.process.stages import Rule, Shrink
+from biomech_xr.process.engine import shrinkage
+from biomech_xr.process.engine.packets import denoise_packets
+from biomech_xr.process.engine.stages import Rule, Shrink
 from tests.benchmarks.processing_packets import plain_packets
 
 Array = npt.NDArray[np.float64]

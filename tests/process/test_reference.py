@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import signal
 
 from biomech_xr import process
-from biomech_xr.process.kernels import PAD_SECONDS
+from biomech_xr.process.engine.kernels import PAD_SECONDS
 from tests.process.patients import raw_emg
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "processing.md"

@@ -10,7 +10,7 @@ import pytest
 
 from biomech_xr import process
 from biomech_xr.errors import ConfigError, ProcessingError
-from biomech_xr.process.steps_config import wavelet_problem
+from biomech_xr.process.chains.steps_config import wavelet_problem
 from tests.process.test_steps import ALL, BOTH, WHOLE, emg
 
 

@@ -11,8 +11,8 @@ import xarray as xr
 
 from biomech_xr import process
 from biomech_xr.errors import ProcessingError
-from biomech_xr.process.kernels import delayed_linear, spline
-from biomech_xr.process.resample import causal_linear, polyphase, ratio, reach
+from biomech_xr.process.engine.kernels import delayed_linear, spline
+from biomech_xr.process.steps.resample import causal_linear, polyphase, ratio, reach
 
 
 @pytest.mark.parametrize("rate", [1111.11, 1925.9259, 2148.1481, 1259.2593, 500.0, 960.0])

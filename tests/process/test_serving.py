@@ -14,8 +14,8 @@ from biomech_xr import process
 from biomech_xr.cli import app
 from biomech_xr.datasets import get_dataset, names
 from biomech_xr.errors import ConfigError, ProcessingError
-from biomech_xr.process.chain import PRESETS
-from biomech_xr.process.stages import Center, Rectify, Rms, Sections, Shrinkage, Tkeo
+from biomech_xr.process.chains.chain import PRESETS
+from biomech_xr.process.engine.stages import Center, Rectify, Rms, Sections, Shrinkage, Tkeo
 
 BAND = "{step: bandpass, low: 20, high: 450, order: 4}"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
-from biomech_xr.process.splines import cubic
+from biomech_xr.process.engine.splines import cubic
 
 
 @pytest.mark.parametrize("size", [4, 5, 17, 400])

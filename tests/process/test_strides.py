@@ -14,7 +14,7 @@ from biomech_xr import process
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError, NotAStoreError, ProcessingError
 from biomech_xr.process.plan import plan_recordings
-from biomech_xr.process.trial import process_recording, process_trial
+from biomech_xr.process.trials.trial import process_recording, process_trial
 from biomech_xr.schema import LABELS, validate_strides
 from biomech_xr.store import layout, write_patient
 from tests.process.patients import SPEC, FakePatient, cut_trial, planned, processed, walking_trial

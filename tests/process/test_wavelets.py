@@ -7,11 +7,11 @@ import pytest
 import pywt
 from scipy import signal
 
-from biomech_xr.process.engine import apply_stages, run
-from biomech_xr.process.kernels import PAD_SECONDS
-from biomech_xr.process.medians import noise_rows
-from biomech_xr.process.stages import Rule, Sections, Shrink, Shrinkage
-from biomech_xr.process.vectors import lanes_of
+from biomech_xr.process.engine.apply import apply_stages, run
+from biomech_xr.process.engine.kernels import PAD_SECONDS
+from biomech_xr.process.engine.medians import noise_rows
+from biomech_xr.process.engine.stages import Rule, Sections, Shrink, Shrinkage
+from biomech_xr.process.engine.vectors import lanes_of
 
 RATE = 1000.0
 MAD = 0.6744897501960817

@@ -1,0 +1,1 @@
+"""The engine: stages over whole signals, many side by side, in compiled loops."""

@@ -1,0 +1,1 @@
+"""Steps as functions on labelled arrays."""

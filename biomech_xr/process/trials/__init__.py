@@ -1,0 +1,1 @@
+"""All strides of one trial: the unit of work."""

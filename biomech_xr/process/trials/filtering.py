@@ -1,0 +1,186 @@
+"""A track through the stages of a chain: channels with the same hum together, short gaps bridged, then to 1 kHz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from biomech_xr import vocabulary as words
+from biomech_xr.process.chains import responses
+from biomech_xr.process.chains.chain import PEAK_CUTOFF, Chain
+from biomech_xr.process.engine.apply import apply_stages
+from biomech_xr.process.engine.kernels import MIN_PIECE_SECONDS, Array, finite_pieces
+from biomech_xr.process.engine.stages import Rectify, Rms, Sections, Stage
+from biomech_xr.process.steps import hum
+from biomech_xr.process.steps.conditioning import bridge
+from biomech_xr.process.steps.filters import butterworth
+from biomech_xr.process.steps.resample import causal_linear, polyphase
+from biomech_xr.process.trials.tracks import EmgTask, Track
+
+Flags = npt.NDArray[np.bool_]
+HumGroups = list[tuple[npt.NDArray[np.intp], tuple[float, ...]]] | None
+"""Channels with the same harmonics of the mains (Hz), see `hum.groups`; None where that is not known yet."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Channels of a track that have the same stages: their `rows`, and `values` (m, n) to filter at its rate.
+
+    Of `values`, those `filled` (m, n, or one by one where none) were interpolated over a gap, and those `dropped` are
+    missing because their gap-free piece is too short.
+    """
+
+    rows: npt.NDArray[np.intp]
+    values: npt.NDArray[Any]
+    stages: tuple[Stage, ...]
+    filled: Flags
+    dropped: Flags
+
+
+class Finished(NamedTuple):
+    """A track after its filters and its 6 Hz envelope, at 1 kHz with the exact rate reached; one object if the same.
+
+    `dropped` are the samples (m, n) at the track's own rate that are missing because their piece is too short.
+    """
+
+    product: tuple[Array, float]
+    envelope: tuple[Array, float]
+    dropped: Flags
+
+
+def decide_hum(listed: Sequence[Track], chain: Chain, task: EmgTask) -> list[HumGroups]:
+    """Return for each track which channels have which harmonics of the mains.
+
+    Tracks of one side at one rate are decided on together: strides that a source cut from one recording agree.
+    """
+    if not chain.looks_for_hum or task.state == "envelope":
+        return [None] * len(listed)
+    sides = task.table["side"].to_numpy()[task.rows]
+    alike: dict[tuple[str, float], list[Track]] = {}
+    for track in listed:
+        alike.setdefault((str(sides[track.rows[0]]), track.rate), []).append(track)
+    found: dict[tuple[str, float, tuple[float, ...]], HumGroups] = {}
+    for (side, rate), members in alike.items():
+        apart = np.full((len(members[0].values), 1), np.nan)
+        whole = np.concatenate([part for track in members for part in (track.values, apart)], axis=1)
+        for lines in {_lines(track, chain, task.line_frequency) for track in members}:
+            found[side, rate, lines] = hum.groups(whole, lines, rate=rate)
+    return [found[str(sides[track.rows[0]]), track.rate, _lines(track, chain, task.line_frequency)] for track in listed]
+
+
+def finish(track: Track, chain: Chain, task: EmgTask, found: HumGroups = None) -> Finished:
+    """Return a track after its filters, and its 6 Hz envelope; ``found`` as in `groups`."""
+    done: list[tuple[npt.NDArray[np.intp], Array, Array]] = []
+    rate, same = track.rate, True
+    dropped = np.zeros(track.values.shape, dtype=bool)
+    for group in groups(track, chain, task.state, task.line_frequency, found):
+        product, envelope, rate = _finish_group(group.values, group.stages, track.rate, chain, task.state)
+        alike = envelope is product
+        near = _near_missing(group, track.rate, rate, product.shape[1], causal=chain.causal)
+        if near.any():
+            product = np.where(near, np.nan, product)
+            envelope = product if alike else np.where(near, np.nan, envelope)
+        dropped[group.rows] = group.dropped
+        same = same and alike
+        done.append((group.rows, product, envelope))
+    if len(done) == 1:
+        _, product, envelope = done[0]
+        whole = (product, rate)
+        return Finished(whole, whole if same else (envelope, rate), dropped)
+    both = np.empty((2, len(track.values), done[0][1].shape[1]))
+    for rows, product, envelope in done:
+        both[0, rows], both[1, rows] = product, envelope
+    whole = (both[0], rate)
+    return Finished(whole, whole if same else (both[1], rate), dropped)
+
+
+def groups(
+    track: Track, chain: Chain, state: words.EmgState, line_frequency: float, found: HumGroups = None
+) -> Iterator[Group]:
+    """Yield the channels of a track, those with the same stages together; they differ where notches look for hum.
+
+    Pieces too short for the stages are missing, and gaps that the chain bridges are filled. Where the hum is, is
+    decided on the track alone unless ``found`` says it.
+    """
+    settings = {"state": state, "line_frequency": line_frequency, "band_rate": track.band_rate}
+    lines = _lines(track, chain, line_frequency)
+    if found is None and lines and state != "envelope":
+        found = hum.groups(track.values, lines, rate=track.rate)
+    for rows, there in found or ((np.arange(len(track.values)), None),):
+        stages = chain.stages(track.rate, lines=there, **settings)  # type: ignore[arg-type]
+        values: npt.NDArray[Any] = track.values if len(rows) == len(track.values) else track.values[rows]
+        filled, dropped = np.zeros((1, 1), dtype=bool), np.zeros((1, 1), dtype=bool)
+        if chain.bridge:
+            values, filled = bridge(values, samples=round(chain.bridge * track.rate + 1e-6))
+        if not chain.causal:
+            least = max(responses.settling(stages, track.rate), MIN_PIECE_SECONDS)
+            values, dropped = _settled(values, round(least * track.rate))
+        yield Group(rows=rows, values=values, stages=stages, filled=filled, dropped=dropped)
+
+
+def _lines(track: Track, chain: Chain, line_frequency: float) -> tuple[float, ...]:
+    return chain.lines(track.rate, line_frequency=line_frequency, band_rate=track.band_rate)
+
+
+def product_of(values: Array, chain: Chain) -> Array:
+    """Return what a chain makes: an envelope is never negative."""
+    return np.maximum(values, 0.0) if chain.product == "envelope" else values
+
+
+def _finish_group(
+    values: npt.NDArray[Any], stages: tuple[Stage, ...], native: float, chain: Chain, state: words.EmgState
+) -> tuple[Array, Array, float]:
+    """Return the product and the 6 Hz envelope of channels with the same stages, at the rate returned."""
+
+    def run(data: npt.NDArray[Any], steps: tuple[Stage, ...]) -> Array:
+        return np.asarray(apply_stages(data, steps, rate=native, causal=chain.causal), dtype=np.float64)
+
+    signed = 0 if state == "envelope" else len(stages)
+    split = next((i for i, stage in enumerate(stages) if isinstance(stage, Rectify | Rms)), signed)
+    convert = causal_linear if chain.causal else polyphase
+    peak = (Rectify(), Sections.of(butterworth("lowpass", PEAK_CUTOFF, order=2, rate=native)))
+    same = chain.product == "envelope" and stages[split:] in (peak, peak[1:])
+    base = values if same else run(values, stages[:split])
+    filtered = run(base, stages if same else stages[split:])
+    done, rate = convert(product_of(filtered, chain), rate=native)
+    product = product_of(done, chain)
+    if same:
+        return product, product, rate
+    return product, convert(run(base, peak), rate=native)[0], rate
+
+
+def _settled(values: npt.NDArray[Any], samples: int) -> tuple[npt.NDArray[Any], Flags]:
+    """Return signals without the gap-free pieces of fewer ``samples``, and where these were."""
+    short = [(rows, start, stop) for rows, start, stop in finite_pieces(values) if stop - start < samples]
+    if not short:
+        return values, np.zeros((1, 1), dtype=bool)
+    dropped = np.zeros(values.shape, dtype=bool)
+    for rows, start, stop in short:
+        dropped[rows, start:stop] = True
+    return np.where(dropped, np.asarray(np.nan, dtype=values.dtype), values), dropped
+
+
+def _near_missing(group: Group, native: float, rate: float, size: int, *, causal: bool) -> Flags:
+    """Return which samples at the new rate have a missing or an interpolated one within a sample of either rate.
+
+    A gap may lie between two samples of the new rate, which are finite both, although a filter started anew there. A
+    causal output shows the past, one native sample late: it is asked about that moment, and nothing later than itself.
+    """
+    bad = np.isnan(group.values) | group.filled
+    if rate == native:
+        return np.broadcast_to(group.filled, bad.shape)
+    some = np.flatnonzero(bad.any(axis=1) & ~bad.all(axis=1))
+    near = np.zeros((len(bad), size), dtype=bool)
+    if not some.size:
+        return near
+    place, reach = np.arange(size) * (native / rate), max(native / rate, 1.0)
+    first = np.floor(place - reach - causal + 1e-6).astype(np.int64) + 1
+    last = np.floor(place + 1e-6) + 1 if causal else np.ceil(place + reach - 1e-6)
+    before = np.concatenate((np.zeros((some.size, 1), dtype=np.int64), bad[some].cumsum(axis=1)), axis=1)
+    low, high = (np.clip(edge, 0, bad.shape[1]).astype(np.int64) for edge in (first, last))
+    near[some] = before[:, high] > before[:, low]
+    return near
