@@ -2,7 +2,7 @@
 
 `strides` is the product; the filters and the other steps (`bandpass` to `to_phase`) work on DataArrays, and
 `filter_emg` runs a whole chain. Below: `chains` (what a YAML file asks for), `engine` (stages over whole signals,
-compiled), `steps` (functions on DataArrays), `trials` (all strides of a trial); here the plan, the tasks and their graph.
+compiled), `steps` (functions on DataArrays), `trials` (all strides of a trial); here the plan, its tasks, their graph.
 """
 
 from biomech_xr.process.chains.chain import Chain, load_chain

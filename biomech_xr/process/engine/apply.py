@@ -19,6 +19,7 @@ from scipy import signal
 
 from biomech_xr.errors import ProcessingError
 from biomech_xr.process.engine import program
+from biomech_xr.process.engine.extents import extents
 from biomech_xr.process.engine.kernels import PAD_SECONDS, finite_pieces
 from biomech_xr.process.engine.lanes import add_row, load_lanes, store_lanes
 from biomech_xr.process.engine.stages import Center, Rectify, Sections, Shrinkage, Stage, Tkeo
@@ -104,14 +105,10 @@ def apply_stages(
 
 def _buried(values: Values, out: Values, scale: Values | None) -> npt.NDArray[np.intp]:
     """Return the signals whose result is so small beside them that float32 would not resolve it: drift, large steps."""
-    if not values.size or not out.size:
-        return np.empty(0, dtype=np.intp)
-    before, after = values[:, ::_LOOK], out[:, ::_LOOK] / (1 if scale is None else scale[:, None])
-    seen = np.isfinite(before).any(axis=1) & np.isfinite(after).any(axis=1)
-    rows = np.flatnonzero(seen)
-    high, low = np.nanmax(before[rows], axis=1), np.nanmin(before[rows], axis=1)
-    wide = (high - low).astype(np.float64) > _RESOLVED * np.nanstd(after[rows], axis=1, dtype=np.float64)
-    return np.asarray(rows[wide])
+    width, _ = extents(values, _LOOK)
+    _, deviation = extents(out, _LOOK)
+    left = deviation if scale is None else deviation / np.abs(scale)
+    return np.flatnonzero(width > _RESOLVED * left)
 
 
 def run(
@@ -224,7 +221,7 @@ def _treat(
         if change is None:
             store_lanes(block, lead, size, out, written, place, factor)
         else:
-            resample_lanes(block, lead, size, change.filters, change.down, place, out, written, factor)
+            resample_lanes(block, lead, size, change.filters, change.groups, change.down, place, out, written, factor)
 
 
 def _level(source: Values, rows: npt.NDArray[np.intp], start: int, size: int, *, causal: bool) -> Values:

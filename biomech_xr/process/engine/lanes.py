@@ -29,6 +29,7 @@ Values = npt.NDArray[Any]
 
 _TILE: Final = 128
 _COLUMN: Final = 64
+_HALF: Final = 8
 
 
 @compiled()
@@ -122,8 +123,11 @@ def _cascade(
     """Filter in place; a stretch that fits the cache runs through all sections before the next one."""
     while left > 0:
         count = min(_TILE, left)
-        for section in range(wide):
-            _one(block, place, step, count, sections, state, section)
+        for section in range(0, wide - 1, 2):
+            for half in range(block.shape[1] // _HALF):
+                _two_wide(block, place, step, count, sections, state, section, half)
+        if wide % 2:
+            _one(block, place, step, count, sections, state, wide - 1)
         for section in range(0, len(factors), 2):
             _two(block, place, step, count, factors, rows, section)
         place += count * step
@@ -147,6 +151,43 @@ def _one(block: Values, place: int, step: int, count: int, sections: Values, sta
         place += step
     store(state, 2 * k, s)
     store(state, 2 * k + 1, t)
+
+
+@compiled()
+def _two_wide(
+    block: Values, place: int, step: int, count: int, sections: Values, state: Values, k: int, half: int
+) -> None:
+    """Run two sections over eight of the lanes in float64, the second one row behind the first."""
+    halves, like = block.shape[1] // _HALF, load(state, 0)
+    at, step = halves * place + half, halves * step
+    b0, b1, b2 = spread(sections[k, 0]), spread(sections[k, 1]), spread(sections[k, 2])
+    a1, a2 = spread(sections[k, 3]), spread(sections[k, 4])
+    d0, d1, d2 = spread(sections[k + 1, 0]), spread(sections[k + 1, 1]), spread(sections[k + 1, 2])
+    c1, c2 = spread(sections[k + 1, 3]), spread(sections[k + 1, 4])
+    first = 2 * k * halves + half
+    s, t = load(state, first), load(state, first + halves)
+    u, v = load(state, first + 2 * halves), load(state, first + 3 * halves)
+    short = load_wide(block, at, like)
+    x = widen(short)
+    y = b0 * x + s
+    s = (b1 * x + t) - a1 * y
+    t = b2 * x - a2 * y
+    for _ in range(count - 1):
+        z = d0 * y + u
+        u = (d1 * y + v) - c1 * z
+        v = d2 * y - c2 * z
+        store(block, at, narrow(z, short))
+        at += step
+        x = widen(load_wide(block, at, like))
+        y = b0 * x + s
+        s = (b1 * x + t) - a1 * y
+        t = b2 * x - a2 * y
+    z = d0 * y + u
+    store(block, at, narrow(z, short))
+    store(state, first, s)
+    store(state, first + halves, t)
+    store(state, first + 2 * halves, (d1 * y + v) - c1 * z)
+    store(state, first + 3 * halves, d2 * y - c2 * z)
 
 
 @compiled()

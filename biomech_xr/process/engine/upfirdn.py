@@ -16,7 +16,8 @@ from biomech_xr.process.steps.resample import antialias, ratio
 
 Values = npt.NDArray[Any]
 
-_TILE: Final = 64
+_TILE: Final = 60
+_SIDE: Final = 6
 
 
 def phases(taps: npt.NDArray[np.float64], up: int) -> npt.NDArray[np.float64]:
@@ -31,12 +32,29 @@ def phases(taps: npt.NDArray[np.float64], up: int) -> npt.NDArray[np.float64]:
     return np.asarray(np.where(inside, taps[np.where(inside, index, 0)] * up, 0.0))
 
 
+def side_by_side(filters: npt.NDArray[Any], down: int) -> npt.NDArray[Any]:
+    """Return the taps of `_SIDE` neighboring outputs for each phase of the first one, (up, rows, `_SIDE`).
+
+    Row i holds what the outputs take of the i-th of the samples that the first of them begins with; 0 where an output
+    does not see it.
+    """
+    up, width = filters.shape
+    ticks = np.arange(up)[:, None] + np.arange(_SIDE) * down
+    later = ticks // up
+    taps = np.zeros((up, width + int(later.max()), _SIDE), filters.dtype)
+    for phase in range(up):
+        for k in range(_SIDE):
+            taps[phase, later[phase, k] : later[phase, k] + width, k] = filters[ticks[phase, k] % up]
+    return taps
+
+
 @compiled()
 def resample_lanes(
     block: Values,
     lead: int,
     size: int,
     filters: Values,
+    groups: Values,
     down: int,
     start: int,
     out: Values,
@@ -50,27 +68,27 @@ def resample_lanes(
     block
         Its signal is a piece that begins at input sample ``start``; it is mirrored at its ends, for which ``lead`` is
         at least half the width of the filters.
-    filters
-        See `phases`.
+    filters, groups
+        See `phases` and `side_by_side`.
     down
         Output j lies at j * down / up input samples.
     """
     up, reach = filters.shape[0], filters.shape[1] // 2 - 1
     _mirror(block, lead, size, reach + 1)
     begin, end = -(-start * up // down), (start + size - 1) * up // down + 1
-    group = 4 * up
-    tile = np.empty((group * max(1, _TILE // group), block.shape[1]), block.dtype)
+    known = lead + size + reach + 1
+    tile = np.empty((_TILE, block.shape[1]), block.dtype)
     while begin < end:
-        count = min(len(tile), end - begin)
-        for place in range(0, count, group):
-            many = place + group <= count
-            for j in range(place, min(place + (up if many else group), count)):
-                tick = (begin + j) * down - start * up
-                row = lead + tick // up - reach
-                if many:
-                    _four(block, row, down, filters[tick % up], tile, j, up)
-                else:
-                    _single(block, row, filters[tick % up], tile, j)
+        count, j = min(_TILE, end - begin), 0
+        while j < count:
+            tick = (begin + j) * down - start * up
+            row = lead + tick // up - reach
+            if j + _SIDE <= count and row + groups.shape[1] <= known:
+                _six(block, row, groups[tick % up], tile, j)
+                j += _SIDE
+            else:
+                _single(block, row, filters[tick % up], tile, j)
+                j += 1
         store_lanes(tile, np.int64(0), count, out, rows, begin, scale)
         begin += count
 
@@ -95,29 +113,34 @@ def _single(block: Values, row: int, taps: Values, out: Values, place: int) -> N
 
 
 @compiled()
-def _four(block: Values, row: int, down: int, taps: Values, out: Values, place: int, up: int) -> None:
-    """Write four outputs of the same phase, each ``up`` outputs and ``down`` inputs after the one before."""
+def _six(block: Values, row: int, taps: Values, out: Values, place: int) -> None:
+    """Write six neighboring outputs: each row is loaded once, and six sums do not wait for one another."""
     zero = spread(out.dtype.type(0))
-    a, b, c, d = zero, zero, zero, zero
+    a, b, c, d, e, f = zero, zero, zero, zero, zero, zero
     for i in range(len(taps)):
-        tap = spread(taps[i])
-        a = a + tap * load(block, row + i)
-        b = b + tap * load(block, row + i + down)
-        c = c + tap * load(block, row + i + 2 * down)
-        d = d + tap * load(block, row + i + 3 * down)
+        x = load(block, row + i)
+        a = a + spread(taps[i, 0]) * x
+        b = b + spread(taps[i, 1]) * x
+        c = c + spread(taps[i, 2]) * x
+        d = d + spread(taps[i, 3]) * x
+        e = e + spread(taps[i, 4]) * x
+        f = f + spread(taps[i, 5]) * x
     store(out, place, a)
-    store(out, place + up, b)
-    store(out, place + 2 * up, c)
-    store(out, place + 3 * up, d)
+    store(out, place + 1, b)
+    store(out, place + 2, c)
+    store(out, place + 3, d)
+    store(out, place + 4, e)
+    store(out, place + 5, f)
 
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """Ratio of a resampling, and its filters by output phase."""
+    """Ratio of a resampling, and its filters by output phase: one by one, and those of neighbors side by side."""
 
     up: int
     down: int
     filters: Values
+    groups: Values
 
     @property
     def lead(self) -> int:
@@ -132,4 +155,5 @@ def resampling(rate: float, target: float, dtype: type) -> Resampling | None:
     if share == 1:
         return None
     taps = antialias(share.numerator, share.denominator)
-    return Resampling(share.numerator, share.denominator, phases(taps, share.numerator).astype(dtype))
+    filters = phases(taps, share.numerator).astype(dtype)
+    return Resampling(share.numerator, share.denominator, filters, side_by_side(filters, share.denominator))
