@@ -327,7 +327,8 @@ def _rejected_problems(trial: Trial) -> list[str]:
     unknown = sorted(set(table["reason"]) - set(words.REJECTION_REASONS))
     problems = [f"rejected: reason {reason!r} is not in the vocabulary" for reason in unknown]
     place = ["trial", "side", "stride_number"]
-    if pd.concat([trial.strides[place], table[place]]).duplicated().any():
+    rows = [row for part in (trial.strides, table) for row in zip(*(part[name] for name in place), strict=True)]
+    if len(set(rows)) < len(rows):
         problems.append("strides and rejected: a stride_number occurs twice on one side of a trial")
     return problems
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -120,6 +121,12 @@ def measured(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return samples
 
 
+@lru_cache(maxsize=64)
+def labels_of(**labels: tuple[str, ...]) -> xr.Coordinates:
+    """Return the coordinates of an array by dim; made once, since that takes xarray longer than the array."""
+    return xr.Coordinates({dim: list(names) for dim, names in labels.items()})
+
+
 def emg_signal(table: Table, columns: Mapping[str, EmgColumn], *, rate: float, t0: float, units: str) -> Signal:
     """Return the continuous EMG of a trial, dims (sample, side, channel), from raw columns (sample,) of a table."""
     channels = list(dict.fromkeys(column.muscle for column in columns.values()))
@@ -129,9 +136,8 @@ def emg_signal(table: Table, columns: Mapping[str, EmgColumn], *, rate: float, t
     for name, column in columns.items():
         place = sides.index(column.side), channels.index(column.muscle)
         values[:, place[0], place[1]] = measured(table[name]) * np.float32(column.factor)
-    array = xr.DataArray(
-        values, dims=("sample", "side", "channel"), coords={"side": sides, "channel": channels}, attrs={"units": units}
-    )
+    coords = labels_of(side=tuple(sides), channel=tuple(channels))
+    array = xr.DataArray(values, dims=("sample", "side", "channel"), coords=coords, attrs={"units": units})
     return Signal(kind="continuous", values=array, sampling_frequency=rate, t0=t0)
 
 
@@ -157,7 +163,7 @@ def joint_signal(
     array = xr.DataArray(
         values,
         dims=("sample", "side", "joint", "motion"),
-        coords={"side": sides, "joint": list(words.JOINTS), "motion": list(words.MOTIONS)},
+        coords=labels_of(side=tuple(sides), joint=tuple(words.JOINTS), motion=tuple(words.MOTIONS)),
         attrs={"units": units},
     )
     return Signal(kind="continuous", values=array, sampling_frequency=rate, t0=t0)
@@ -170,7 +176,7 @@ NO_SIGNAL = Verdict(reason="no_signal", detail="no finite sample of this side")
 def has_samples(signals: Mapping[str, Signal], side: str, start: float, stop: float) -> bool:
     """Return whether a continuous signal of that side has a finite sample from ``start`` to ``stop``, s."""
     for signal in signals.values():
-        sides = list(signal.values["side"].values) if "side" in signal.values.dims else []
+        sides = list(signal.values.get_index("side")) if "side" in signal.values.dims else []
         if side not in sides:
             continue
         rows = np.rint((np.array([start, stop]) - signal.t0) * signal.sampling_frequency).astype(int)

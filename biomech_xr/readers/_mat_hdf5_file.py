@@ -25,6 +25,9 @@ MEMORY: Final = 2 * 1024**3
 """Bytes of address space of the process that reads one file."""
 
 _SECONDS: Final = 120
+_SECONDS_A_GIB: Final = 300
+"""Time (s) that one answer may take, and what a file's size adds: a listing of 3 GB of small arrays is work."""
+
 _MOST_LISTING: Final = 1 << 30
 _KEPT_FILES, _KEPT_OBJECTS = 4, 200_000
 _SETTLED: Final = 2_000_000_000
@@ -148,7 +151,8 @@ class Hdf5File:
         with self._starting:
             if self._line is None or not self._line.usable:
                 try:
-                    child = _limited.opened("_mat_hdf5_worker", self.path, memory=MEMORY, seconds=_SECONDS)
+                    patience = _SECONDS + round(_SECONDS_A_GIB * self.path.stat().st_size / 1024**3)
+                    child = _limited.opened("_mat_hdf5_worker", self.path, memory=MEMORY, seconds=patience)
                     self._line = self._stack.enter_context(child)
                 except _limited.LimitedError as error:
                     raise self.failed(error) from error

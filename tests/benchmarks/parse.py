@@ -1,14 +1,14 @@
 """Parse throughput of each source in MB/s of raw input, beside the bare library read of the same files.
 
-    python -m tests.benchmarks.parse --json bench/parse.json [--megabytes 200] [--sources hu embry] [--memory]
+    python -m tests.benchmarks.parse --json bench/parse.json [--megabytes 200] [--sources hu embry] [--large] [--memory]
 
 A synthetic tree of each source is written large enough, its v5 files compressed as MATLAB does unless told otherwise;
 the files that the reader names as its sources are counted.
 The bare read loads the same files whole with the library of their format (pandas, SciPy, mat-io, h5py, ezc3d, calamine)
 and throws the result away. Both are run in a child process of their own, twice in turn; the faster time counts. The
 note gives the ratio of processor time too, which other work on the machine disturbs less; it holds the time of parsers
-in processes of their own. With `--memory` a file of
-3 GB is made as well (see `memory`).
+in processes of their own. With `--large` one person of a source is written with trials so long that a single file
+has the size asked for, in the sources of `LARGE`. With `--memory` a file of 3 GB is made as well (see `memory`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import struct
 import subprocess
 import sys
@@ -41,30 +42,32 @@ _MOST_MINUTES = 60.0
 _MATRIX, _COMPRESSED = 14, 15
 _SETTLED = {"angelidou": {"emg_state": "raw"}}
 
+LARGE = {"criekinge": 5.0, "grimmer": 4.4, "k2muse": 14.0, "siat": 22.0}
+"""Minutes of one person whose largest file has about 200 MB: v7.3, v5, v5 and CSV."""
+
 
 def main() -> None:
     """Measure every source asked for and report."""
     parser = arguments("Parse throughput beside the bare library read of the same files.")
     parser.add_argument("--megabytes", type=float, default=200.0, help="least size of a source's raw files")
     parser.add_argument("--sources", nargs="+", default=names(), choices=names())
+    parser.add_argument("--large", action="store_true", help=f"one file of that size, in {', '.join(LARGE)}")
     parser.add_argument("--memory", action="store_true", help="measure a worker's memory on a file of 3 GB too")
     given = parser.parse_args()
     cases = {}
-    for name in given.sources:
+    for name in (name for name in given.sources if name in LARGE or not given.large):
         with tempfile.TemporaryDirectory() as folder:
-            cases[name] = measure(name, Path(folder), given.megabytes)
+            write_tree = large_file if given.large else large_tree
+            cases[name] = measure(name, write_tree(name, Path(folder), given.megabytes))
     if given.memory:
         with tempfile.TemporaryDirectory() as folder:
             cases["memory v7.3"] = memory.measure(Path(folder), 3.0)
     report(cases, given.json)
 
 
-def measure(name: str, folder: Path, megabytes: float) -> Case:
+def measure(name: str, raw: Path) -> Case:
     """Return parse throughput of one source against the bare read."""
-    raw = large_tree(name, folder, megabytes)
-    for path in raw.rglob("*.mat"):
-        pack(path)
-    listing = folder / "files.json"
+    listing = raw.with_suffix(".json")
     parsed, bare = [], []
     for _ in range(_REPEATS):
         parsed.append(child("parse", name, raw))
@@ -77,7 +80,8 @@ def measure(name: str, folder: Path, megabytes: float) -> Case:
     kinds = sorted({kind_of(Path(raw, file)) for file in files})
     largest = max(Path(raw, file).stat().st_size for file in files) / 1e6
     note = f"{size:.0f} MB in {len(files)} file(s), largest {largest:.0f} MB, {', '.join(kinds)}"
-    note += f"; processor ratio {processor:.2f}; peak {max(run['peak'] for run in parsed):.2f} GiB"
+    spent = "{:.2f} and {:.2f} s of processor".format(*(min(run["cpu"] for run in runs) for runs in (parsed, bare)))
+    note += f"; processor ratio {processor:.2f} ({spent}); peak {max(run['peak'] for run in parsed):.2f} GiB"
     return Case(value=size / seconds, unit="MB/s", baseline=size / least, ratio=least / seconds, note=note)
 
 
@@ -94,12 +98,32 @@ def large_tree(name: str, folder: Path, megabytes: float) -> Path:
             or (minutes >= _MOST_MINUTES and patients >= PEOPLE[name])
             or (size < 1 and patients >= PEOPLE[name])
         ):
-            return raw
+            return packed(raw)
         longer = min(_MOST_MINUTES, minutes * min(more * 1.1, 20))
         grown = longer / minutes
         minutes = longer
         if grown < 1.05 or patients < row.patients:
             patients = min(PEOPLE[name], max(patients + 1, round(patients * more)))
+
+
+def large_file(name: str, folder: Path, megabytes: float) -> Path:
+    """Write one person whose largest file has at least so many megabytes, and return the root of the tree."""
+    minutes = LARGE[name] * megabytes / 200
+    while True:
+        raw = folder / f"{minutes:g}"
+        write(name, raw, patients=1, seed=1, minutes=min(minutes, _MOST_MINUTES))
+        size = max(path.stat().st_size for path in packed(raw).rglob("*") if path.is_file()) / 1e6
+        if size >= megabytes:
+            return raw
+        shutil.rmtree(raw)
+        minutes *= 1.1 * megabytes / size
+
+
+def packed(raw: Path) -> Path:
+    """Compress the v5 files of a tree and return it."""
+    for path in raw.rglob("*.mat"):
+        pack(path)
+    return raw
 
 
 def pack(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,14 @@ from biomech_xr.datasets import get_dataset, names
 from biomech_xr.errors import ProcessingError
 from biomech_xr.parse import find_patients, read_patient
 from biomech_xr.process import ProcessConfig, strides
+from biomech_xr.run import parse as run_parse
 from biomech_xr.run import parse_patient, pending_patients
+from biomech_xr.schema import Trial
 from biomech_xr.store import list_patients, open_patient, patient_entry
 from biomech_xr.synthetic import write
 from biomech_xr.vocabulary import JOINTS, MOTIONS, MUSCLES, SUBSTITUTES
+from pipelines import command, parse
+from tests.clusters import cluster_here
 
 from .rows import Row, row_of
 
@@ -42,11 +47,21 @@ class Made:
     def store(self, name: str) -> Store:
         if name not in self._stores:
             raw, options = self.folder / "raw" / name, row_of(name).options
-            write(name, raw, patients=1, seed=0, minutes=0.3)
+            write(name, raw, patients=1, seed=0, minutes=0.2)
             (patient,), _ = pending_patients(name, raw, self.root, options=options)
-            parse_patient(name, str(raw), self.root, patient, options)
-            self._stores[name] = Store(name, self.folder)
+            trials: list[Trial] = []
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(run_parse, "read_patient", lambda *given: kept(read_patient(*given), trials))
+                parse_patient(name, str(raw), self.root, patient, options)
+            self._stores[name] = Store(name, self.folder, trials)
         return self._stores[name]
+
+
+def kept(trials: Iterable[Trial], seen: list[Trial]) -> Iterator[Trial]:
+    """Yield the trials and keep them in ``seen``."""
+    for trial in trials:
+        seen.append(trial)
+        yield trial
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +81,8 @@ def test_make_sources_writes_parses_and_checks_every_source(tmp_path: Path) -> N
 class Store:
     """The recordings of one source, of one person."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.row = name, row_of(name)
+    def __init__(self, name: str, folder: Path, trials: list[Trial]) -> None:
+        self.name, self.row, self.trials = name, row_of(name), trials
         self.raw, self.root = folder / "raw" / name, str(folder / "store")
         self.patient = find_patients(name, self.raw)[0]
         entry = patient_entry(self.root, name, f"{name}-{self.patient}")
@@ -87,7 +102,7 @@ def store(request: pytest.FixtureRequest, made: Made) -> Store:
 
 def test_what_was_read_is_what_is_stored(store: Store) -> None:
     opened = open_patient(store.root, store.name, f"{store.name}-{store.patient}")
-    trials = list(read_patient(store.name, store.raw, store.patient, store.row.options))
+    trials = store.trials
     assert list(opened.trials["trial"]) == [trial.trial for trial in trials]
     assert store.entry["counts"]["strides"] == sum(len(trial.strides) for trial in trials)
     assert store.entry["counts"]["rejected"] == sum(len(trial.rejected) for trial in trials)
@@ -187,7 +202,9 @@ def test_the_configuration_names_every_source() -> None:
     assert sorted(config["sources"]) == names()
 
 
-def test_what_is_broken_is_named_and_the_rest_is_done(made: Made, tmp_path: Path) -> None:
+def test_what_is_broken_is_named_and_the_rest_is_done(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One file is cut and one folder is empty: both fail by name, the other source is parsed, the exit code is 1."""
     raw = tmp_path / "lencioni"
     raw.mkdir()
@@ -197,18 +214,14 @@ def test_what_is_broken_is_named_and_the_rest_is_done(made: Made, tmp_path: Path
             (raw / path.name).write_bytes(path.read_bytes())
     broken = next(raw.glob("Subject*.mat"))
     broken.write_bytes(broken.read_bytes()[:2000])
-    done = run(
-        sys.executable,
-        "-m",
-        "pipelines.parse",
-        f"store={tmp_path / 'store'}",
-        "workers=1",
-        f"sources.hu.raw={tmp_path / 'empty'}",
-        f"sources.lencioni.raw={raw}",
-        f"sources.falisse.raw={made.store('falisse').raw}",
-    )
-    assert done.returncode == 1, done.stderr
-    assert "1 unit(s) failed" in done.stderr
-    assert broken.name in done.stderr
-    assert f"hu: {tmp_path / 'empty'}" in done.stderr
+    where = {"hu": tmp_path / "empty", "lencioni": raw, "falisse": made.store("falisse").raw}
+    with cluster_here() as address:
+        sources = [f"sources.{name}.raw={folder}" for name, folder in where.items()]
+        monkeypatch.setattr("sys.argv", ["parse", f"store={tmp_path / 'store'}", f"cluster={address}", *sources])
+        code = command.main(parse.ParseConfig, parse.run, parse.__doc__ or "")
+    error = capsys.readouterr().err
+    assert code == 1, error
+    assert "1 unit(s) failed" in error
+    assert broken.name in error
+    assert f"hu: {tmp_path / 'empty'}" in error
     assert [dataset for dataset, _ in list_patients(str(tmp_path / "store"))] == ["falisse"]

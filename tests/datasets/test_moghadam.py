@@ -56,7 +56,7 @@ def test_people_and_trials_are_found_by_name_not_by_count(
 def test_kept_strides_are_contact_to_contact_within_the_stated_bound(
     tree: tuple[Path, Truth], trials: dict[tuple[str, str], Trial]
 ) -> None:
-    assert CLOCK == 0.025
+    assert CLOCK == 0.03
     made = tree[1].strides
     assert sum(len(trial.strides) for trial in trials.values()) == len(made) == 15
     for row in made.to_dict("records"):

@@ -9,29 +9,66 @@ import pytest
 from scipy.signal import butter, sosfiltfilt
 
 from biomech_xr.datasets.moghadam.contacts import CLOCK, find_contacts, on_plates, reaches
+from biomech_xr.evidence import contacts_from_force
+from biomech_xr.readers.c3d import read_c3d
 from biomech_xr.readers.opensim import read_mot
+
+LOW_PASS = (0, 15, 10, 6)
+EARLIEST, LATEST = -0.027, 0.021
+"""s; the worst of all filters against the plates."""
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("low_pass", [0, 15, 10, 6])
+@pytest.mark.parametrize("low_pass", LOW_PASS)
 @pytest.mark.parametrize(("leg", "plate"), [("r", "ground_force_vy"), ("l", "1_ground_force_vy")])
 def test_contacts_from_moments_agree_with_force_plates(samples: Path, leg: str, plate: str, low_pass: int) -> None:
     angles = read_mot(samples / "opensim" / "subject01_walk_IK.mot", dataset="test")
     moments = read_mot(samples / "opensim" / "subject01_walk_ID.sto", dataset="test")
     plates = read_mot(samples / "opensim" / "subject01_walk_grf.mot", dataset="test")
-    loaded = plates.column(plate) > 20
-    contacts = plates.time[1:][loaded[1:] & ~loaded[:-1]]
-    ankle = moments.column(f"ankle_angle_{leg}_moment")
-    if low_pass:
-        ankle = sosfiltfilt(butter(2, low_pass, fs=60, output="sos"), ankle)
+    contacts, _ = contacts_from_force(plates.column(plate), 600.0, 72.6)
+    ankle = filtered(moments.column(f"ankle_angle_{leg}_moment"), low_pass, 60.0)
     near, _ = reaches(angles.time, angles.column(f"hip_flexion_{leg}"), angles.column(f"knee_angle_{leg}"))
     found = np.array([c.time for c in find_contacts(moments.time, ankle, near, float(np.abs(ankle).max()))])
     known = found[np.isfinite(found)]
     assert known.size == (2 if leg == "r" else 1)  # the last left stance is not whole
     for time in known:
-        assert np.abs(contacts - time).min() < CLOCK
+        assert EARLIEST < time - contacts[np.abs(contacts - time).argmin()] < LATEST
     if leg == "r":
         assert np.diff(known)[0] == pytest.approx(np.diff(contacts)[0], abs=0.015)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("low_pass", LOW_PASS)
+@pytest.mark.parametrize(
+    ("name", "plates"),
+    [
+        ("Vicon_analysis", {"Left": (3.196,), "Right": (2.668, 3.710)}),
+        ("PlugInC3D", {"Left": (1.795,), "Right": (1.102,)}),
+    ],
+)
+def test_contacts_from_plug_in_gait_moments_agree_with_force_plates(
+    samples: Path, name: str, plates: dict[str, tuple[float, ...]], low_pass: int
+) -> None:
+    """``plates``: when the force under the foot crosses 3 % of body weight, s (`contacts_from_force`)."""
+    content = read_c3d(samples / "c3d" / f"{name}.c3d", dataset="test")
+    for side, contacts in plates.items():
+        angles = [content.points[f"{side[0]}{joint}Angles"][:, 0].astype(float) for joint in ("Hip", "Knee")]
+        ankle = content.points[f"{side[0]}AnkleMoment"][:, 0].astype(float)
+        finite = np.isfinite(ankle)
+        ankle[finite] = filtered(ankle[finite], low_pass, content.point_rate)
+        time = np.arange(ankle.size) / content.point_rate
+        near, _ = reaches(time, *angles)
+        found = np.array([c.time for c in find_contacts(time, ankle, near, float(np.nanmax(np.abs(ankle))))])
+        for contact in contacts:
+            error = found[np.nanargmin(np.abs(found - contact))] - contact
+            assert EARLIEST < error < LATEST, (side, contact, error)
+            assert abs(error) < CLOCK
+
+
+def filtered(values: np.ndarray, low_pass: int, rate: float) -> np.ndarray:
+    """Return values through a zero-phase Butterworth low-pass (Hz; 0 for none)."""
+    sections = butter(2, low_pass, fs=rate, output="sos") if low_pass else None
+    return values if sections is None else np.asarray(sosfiltfilt(sections, values))
 
 
 def leg(offset: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -71,6 +71,23 @@ def test_a_trial_that_begins_and_ends_on_the_foot_has_no_contact_and_no_foot_off
     assert offs.max() < gait.duration - 2.0
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.005, 0.02])
+def test_the_first_load_is_nearer_to_the_contact_than_the_threshold(noise: float) -> None:
+    """A force that comes up as the square of time: 3 % of the weight at 8.7 ms."""
+    rng = np.random.default_rng(7)
+    time = np.arange(8000) / RATE
+    since = (time - 0.9995) % 1.2
+    force = 9.81 * np.minimum(400 * since**2, 1.0) * (since < 0.7)
+    force += noise * rng.standard_normal(time.size)
+    truth = 0.9995 + 1.2 * np.arange(6)
+    crossed, _ = contacts_from_force(force, RATE, 1.0)
+    first, _ = contacts_from_force(force, RATE, 1.0, first_load=True)
+    for contact in truth[1:-1]:
+        late, near = (found[np.abs(found - contact).argmin()] - contact for found in (crossed, first))
+        assert 0.007 < late < 0.011
+        assert 0 <= near < late - 0.002
+
+
 @pytest.mark.parametrize("value", [0.0, 350.0, np.nan])
 def test_standing_an_empty_plate_and_nothing_have_no_events(value: float) -> None:
     rng = np.random.default_rng(3)

@@ -139,3 +139,20 @@ def test_a_foot_that_no_column_explains_is_refused(legs: list[Leg]) -> None:
     """The leg of PlugInC3D that swings far to the side: without ``up`` nothing, never a wrong event."""
     leg = next(leg for leg in legs if leg.name == "PlugInC3D L")
     assert [events.size for events in contacts_from_foot(leg.paths["heel"], leg.paths["toe"], leg.rate)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [("Gait_with_EMG", ("F1Z", "F2Z"))],
+)
+def test_the_first_load_precedes_the_threshold_by_some_milliseconds(
+    samples: Path, name: str, channels: tuple[str, ...]
+) -> None:
+    content = read_c3d(samples / "c3d" / f"{name}.c3d", dataset="test")
+    for channel in channels:
+        force = content.analogs[channel]
+        crossed, offs = contacts_from_force(force, content.analog_rate)
+        first, same = contacts_from_force(force, content.analog_rate, first_load=True)
+        assert crossed.size == first.size == 1
+        assert 0 < crossed[0] - first[0] < 0.013
+        np.testing.assert_array_equal(offs, same)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from biomech_xr import synthetic
+from tests.shared import made_once
 
 Tree = tuple[Path, synthetic.Truth]
 
@@ -19,9 +20,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Tree]:
 
     def of(dataset: str) -> Tree:
         if dataset not in written:
-            root = tmp_path_factory.mktemp("raw") / dataset
             people = min(2, synthetic.PEOPLE[dataset])
-            written[dataset] = root, synthetic.write(dataset, root, patients=people, seed=3, minutes=0.1)
+            written[dataset] = made_once(
+                tmp_path_factory,
+                f"synthetic-{dataset}",
+                lambda root: synthetic.write(dataset, root, patients=people, seed=3, minutes=0.1),
+            )
         return written[dataset]
 
     return of

@@ -164,7 +164,7 @@ def stride_rows(
     """
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
-    events = {side: contacts_from_force(force, rate, body_mass) for side, force in forces.items()}
+    events = {side: contacts_from_force(force, rate, body_mass, first_load=True) for side, force in forces.items()}
     durations = np.concatenate([np.diff(contacts) for contacts, _ in events.values()])
     usual = float(np.median(durations)) if durations.size else math.nan
     for side, (contacts, offs) in events.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -84,11 +83,8 @@ class Reader:
 
     def _cut(self, column: FloatArray, contacts: FloatArray) -> list[FloatArray]:
         low, high = self._spec.minimum_duration, self._spec.maximum_duration
-        return [
-            resample(column, start, stop, self.rate)
-            for start, stop in pairwise(contacts)
-            if low <= stop - start <= high
-        ]
+        whole = np.flatnonzero((np.diff(contacts) >= low) & (np.diff(contacts) <= high))
+        return list(resample(column, contacts[whole], contacts[whole + 1], self.rate))
 
     def signals(self, config: int, trial: int, scales: Scales) -> tuple[dict[str, Signal], str]:
         """Return the signal groups of one recording, and why they do not belong together, if they do not."""

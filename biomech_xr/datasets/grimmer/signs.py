@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.deciding import ANGLE_SIGNS, MOMENT_UNIT, Judge, hip_adduction_sign, sign_option
@@ -18,6 +19,7 @@ from biomech_xr.evidence import Decision, moment_sign, moment_unit
 from biomech_xr.readers.mat import MatNode
 
 POINTS: Final = 101
+_SHARE: Final = np.linspace(0, 1, POINTS)
 PARTS: Final = ("ascent", "descent")
 
 OPTIONS: Final[Mapping[str, Option]] = {
@@ -59,9 +61,12 @@ class Scales:
     notes: Mapping[str, str]
 
 
-def resample(column: FloatArray, start: float, stop: float, rate: float) -> FloatArray:
-    """Return 101 points of a column (frame,) at ``rate`` Hz from ``start`` to ``stop``, s; NaN beyond its ends."""
-    frames = np.linspace(start, stop, POINTS) * rate
+def resample(column: FloatArray, start: npt.ArrayLike, stop: npt.ArrayLike, rate: float) -> FloatArray:
+    """Return 101 points of a column (frame,) at ``rate`` Hz from ``start`` to ``stop``, s; NaN beyond its ends.
+
+    Of arrays (stride,) of starts and stops it returns (stride, 101).
+    """
+    frames = (np.multiply.outer(start, 1 - _SHARE) + np.multiply.outer(stop, _SHARE)) * rate
     return np.interp(frames, np.arange(column.size), column, left=np.nan, right=np.nan)
 
 

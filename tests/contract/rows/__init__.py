@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 ESTIMATED: Final = {
-    "bacek": "the raw release has no events: contacts are estimated from the forces, by a threshold",
     "moghadam": "the release has no events: contacts are estimated from the ankle moment",
 }
-"""Sources whose contacts are not known to one sample, and why."""
+"""Sources whose contacts are not known to one sample, and why; the row's `clock` is the upper bound of their error."""
 
 
 @dataclass(frozen=True, kw_only=True)
