@@ -31,7 +31,7 @@ TOOLS := uv==0.13.8 hatchling==1.33.0 editables==0.6
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-BENCHMARKS := $(filter parse processing storage loader training,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
+BENCHMARKS := $(filter parse processing storage order loader training,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 CHAOS := $(wildcard tests/chaos/test_*.py)
 BIOMECH_XR_SAMPLES ?= $(abspath $(SAMPLES))
 export BIOMECH_XR_SAMPLES
@@ -99,7 +99,9 @@ format: $(STAMP)
 # Optional, for `make bench`: a peer that is not there is printed as not run.
 peers: $(STAMP)
 	@test -d $(PEERS) || $(BIN)/uv venv --quiet --python $(BIN)/python $(PEERS)
-	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python -r requirements/peers.txt
+	@$(BIN)/python -m pip --python $(PEERS)/bin/python install --quiet --disable-pip-version-check \
+	  $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH)
+	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --no-deps -r requirements/peers.txt
 	@echo "peers: done, $(PEERS)"
 
 ifneq ($(BENCHMARKS),)
@@ -131,7 +133,8 @@ lock: $(STAMP)
 	$(BIN)/uv pip compile --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-annotate \
 	  --extra cloud --extra readers --extra report --extra dev pyproject.toml requirements/torch-needs.in \
 	  -o requirements/lock.txt
-	$(BIN)/uv pip compile --python-version 3.11 --no-emit-index-url --no-annotate requirements/peers.in \
+	$(BIN)/uv pip compile --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --overrides requirements/peers-torch.txt requirements/peers.in requirements/torch-needs.in \
 	  -o requirements/peers.txt
 
 clean:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -220,16 +221,28 @@ def rejected_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, LabelKind]) -> pd.DataFrame:
-    unknown = sorted({key for row in rows for key in row} - set(columns))
+    unknown = sorted(set().union(*rows) - set(columns))
     if unknown:
         raise SchemaError.of("stride table", [f"unknown column {name!r}" for name in unknown])
-    data, index = {}, pd.RangeIndex(len(rows))
+    return _made(rows, columns) if rows else _blank(tuple(columns.items())).copy()
+
+
+@lru_cache(maxsize=8)
+def _blank(columns: tuple[tuple[str, LabelKind], ...]) -> pd.DataFrame:
+    """Return a table without rows; made once."""
+    return _made((), dict(columns))
+
+
+def _made(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, LabelKind]) -> pd.DataFrame:
+    """Return a table of known columns."""
+    data: dict[str, Any] = {}
     for name, kind in columns.items():
         default = _SPECIAL_DEFAULTS.get(name, _DEFAULTS[kind])
         values = [row.get(name, default) for row in rows]
         array = np.array(values, dtype=_DTYPES.get(kind, "object"))
-        data[name] = pd.Series(array, index, dtype=array.dtype, copy=False)
-    return pd.DataFrame(data, index, copy=False)
+        # as an index text stays what it is, and a table is made much faster than from series
+        data[name] = pd.Index(array, dtype=object, copy=False) if array.dtype == object else array
+    return pd.DataFrame(data, pd.RangeIndex(len(rows)), copy=False)
 
 
 def validate_trial(trial: Trial) -> None:
@@ -302,18 +315,20 @@ def _stride_problems(trial: Trial) -> list[str]:
             ("surface", words.SURFACES),
             ("duration_source", words.DURATION_SOURCES),
         )
-        for value in sorted(set(table[column]) - set(known))
+        for value in sorted(set(table[column].tolist()) - set(known))
     ]
-    if (table["trial"] != trial.trial).any():
+    if set(table["trial"].tolist()) - {trial.trial}:
         problems.append(f"strides: column 'trial' differs from {trial.trial!r}")
-    if (table["duration"] <= 0).any():
+    duration, foot_off, start = (table[name].to_numpy(np.float64) for name in ("duration", "foot_off", "trial_time"))
+    continuous = table["segment"].to_numpy() < 0
+    if (duration <= 0).any():
         problems.append("strides: a duration is not positive")
-    if (table["duration"].isna() & (table["segment"] < 0)).any():
+    if (np.isnan(duration) & continuous).any():
         problems.append("strides: a stride of continuous signals has no duration")
-    outside = (table["foot_off"] >= table["duration"]) | (table["foot_off"] <= 0)
+    outside = (foot_off >= duration) | (foot_off <= 0)
     if outside.any():
         problems.append(f"strides: foot_off outside the stride in {int(outside.sum())} stride(s)")
-    cut = (table["segment"] < 0) & table["trial_time"].isna()
+    cut = continuous & np.isnan(start)
     if cut.any():
         problems.append(f"strides: no trial_time in {int(cut.sum())} stride(s) of continuous signals")
     return problems
@@ -324,10 +339,11 @@ def _rejected_problems(trial: Trial) -> list[str]:
     missing = [name for name in REJECTED_COLUMNS if name not in table]
     if missing:
         return [f"rejected: columns missing: {', '.join(missing)}"]
-    unknown = sorted(set(table["reason"]) - set(words.REJECTION_REASONS))
+    unknown = sorted(set(table["reason"].tolist()) - set(words.REJECTION_REASONS))
     problems = [f"rejected: reason {reason!r} is not in the vocabulary" for reason in unknown]
     place = ["trial", "side", "stride_number"]
-    rows = [row for part in (trial.strides, table) for row in zip(*(part[name] for name in place), strict=True)]
+    parts = [part for part in (trial.strides, table) if len(part)]
+    rows = [row for part in parts for row in zip(*(part[name].tolist() for name in place), strict=True)]
     if len(set(rows)) < len(rows):
         problems.append("strides and rejected: a stride_number occurs twice on one side of a trial")
     return problems

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from distributed import Client, Future, as_completed
 
 from biomech_xr.config import Config
 from biomech_xr.errors import BiomechXRError, OccupiedError
+from biomech_xr.store.stopping import stop_retrying, wait_for_requests
 from pipelines.progress import count_lines, progress
 
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -40,8 +42,16 @@ def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str)
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print("interrupted: nothing that was finished is lost; the same command goes on", file=sys.stderr)
-        return 143 if isinstance(stop, Terminated) else 130
+        print("interrupted: nothing that was finished is lost; the same command goes on", file=sys.stderr, flush=True)
+        code = 143 if isinstance(stop, Terminated) else 130
+        stop_retrying()
+        if not wait_for_requests(_PATIENCE):
+            os._exit(code)  # a thread waits for storage that does not answer, and Python for the thread
+        return code
+
+
+_PATIENCE: Final = 5.0
+"""Seconds for which a pipeline that was told to stop waits for requests that are under way."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -50,16 +60,21 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def stopped_by_sigterm() -> Iterator[None]:
-    """Raise `Terminated` in the block when SIGTERM comes, so that workers and children are stopped as for Ctrl-C."""
+    """Raise `Terminated` in the block when SIGTERM comes, so that workers and children are stopped as for Ctrl-C.
+
+    No request is sent again from then on: storage that is away must not keep the process.
+    """
 
     def stop(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: stopping is under way
+        stop_retrying()
         raise Terminated
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGTERM, stop)
+    stop_retrying(asked=False)
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
     python -m pipelines.process pipelines/configs/process.yaml store=my-store chain=envelope workers=4
 
 A rerun writes only the shards that are missing; the manifest comes last, and without it no reader sees the product.
+Finished parts stay when the code or a library changed; ``same_code=true`` makes them again.
 ``--plan`` (or ``plan=true``) says what there is to do and what it will take - tasks, strides, bytes, memory of a
 worker, minutes, from the time that one task took here - and does nothing else. Exit code 0: all done; 1: some shards
 or sources failed, each is named, the others are done; 2: nothing could be done.
@@ -29,12 +30,16 @@ from pipelines.command import gather, main, report_failures, with_reasons
 
 
 class ProcessConfig(ClusterConfig):
-    """Which sources of a store to process, with which chain (preset or YAML file), on which cluster."""
+    """Which sources of a store to process, with which chain (preset or YAML file), on which cluster.
+
+    `same_code` makes those parts again that other code or other libraries made.
+    """
 
     store: str
     datasets: list[str] | None = None
     chain: str = "envelope"
     plan: bool = False
+    same_code: bool = False
 
 
 def run(config: ProcessConfig) -> int:
@@ -46,7 +51,7 @@ def run(config: ProcessConfig) -> int:
     if config.plan:
         return show_plan(config, names, chain)
     with connect(config) as client:
-        return process(client, config.store, names, chain)
+        return process(client, config.store, names, chain, same_code=config.same_code)
 
 
 def sources_of(config: ProcessConfig) -> list[str]:
@@ -57,7 +62,7 @@ def sources_of(config: ProcessConfig) -> list[str]:
     return names
 
 
-def process(client: Client, root: str, datasets: Sequence[str], chain: Chain) -> int:
+def process(client: Client, root: str, datasets: Sequence[str], chain: Chain, *, same_code: bool = False) -> int:
     """Process sources on a cluster, one after the other, and return the exit code; one that fails stops no other.
 
     In the end one version is made of all that were finished.
@@ -65,7 +70,7 @@ def process(client: Client, root: str, datasets: Sequence[str], chain: Chain) ->
     codes, finished = [], []
     for dataset in datasets:
         try:
-            codes.append(process_dataset(client, root, dataset, chain))
+            codes.append(process_dataset(client, root, dataset, chain, same_code=same_code))
         except BiomechXRError as error:
             codes.append(report_failures(dataset, [str(error)], done=0))
         if codes[-1] == 0:
@@ -82,10 +87,15 @@ def process(client: Client, root: str, datasets: Sequence[str], chain: Chain) ->
     return 1 if 0 in codes and max(codes) else max(codes)
 
 
-def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> int:
+def process_dataset(client: Client, root: str, dataset: str, chain: Chain, *, same_code: bool = False) -> int:
     """Process one source and return the exit code."""
     started = time.monotonic()
-    work = shard_work(root, dataset, chain)
+    work = shard_work(root, dataset, chain, same_code=same_code)
+    if work.other_code:
+        print(
+            f"{dataset}: {work.other_code} finished part(s) of other code or libraries stay; same_code=true makes them "
+            "again"
+        )
     if work.plan is None:
         manifest = finish_strides(work)
         print(f"{dataset}: {manifest['counts']['strides']} strides there already, nothing to do")
@@ -109,7 +119,7 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain) -> in
         f"chain {chain.name}, lookahead {'' if known else 'at least '}{lookahead:.3f} s, "
         f"{work.done} shard(s){f' and {kept} strides of others' if kept else ''} there already, {seconds:.1f} s"
     )
-    return 0
+    return process_dataset(client, root, dataset, chain, same_code=same_code) if work.more else 0
 
 
 def show_plan(config: ProcessConfig, datasets: Sequence[str], chain: Chain) -> int:

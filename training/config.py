@@ -7,8 +7,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from biomech_xr.config import Config
+from biomech_xr.window.mixing import Mixing
+from training.augmentation import Augmentation
 
-BOOKKEEPING = ("out", "checkpoint_every", "log_every", "max_minutes", "device", "threads")
+BOOKKEEPING = (
+    "out", "checkpoint_every", "log_every", "max_minutes", "device", "threads", "workers", "cache", "cache_gb"
+)  # fmt: skip
 """Fields that do not change what is learned; they are left out of the hash that a resumed run must match."""
 
 
@@ -57,26 +61,33 @@ class TrainConfig(Config):
     """One training run.
 
     `store` is the URL of the store, `chain` the strides product in it and `version` its version: the newest one when
-    the run begins, which its ``config.yaml`` records, so that a resumed run and its scores read the same strides.
-    `window` counts EMG samples (1 kHz, so ms);
+    the run begins, which its ``config.yaml`` records with the digest of its pointer (`version_digest`), so that a
+    resumed run and its scores read the same strides.
+    `window` counts EMG samples (1 kHz, so ms); `augment` changes training windows and `mixing` says how often each
+    source and activity is drawn for them, never for validation, scores or statistics;
     `global_batch` counts windows over all ranks; `steps` are optimizer steps; `learning_rate` is the peak of a cosine
     schedule after `warmup` steps that ends at a tenth of it; `clip` bounds the gradient norm; `statistics_batches` are
     about the global batches that normalization is fitted on, spread over the training windows of every source;
     `validation_batches` are scored at every checkpoint, spread over the validation windows; `max_minutes` ends a run
-    early, with a checkpoint; `threads` are CPU threads per rank. `evaluation_hop` and `max_windows` bound the windows
-    that `training.evaluate` scores.
+    early, with a checkpoint; `threads` are CPU threads per rank, `workers` processes per rank that make its training
+    batches (0: threads of the rank do, which is rarely slower); `cache` is a folder on a fast disk that keeps at most
+    `cache_gb` (10^9 bytes) of a store elsewhere. `evaluation_hop` and `max_windows` bound the windows that
+    `training.evaluate` scores.
     """
 
     task: Literal["emg"] = "emg"
     store: str
     chain: str = "envelope"
     version: int | None = Field(default=None, ge=1)
+    version_digest: str = ""
     datasets: tuple[str, ...] | None = None
     window: int = Field(default=200, ge=8)
     hop: int = Field(default=1, ge=1)
     horizon: Horizon = Horizon(samples=1)
     history: Literal["require", "mask"] = "require"
-    phase: Literal["none", "oracle"] = "none"
+    phase: Literal["none", "oracle", "estimated"] = "none"
+    augment: tuple[Augmentation, ...] = ()
+    mixing: Mixing | None = None
     global_batch: int = Field(default=512, ge=1)
     steps: int = Field(default=1000, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -94,9 +105,12 @@ class TrainConfig(Config):
     out: str
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(default=1, ge=1)
+    workers: int = Field(default=0, ge=0)
+    cache: str | None = None
+    cache_gb: float = Field(default=50.0, gt=0)
     evaluation_hop: int = Field(default=1, ge=1)
     max_windows: int = Field(default=200_000, ge=1)
 
     def identity(self) -> str:
         """Return the hash that a resumed run must match: all but `BOOKKEEPING` and what only evaluation uses."""
-        return self.hash(exclude=(*BOOKKEEPING, "evaluation_hop", "max_windows"))
+        return self.hash(exclude=(*BOOKKEEPING, "version_digest", "evaluation_hop", "max_windows"))

@@ -14,7 +14,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -25,6 +25,11 @@ from training.run import read_checkpoint, read_config
 from training.scoring import Scoreboard, as_rows, not_learned_notes
 from training.tables import show
 from training.tasks.emg import EmgTask
+
+PHASE_NOTES: Final = {
+    "oracle": "The phase at t is an input; nobody knows it at t.",
+    "estimated": "An estimate of the phase at t is an input; it takes contacts for detected without delay.",
+}
 
 
 def evaluate(
@@ -120,7 +125,7 @@ def notes(config: TrainConfig, lookahead: float, *, known: bool, calibration: st
     return [
         future,
         f"Calibration of EMG, beside the lookahead: {calibration}.",
-        *(["The phase at t is an input; nobody knows it at t."] if config.phase == "oracle" else []),
+        *([PHASE_NOTES[config.phase]] if config.phase in PHASE_NOTES else []),
         "linear regression (state) and training mean (torque, phase) are fitted on training people only.",
         "Torque has no persistence baseline, because the current moment is no input.",
         "Windows of one stride overlap: persons, not windows, are the sample.",

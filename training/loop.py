@@ -52,7 +52,7 @@ def train(config: TrainConfig, task: Task, ranks: Ranks) -> int:
         if ranks.leads:
             _say_start(run, config, ranks)
         done = run.step >= config.steps
-        batches = run.batches()
+        batches = run.batches(workers_per_rank=config.workers)
         while not done:
             values = optimizer_step(run, task, next(batches), config, ranks)
             minutes = (time.monotonic() - started) / 60

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from biomech_xr.errors import ConfigError, NotAStoreError, OccupiedError, SplitError, describe
-from training import checkpoint, distributed, sample
+from training import checkpoint, distributed, sample, workers
 from training.config import TrainConfig
 from training.distributed import Ranks
 from training.task import Batch, Task, Windows
@@ -41,10 +41,10 @@ class Run:
     step: int = 0
     epoch: int = 0
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self, *, workers_per_rank: int = 0) -> Iterator[Batch]:
         """Iterate over this rank's batches, epoch after epoch, from where the run is."""
         while True:
-            yield from self.windows
+            yield from workers.batches(self.windows, workers=workers_per_rank)
             self.epoch += 1
             self.windows.set_epoch(self.epoch)
 
@@ -101,7 +101,7 @@ def save(run: Run, config: TrainConfig, *, validation: float | None) -> Path:
         "format": FORMAT,
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
-        "windows": json.dumps(run.windows.state_dict()),
+        "windows": json.dumps(run.windows.state_dict(steps=run.step - run.epoch * run.windows.steps_per_epoch)),
         "random": {"seed": config.seed, "step": run.step},
         "statistics": {name: value.cpu() for name, value in run.statistics.items()},
         "step": run.step,
@@ -145,15 +145,24 @@ def with_version(config: TrainConfig) -> TrainConfig:
     Raises
     ------
     NotAStoreError
-        The store has no finished strides of the chain.
+        The store has no finished strides of the chain, or not this version.
+    ConfigError
+        The version that the run began with was lost, and another one has its number now.
     """
     from biomech_xr.store import read_version  # here, because the libraries of stores take seconds to import
 
-    if config.version is not None:
-        return config
     file = Path(config.out) / "config.yaml"
-    version = TrainConfig.load(file).version if file.is_file() else None
-    return config.model_copy(update={"version": version or read_version(config.store, config.chain).number})
+    before = TrainConfig.load(file) if file.is_file() else config
+    found = read_version(config.store, config.chain, config.version or before.version)
+    digest = str(found.pointer["digest"])
+    known = config.version_digest or (before.version_digest if before.version == found.number else "")
+    if known not in ("", digest):
+        raise ConfigError(
+            f"{config.store}: version {found.number} of chain {config.chain!r} is not the one that {config.out} began "
+            "with: that was lost, and another was made under its number. Restore its pointer from a copy of the store, "
+            "or train into another `out`."
+        )
+    return config.model_copy(update={"version": found.number, "version_digest": digest})
 
 
 def read_config(run: Path) -> TrainConfig:
@@ -208,7 +217,7 @@ def _training_windows(config: TrainConfig, task: Task, ranks: Ranks) -> Windows:
         raise ConfigError(
             f"global_batch: found {config.global_batch}, expected a multiple of {ranks.world_size} ranks."
         )
-    windows = task.windows("train", ranks, remainder="drop")
+    windows = task.windows("train", ranks, remainder="drop", augment=True)
     if windows is None:
         raise SplitError(f"{config.store}: nobody is in the training split. Add people to the store.")
     if windows.steps_per_epoch < 1:

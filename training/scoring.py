@@ -46,7 +46,7 @@ class Scoreboard:
     Baselines of the state: `no_change`, `linear_extrapolation`, `constant_acceleration` and `linear_regression`
     (ridge on the current state, fitted on training people). Of torque: `zero` and `training_mean`; the current moment
     is no input, so there is no persistence to compare with. Of phase: `training_mean` (the mean direction, which
-    knows nothing) and, where the current phase is an input, `no_change`.
+    knows nothing) and, where the current phase is an input, `no_change` (the mean direction where it is not known).
 
     Components that the statistics do not know are scored for nobody; `left_out` counts them.
     """
@@ -103,7 +103,9 @@ class Scoreboard:
         phases = {MODEL: estimate.phase, "training_mean": statistics["phase_mean"].expand_as(estimate.phase)}
         if "phase" in batch:
             angle_B = 2 * torch.pi * batch["phase"]
-            phases["no_change"] = torch.stack([angle_B.sin(), angle_B.cos()], dim=1)
+            known_B = batch.get("phase_mask", real_B)
+            circle_B2 = torch.stack([angle_B.sin(), angle_B.cos()], dim=1)
+            phases["no_change"] = torch.where(known_B[:, None], circle_B2, phases["training_mean"])
         target = batch["target_phase"].cpu().numpy()
         mask_B1 = self._learned("phase", (batch["target_phase_mask"] & real_B)[:, None], statistics)
         for name, phase_B2 in phases.items():

@@ -26,8 +26,8 @@ class Windows(Protocol):
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next iteration; naming the epoch of a loaded state keeps its place."""
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return where the iteration is, as plain values; `step` is the next global batch of the epoch."""
+    def state_dict(self, *, steps: int | None = None) -> dict[str, Any]:
+        """Return where the iteration is, as plain values; `step` is the next global batch of the epoch, or `steps`."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Make the next iteration go on from there."""
@@ -49,8 +49,9 @@ class Task(Protocol):
         *,
         remainder: Literal["drop", "pad"],
         datasets: Sequence[str] | None = None,
+        augment: bool = False,
     ) -> Windows | None:
-        """Return the windows of a split, of some sources or of all; None when nobody is in it."""
+        """Return the windows of a split, of some sources or of all, as measured or augmented; None without anybody."""
 
     def fit(self, batches: Iterable[Batch]) -> dict[str, torch.Tensor]:
         """Return the normalization statistics of the training split."""

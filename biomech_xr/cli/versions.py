@@ -33,6 +33,8 @@ def versions(url: StoreUrl, as_json: AsJson = False) -> None:
                     "strides": version.strides,
                     "parts": len(version.parts),
                     "config_hash": version.pointer["config_hash"],
+                    "release": version.software.get("biomech-xr", ""),
+                    "code": version.software.get("code", ""),
                 }
             )
     if not rows:
@@ -74,6 +76,23 @@ def diff(
     lines += [f"{name}: {before} -> {after}" for name, (before, after) in _facts(found)]
     for line in lines or ["no difference"]:
         print(f"  {line}")
+
+
+@app.command()
+def withdraw(
+    url: StoreUrl,
+    source: Annotated[list[str], typer.Argument(help="Sources that the new version leaves out.")],
+    chain: Annotated[str, typer.Option(help="Strides product.")] = "envelope",
+    as_json: AsJson = False,
+) -> None:
+    """Make a version of the strides without some sources; earlier versions keep them, and no object is removed."""
+    from biomech_xr.store import publish
+
+    made = publish(url, chain, [], without=source)
+    if as_json:
+        print(json.dumps({"chain": chain, "version": made.number, "sources": made.datasets, "strides": made.strides}))
+        return
+    print(f"{url}, chain {chain}: version {made.number}: {made.strides:,} strides of {', '.join(made.datasets)}")
 
 
 def _facts(found: dict[str, Any]) -> list[tuple[str, tuple[Any, Any]]]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -115,9 +116,13 @@ def measured(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """
     samples = np.array(values, dtype=np.float32)
     finite = np.isfinite(samples)
-    if not finite.all():
+    if finite.all():
+        alive = samples.any(axis=-1)
+    else:
         samples[~finite] = np.nan
-    samples[~((samples != 0) & finite).any(axis=-1)] = np.nan
+        alive = ((samples != 0) & finite).any(axis=-1)
+    if not alive.all():
+        samples[~alive] = np.nan
     return samples
 
 
@@ -175,15 +180,29 @@ NO_SIGNAL = Verdict(reason="no_signal", detail="no finite sample of this side")
 
 def has_samples(signals: Mapping[str, Signal], side: str, start: float, stop: float) -> bool:
     """Return whether a continuous signal of that side has a finite sample from ``start`` to ``stop``, s."""
-    for signal in signals.values():
-        sides = list(signal.values.get_index("side")) if "side" in signal.values.dims else []
-        if side not in sides:
-            continue
-        rows = np.rint((np.array([start, stop]) - signal.t0) * signal.sampling_frequency).astype(int)
-        piece = slice(max(rows[0], 0), max(rows[1], 0))
-        if np.isfinite(signal.values.values[piece, sides.index(side)]).any():
-            return True
-    return False
+    return Samples(signals, side).between(start, stop)
+
+
+class Samples:
+    """The continuous signals of one side of a trial, to ask of each of its strides for samples."""
+
+    def __init__(self, signals: Mapping[str, Signal], side: str) -> None:
+        self._tracks = [
+            (signal.t0, signal.sampling_frequency, signal.values.values[:, sides.index(side)])
+            for signal in signals.values()
+            if "side" in signal.values.dims and side in (sides := signal.values.get_index("side").tolist())
+        ]
+
+    def between(self, start: float, stop: float) -> bool:
+        """Return whether one of them has a finite sample from ``start`` to ``stop``, s."""
+        if not (isfinite(start) and isfinite(stop)):
+            return False
+        for t0, rate, values in self._tracks:
+            first, last = (max(round((time - t0) * rate), 0) for time in (start, stop))
+            # the first row alone says so of nearly every stride
+            if np.isfinite(values[first : min(first + 1, last)]).any() or np.isfinite(values[first:last]).any():
+                return True
+        return False
 
 
 def silent(table: Table, columns: Mapping[str, EmgColumn] | Mapping[str, JointColumn]) -> dict[str, str]:
@@ -191,7 +210,7 @@ def silent(table: Table, columns: Mapping[str, EmgColumn] | Mapping[str, JointCo
     return {
         name: column.muscle if isinstance(column, EmgColumn) else f"{column.joint} {column.motion}"
         for name, column in columns.items()
-        if np.isnan(np.asarray(table[name])).all()
+        if not (values := np.asarray(table[name])).size or (np.isnan(values.flat[0]) and np.isnan(values).all())
     }
 
 

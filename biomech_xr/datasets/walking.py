@@ -230,7 +230,8 @@ def vote(channels: Sequence[FloatArray], rate: float) -> Decision[words.EmgState
 
 def _alive(channels: Sequence[FloatArray]) -> list[FloatArray]:
     """Return the channels with two different values or more."""
-    return [values for values in channels if np.unique(values[np.isfinite(values)]).size > 1]
+    finite = [values[np.isfinite(values)] for values in channels]
+    return [values for values, kept in zip(channels, finite, strict=True) if (kept != kept[:1]).any()]
 
 
 def with_factors(columns: Mapping[str, JointColumn], factors: Factors) -> dict[str, JointColumn]:

@@ -2,38 +2,73 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.errors import SchemaError
-from biomech_xr.load import kernels
+from biomech_xr.load import kernels, measured
+from biomech_xr.load.buffers import Buffers
 from biomech_xr.load.gather import Block
-from biomech_xr.load.sources import Source, read_joined
+from biomech_xr.load.joined import joined_shape, read_joined
+from biomech_xr.load.sources import Source
 from biomech_xr.store.encoding import MISSING
 
+_TOGETHER: Final = 8
 
-def read_block(source: Source, start: int) -> Block:
-    """Return the block of strides that begins at a row of the part; dims and units as in `Block`.
 
-    Raises
-    ------
-    LostDataError
-        Stored data are missing or damaged.
-    SchemaError
-        The part has another number of EMG channels.
+class BlockReader:
+    """Reads blocks into memory that goes round: it is used again once nobody holds a block.
+
+    Parameters
+    ----------
+    window
+        EMG samples of a window.
     """
-    part = source.open()
-    stop = min(start + source.chunk, part.size)
-    emg = part.read("emg", start, stop)
-    if emg.shape[1] != kernels.CHANNELS:
-        raise SchemaError.of(part.url, [f"emg has {emg.shape[1]} channels, expected {kernels.CHANNELS}"])
-    return Block(
-        emg=np.ascontiguousarray(emg, dtype=MISSING.dtype),
-        angles=read_joined(source, "kinematics", start, stop),
-        moments=read_joined(source, "kinetics", start, stop),
-        floats=_floats(source, slice(start, stop)),
-        ints=_ints(source, slice(start, stop)),
-    )
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._memory: dict[tuple[str, str], Buffers] = {}
+
+    def read(self, source: Source, start: int) -> Block:
+        """Return the block of strides that begins at a row of the part; dims and units as in `Block`.
+
+        Any number of threads may call it.
+
+        Raises
+        ------
+        LostDataError
+            Stored data are missing or damaged.
+        SchemaError
+            The part has another number of EMG channels.
+        """
+        part = source.open()
+        stop = min(start + source.chunk, part.size)
+        arrays = {name: values[: stop - start] for name, values in self._taken(source).items()}
+        part.read("emg", start, stop, out=arrays["emg"])
+        read_joined(source, "kinematics", start, stop, arrays["angles"])
+        read_joined(source, "kinetics", start, stop, arrays["moments"])
+        floats = _floats(source, slice(start, stop))
+        measured.find_measured(arrays["emg"], floats, window=self._window, out=arrays["measured"])
+        return Block(**arrays, floats=floats, ints=_ints(source, slice(start, stop)))
+
+    def _taken(self, source: Source) -> dict[str, npt.NDArray[Any]]:
+        """Return arrays for a whole block of a part."""
+        key = (source.folder, source.part)
+        if key not in self._memory:
+            part = source.open()
+            _, channels, time = part.variables["emg"][1]
+            if channels != kernels.CHANNELS:
+                raise SchemaError.of(part.url, [f"emg has {channels} channels, expected {kernels.CHANNELS}"])
+            fields: dict[str, tuple[tuple[int, ...], Any]] = {
+                "emg": ((source.chunk, channels, time), MISSING.dtype),
+                "measured": ((source.chunk, source.grid.points, channels), np.bool_),
+                "angles": ((source.chunk, *joined_shape(source, "kinematics")), np.float32),
+                "moments": ((source.chunk, *joined_shape(source, "kinetics")), np.float32),
+            }
+            self._memory.setdefault(key, Buffers(fields, together=_TOGETHER))
+        return self._memory[key].take()
 
 
 def _floats(source: Source, rows: slice) -> npt.NDArray[np.float64]:

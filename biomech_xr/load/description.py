@@ -17,7 +17,8 @@ UNKNOWN_UPSTREAM: Final = "how far the source's own processing of the kinematics
 class Facts:
     """The facts of one loader; both lookaheads in s, `signal_lookahead` that of EMG and kinematics alone.
 
-    They are lower bounds unless `lookahead_known`; `calibration` is what the amplitude of EMG knows beside them.
+    They are lower bounds unless `lookahead_known`; `calibration` is what the amplitude of EMG knows beside them;
+    `inputs` are further lines.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Facts:
     lookahead_known: bool
     calibration: str
     knows_contact: bool
+    inputs: Sequence[str] = ()
 
 
 def lost(indexes: Sequence[WindowIndex]) -> dict[str, int]:
@@ -66,5 +68,6 @@ def describe(facts: Facts) -> str:
             f"  horizon: +{ahead}, mean {1000 * mean_horizon(facts.indexes):.1f} ms",
             f"  lookahead: {least}{facts.lookahead:.3f} s (signals {facts.signal_lookahead:.3f} s{contact}{unknown})",
             f"  calibration: {facts.calibration}",
+            *(f"  {line}" for line in facts.inputs),
         ]
     )

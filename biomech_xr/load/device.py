@@ -21,16 +21,17 @@ import numpy.typing as npt
 import torch
 
 from biomech_xr.load import gather, kernels
-from biomech_xr.load.blocks import read_block
+from biomech_xr.load.blocks import BlockReader
 from biomech_xr.load.buffers import Buffers, Layout
 from biomech_xr.load.host import Batch, local_numbers
 from biomech_xr.load.kernels import CHANNELS, COMPONENTS
 from biomech_xr.load.sources import Source
 from biomech_xr.schema import BEFORE
 from biomech_xr.store.encoding import SCALE
+from biomech_xr.window.lanes import LANES
 from biomech_xr.window.order import POOL_BLOCKS, Share
 
-_SLOTS: Final = 3 * POOL_BLOCKS
+_SLOTS: Final = LANES + POOL_BLOCKS
 _TORCH: Final = {np.dtype(name): getattr(torch, name) for name in ("float32", "float64", "int16", "int64", "bool")}
 
 
@@ -152,6 +153,7 @@ class DeviceCutter:
     ) -> None:
         self._device, self._window, self._emg, self._between, self._over = device, window, emg, between, over
         self._cuda = device.type == "cuda"
+        self._reader: Final = BlockReader(window)
         facts = gather.fact_fields(batch)
         facts |= {"place": ((batch, len(kernels.PLACE)), np.int64), "exact": ((batch, 2), np.float64)}
         self._facts: Final = Layout(facts)
@@ -162,13 +164,11 @@ class DeviceCutter:
         self._channel: Final = torch.arange(CHANNELS, device=device)
 
     def read(self, source: Source, start: int) -> Shipped:
-        """Return a block that is on its way to the device; called in a reading thread, errors as of `read_block`."""
-        block = read_block(source, start)
+        """Return a block that is on its way to the device; called in a reading thread, errors as of `BlockReader`."""
+        block = self._reader.read(source, start)
         shipped = Shipped(facts=(block.floats, block.ints), row=gather.facts_row(block))
-        measured = gather.find_measured(block, window=self._window, points=source.grid.points)
         with self._shipping():
-            emg, there, angles, torque = map(self._sent, (block.emg, measured, block.angles, block.moments))
-            shipped.tensors = [emg, there, angles.transpose(1, 2).contiguous(), torque.transpose(1, 2).contiguous()]
+            shipped.tensors = [*map(self._sent, (block.emg, block.measured, block.angles, block.moments))]
             if self._stream is not None:
                 shipped.ready = self._stream.record_event()
         return shipped
@@ -194,7 +194,8 @@ class DeviceCutter:
         arrays, on_device = self._memory()
         arrays["weight"][:] = share.weight
         local = local_numbers(share, blocks)
-        gather.fill_facts(arrays, table, local, share.offset, arrays["place"], arrays["exact"])
+        facts = gather.Cut(arrays, table, local, share.offset, place=arrays["place"], exact=arrays["exact"])
+        facts.facts(0, len(local))
         batch = on_device()
         stride, end, sample, ahead = batch.pop("place").unbind(1)
         exact = batch.pop("exact")

@@ -1,37 +1,45 @@
 """What a batch of windows holds, and how it is cut out of blocks of strides.
 
 Legend of shapes: S strides of a block, C EMG channels, T stored EMG samples, J joint components (joint, motion),
-L = before + P + after kinematic samples, M = P + after.
+P samples of the kinematic grid, L = before + P + after, M = P + after.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.load import kernels
-from biomech_xr.load.kernels import CHANNELS, COMPONENTS, STATE
+from biomech_xr.load.kernels import BLOCK_COLUMNS, CHANNELS, COMPONENTS, STATE
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 Emg = Literal["float32", "int16"]
 Fields = dict[str, tuple[tuple[int, ...], Any]]
 
+_JOINTS: Final = ("kinematic_state", "target_kinematic_state", "target_torque")
+_FACTS: Final = (
+    "phase", "target_phase", "target_phase_mask", "horizon", "state_age", "spacing",
+    "dataset", "activity", "person", "stride", "sample",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
     """Neighboring strides as stored, with what places their windows in time.
 
-    `emg` int16 (S, C, T); `angles` float32 (S, J, L) in degree and `moments` float32 (S, J, M) in N m kg-1, the
-    samples before, in and after the stride joined without a gap; `floats` (S, ...) and `ints` (S + 1, ...) have the
-    columns of `kernels.FLOATS` and `kernels.INTS`, the last row of `ints` the number of windows.
+    `emg` int16 (S, C, T), and `measured` (S, P, C) as of `measured.find_measured`, P kinematic samples; `angles`
+    float32 (S, L, J) in degree and `moments` float32 (S, M, J) in N m kg-1, the samples before, in and after the
+    stride joined without a gap, joints side by side; `floats` (S, ...) and `ints` (S + 1, ...) have the columns of
+    `kernels.FLOATS` and `kernels.INTS`, the last row of `ints` the number of windows.
     """
 
     emg: npt.NDArray[np.int16]
+    measured: npt.NDArray[np.bool_]
     angles: npt.NDArray[np.float32]
     moments: npt.NDArray[np.float32]
     floats: npt.NDArray[np.float64]
@@ -40,35 +48,23 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ready:
-    """A block ready to cut, joints side by side: angles (S, L, J), torque (S, M, J); `row` is its row of the table."""
+    """A block ready to cut: `row` is its row of the table."""
 
     block: Block
-    angles: npt.NDArray[np.float32]
-    torque: npt.NDArray[np.float32]
     row: Ints
 
 
-def facts_row(block: Block, *, base: int = 0) -> Ints:
-    """Return a block's row of the table with its facts alone, whose strides count from ``base``."""
-    row = np.zeros(len(kernels.BLOCK_COLUMNS), dtype=np.int64)
-    row[3:5] = block.floats.ctypes.data, block.ints.ctypes.data
-    row[5:] = block.emg.shape[2], block.angles.shape[2], block.moments.shape[2], base
-    return row
+def facts_row(block: Block, **columns: int) -> Ints:
+    """Return a block's row of the table: what all cutters need of `kernels.BLOCK_COLUMNS`, and further columns."""
+    columns |= {"floats": block.floats.ctypes.data, "ints": block.ints.ctypes.data, "time": block.emg.shape[2]}
+    columns |= {"points": block.measured.shape[1], "samples": block.angles.shape[1], "moments": block.moments.shape[1]}
+    return np.array([columns.get(name, 0) for name in BLOCK_COLUMNS], dtype=np.int64)
 
 
 def make_ready(block: Block) -> Ready:
-    """Return a block with the joints of each sample side by side."""
-    angles, torque = (np.ascontiguousarray(values.transpose(0, 2, 1)) for values in (block.angles, block.moments))
-    row = facts_row(block)
-    row[:3] = block.emg.ctypes.data, angles.ctypes.data, torque.ctypes.data
-    return Ready(block=block, angles=angles, torque=torque, row=row)
-
-
-def find_measured(block: Block, *, window: int, points: int) -> npt.NDArray[np.bool_]:
-    """Return whether every EMG sample of the window at each kinematic sample is measured: (S, points, C)."""
-    out = np.empty((len(block.emg), points, CHANNELS), dtype=np.bool_)
-    kernels.find_measured(block.emg.reshape(-1), block.emg.shape[2], block.floats, window, points, out.reshape(-1))
-    return out
+    """Return a block ready to cut."""
+    addresses = {"emg": block.emg, "measured": block.measured, "angles": block.angles, "torque": block.moments}
+    return Ready(block=block, row=facts_row(block, **{n: values.ctypes.data for n, values in addresses.items()}))
 
 
 def signal_fields(batch: int, window: int, emg: Emg = "float32") -> Fields:
@@ -108,29 +104,8 @@ def fields(batch: int, window: int, emg: Emg = "float32") -> Fields:
     return signal_fields(batch, window, emg) | fact_fields(batch)
 
 
-def fill_facts(batch: Mapping[str, Array], table: Ints, block: Ints, offset: Ints, place: Ints, exact: Array) -> None:
-    """Write the arrays of `fact_fields` but the weight, and where each window lies.
-
-    Parameters
-    ----------
-    batch
-        Arrays to write, C-contiguous.
-    table
-        One row a block, as of `facts_row`; the blocks must be kept until this returns.
-    block, offset
-        Row of the table, and number of the window in that block.
-    place, exact
-        Written: the columns of `kernels.PLACE` (N, 4), and float64 those of `kernels.EXACT` (N, 2).
-    """
-    kernels.fill_places(
-        table, block, offset, place, exact,
-        batch["phase"], batch["target_phase"], batch["target_phase_mask"], batch["horizon"], batch["state_age"],
-        batch["spacing"], batch["dataset"], batch["activity"], batch["person"], batch["stride"], batch["sample"],
-    )  # fmt: skip
-
-
-def fill(batch: Mapping[str, Array], blocks: Sequence[Ready], block: Ints, offset: Ints) -> None:
-    """Write a whole batch but its weight.
+class Cut:
+    """The windows of one batch, to be cut in pieces by any number of threads.
 
     EMG is in units of `emg_scale`, or in steps of `store.encoding.SCALE` where it is int16; angles in degree, moments
     in N m kg-1, time in s. A channel with one missing sample in its window is zero with mask false; of kinematics and
@@ -139,19 +114,42 @@ def fill(batch: Mapping[str, Array], blocks: Sequence[Ready], block: Ints, offse
     Parameters
     ----------
     batch
-        Arrays as in `fields`, C-contiguous.
-    blocks
-        The strides.
+        Arrays to write, C-contiguous: those of `fact_fields`, for `signals` those of `signal_fields` too. The weight
+        is not written.
+    table
+        One row a block, as of `facts_row`; the blocks must be kept until all is cut.
     block, offset
-        Place in ``blocks``, and number of the window in that block.
+        Row of the table, and number of the window in that block.
+    place, exact
+        Written: the columns of `kernels.PLACE` (N, 4) and, in float64, those of `kernels.EXACT` (N, 2); by default
+        nobody wants to see them.
     """
-    table = np.stack([ready.row for ready in blocks])
-    place = np.empty((len(block), len(kernels.PLACE)), dtype=np.int64)
-    exact = np.empty((len(block), len(kernels.EXACT)), dtype=np.float64)
-    fill_facts(batch, table, block, offset, place, exact)
-    emg = batch["emg"]
-    codes = emg.dtype == np.int16
-    kernels.fill_emg(table, block, place, emg.shape[2], codes, emg.reshape(-1), batch["emg_mask"].reshape(-1))
-    names = ("kinematic_state", "target_kinematic_state", "target_torque")
-    outputs = [batch[name + mask].reshape(-1) for name in names for mask in ("", "_mask")]
-    kernels.fill_joints(table, block, place, exact, *outputs)
+
+    def __init__(
+        self,
+        batch: Mapping[str, Array],
+        table: Ints,
+        block: Ints,
+        offset: Ints,
+        *,
+        place: Ints | None = None,
+        exact: Array | None = None,
+    ) -> None:
+        self._table, self._block, self._offset = table, block, offset
+        self._place = np.empty((len(block), len(kernels.PLACE)), dtype=np.int64) if place is None else place
+        self._exact = np.empty((len(block), len(kernels.EXACT)), dtype=np.float64) if exact is None else exact
+        self._facts = [batch[name] for name in _FACTS]
+        if "emg" in batch:
+            self._window = batch["emg"].shape[2]
+            self._emg = [batch[name].reshape(-1) for name in ("emg", "emg_mask")]
+            self._joints = [batch[name + mask].reshape(-1) for name in _JOINTS for mask in ("", "_mask")]
+
+    def facts(self, start: int, stop: int) -> None:
+        """Write what follows from labels, and where each window lies."""
+        kernels.fill_places(self._table, self._block, self._offset, start, stop, self._place, self._exact, *self._facts)
+
+    def windows(self, start: int, stop: int) -> None:
+        """Write all of the windows ``start`` to ``stop``."""
+        self.facts(start, stop)
+        kernels.fill_emg(self._table, self._block, self._place, start, stop, self._window, *self._emg)
+        kernels.fill_joints(self._table, self._block, self._place, self._exact, start, stop, *self._joints)

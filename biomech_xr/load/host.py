@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -10,12 +11,18 @@ import numpy.typing as npt
 import torch
 
 from biomech_xr.load import gather
-from biomech_xr.load.blocks import read_block
+from biomech_xr.load.blocks import BlockReader
 from biomech_xr.load.buffers import Buffers
 from biomech_xr.load.sources import Source
 from biomech_xr.window.order import Share
 
 Batch = dict[str, torch.Tensor]
+
+CUTTERS: Final = 2
+"""Threads that cut a batch, the one that asks for it included."""
+
+PIECE: Final = 256
+"""Windows that a thread cuts before it takes the next."""
 
 
 class Cutter(Protocol):
@@ -38,17 +45,31 @@ class HostCutter:
     """
 
     def __init__(self, *, batch: int, window: int, emg: gather.Emg) -> None:
+        self._reader: Final = BlockReader(window)
         self._buffers: Final = Buffers(gather.fields(batch, window, emg))
+        self._helpers: Final = ThreadPoolExecutor(CUTTERS - 1, thread_name_prefix="biomech-xr-cut")
 
     def read(self, source: Source, start: int) -> gather.Ready:
-        """Return a block ready to cut; called in a reading thread, errors as of `read_block`."""
-        return gather.make_ready(read_block(source, start))
+        """Return a block ready to cut; called in a reading thread, errors as of `BlockReader.read`."""
+        return gather.make_ready(self._reader.read(source, start))
 
     def batch(self, share: Share, blocks: Mapping[int, gather.Ready]) -> Batch:
         """Return the windows of a share."""
         arrays = self._buffers.take()
         arrays["weight"][:] = share.weight
-        gather.fill(arrays, list(blocks.values()), local_numbers(share, blocks), share.offset)
+        table = np.stack([ready.row for ready in blocks.values()])
+        cut = gather.Cut(arrays, table, local_numbers(share, blocks), share.offset)
+        size = len(share.block)
+        pieces = iter([(start, min(start + PIECE, size)) for start in range(0, size, PIECE)])
+
+        def work() -> None:
+            for start, stop in pieces:
+                cut.windows(start, stop)
+
+        helping = [self._helpers.submit(work) for _ in range(CUTTERS - 1)] if size > PIECE else []
+        work()
+        for helper in helping:
+            helper.result()
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 

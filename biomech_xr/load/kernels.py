@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
 from biomech_xr.compiled import compiled
-from biomech_xr.load.pointers import float32_at, float64_at, int16_at, int64_at, prefetch
+from biomech_xr.load.moving import LANES, move_row, settled
+from biomech_xr.load.pointers import byte_at, float32_at, float64_at, int16_at, int64_at, prefetch, values_of
 from biomech_xr.schema import BEFORE, HISTORY
-from biomech_xr.store.encoding import MISSING, SCALE
 from biomech_xr.window.index import EMG_RATE
 
 Array = npt.NDArray[Any]
@@ -31,7 +31,9 @@ COMPONENTS: Final = len(words.JOINTS) * len(words.MOTIONS)
 STATE: Final = 3 * COMPONENTS
 """Kinematic state: angles (degree), then velocities (degree/s), then accelerations (degree/s2)."""
 
-BLOCK_COLUMNS: Final = ("emg", "angles", "torque", "floats", "ints", "time", "samples", "moments", "base")
+BLOCK_COLUMNS: Final = (
+    "emg", "measured", "angles", "torque", "floats", "ints", "time", "points", "samples", "moments", "base",
+)  # fmt: skip
 FLOATS: Final = ("numerator", "denominator", "step", "fraction", "horizon", "duration", "next_duration", "delay")
 INTS: Final = ("windows_before", "first", "hop", "ahead", "activity", "person", "row", "dataset")
 PLACE: Final = ("stride", "emg_end", "sample", "ahead")
@@ -39,28 +41,34 @@ EXACT: Final = ("fraction", "step")
 
 _CONTACT: Final = 1e-9  # s: nearer than this to the next contact is the contact
 
-_EMG_AT, _ANGLES, _TORQUE, _FLOATS, _INTS, _TIME, _SAMPLES, _MOMENTS, _BASE = range(len(BLOCK_COLUMNS))
+_EMG_AT, _MEASURED, _ANGLES, _TORQUE, _FLOATS, _INTS, _TIME, _POINTS, _SAMPLES, _MOMENTS, _BASE = range(
+    len(BLOCK_COLUMNS)
+)
 _NUMERATOR, _DENOMINATOR, _STEP, _FRACTION, _HORIZON, _DURATION, _NEXT, _DELAY = range(len(FLOATS))
 _WINDOWS, _FIRST, _HOP, _AHEAD, _ACTIVITY, _PERSON, _ROW, _DATASET = range(len(INTS))
 _F, _I, _P = len(FLOATS), len(INTS), len(PLACE)
 _CHANNELS, _COMPONENTS, _STATE = CHANNELS, COMPONENTS, STATE
-_HISTORY, _BEFORE, _RATE, _SCALE, _MISSING = HISTORY, BEFORE, EMG_RATE, SCALE, MISSING
-_LINE = 32  # codes in a line of the processor's cache
+_HISTORY, _BEFORE, _RATE = HISTORY, BEFORE, EMG_RATE
+_LANES, _CODE, _FLOAT, _LINE = LANES, 2, 4, 64  # bytes of an EMG code, a float32, and a line of the cache
+_CODES = _LINE // _CODE
 _MOST = 2**30  # values behind an address: more than any block has, so that slices are not cut short
 
 
 def _places(
-    table: Array, block: Array, offset: Array, place: Array, exact: Array,
+    table: Array, block: Array, offset: Array, start: int, stop: int, place: Array, exact: Array,
     phase: Array, target: Array, known: Array, horizon: Array, age: Array, spacing: Array,
     dataset: Array, activity: Array, person: Array, stride: Array, sample: Array,
 ) -> None:  # fmt: skip
-    """Find window ``offset[i]`` of block ``block[i]`` of the table: its place (`PLACE`, `EXACT`), phase and labels."""
+    """Find the windows ``start`` to ``stop``: place (`PLACE`, `EXACT`), phase and labels.
+
+    Window i is number ``offset[i]`` of the block in row ``block[i]`` of the table.
+    """
     s = 0
-    for i in range(block.size):
+    for i in range(start, stop):
         row = table[block[i]]
         ints = numba.carray(int64_at(row[_INTS]), _MOST)
         floats = numba.carray(float64_at(row[_FLOATS]), _MOST)
-        if i == 0 or block[i] != block[i - 1] or offset[i] < offset[i - 1]:
+        if i == start or block[i] != block[i - 1] or offset[i] < offset[i - 1]:
             s = 0
         while offset[i] >= ints[(s + 1) * _I + _WINDOWS]:
             s += 1
@@ -94,139 +102,116 @@ def _places(
         sample[i] = k
 
 
-def _scaled(source: Array, target: Array) -> bool:
-    """Write codes as float32 EMG and return whether all of them are measured: `MISSING` is the least code."""
-    least = np.int16(0)
-    for j in range(target.size):
-        code = source[j]
-        least = min(least, code)
-        target[j] = np.float32(code) * _SCALE
-    return bool(least != _MISSING)
-
-
-def _copied(source: Array, target: Array) -> bool:
-    """Write codes as they are and return whether all of them are measured."""
-    least = np.int16(0)
-    for j in range(target.size):
-        code = source[j]
-        least = min(least, code)
-        target[j] = code
-    return bool(least != _MISSING)
-
-
-def _emg(table: Array, block: Array, place: Array, window: int, codes: bool, out: Array, mask: Array) -> None:  # noqa: FBT001
-    """Cut EMG as float32, or as codes; `out` is float32 or int16.
+def _emg(
+    table: Array, block: Array, place: Array, start: int, stop: int, window: int, out: Array, mask: Array
+) -> None:  # fmt: skip
+    """Cut EMG of windows ``start`` to ``stop`` as float32, or as codes where ``out`` is int16.
 
     Channels of a stride lie too far apart for the processor to guess, so those of the next window are asked for while
     those of this one are written: that makes this loop two to three times as fast.
     """
-    for i in range(block.size):
-        following = min(i + 1, block.size - 1)
-        row, ahead = table[block[i]], table[block[following]]
-        emg, soon = numba.carray(int16_at(row[_EMG_AT]), _MOST), numba.carray(int16_at(ahead[_EMG_AT]), _MOST)
-        first, later = place[i, 1] - window + 1, max(place[following, 1] - window + 1, 0)
+    target, address = values_of(out), np.int64(out.ctypes.data) // out.itemsize
+    for i in range(start, stop):
+        here, following = block[i], min(i + 1, stop - 1)
+        ahead, emg = block[following], int16_at(table[here, _EMG_AT])
+        measured = byte_at(table[here, _MEASURED] + (place[i, 0] * table[here, _POINTS] + place[i, 2]) * _CHANNELS)
+        step, soon_step = table[here, _TIME], table[ahead, _TIME]
+        first = place[i, 0] * _CHANNELS * step + place[i, 1] - window + 1
+        soon = place[following, 0] * _CHANNELS * soon_step + max(place[following, 1] - window + 1, 0)
         for c in range(_CHANNELS):
-            place_soon = (place[following, 0] * _CHANNELS + c) * ahead[_TIME] + later
-            for j in range(0, window + _LINE, _LINE):
-                prefetch(soon, place_soon + j)
-            here = (i * _CHANNELS + c) * window
-            target = out[here : here + window]
-            measured = first >= 0
-            if measured:
-                start = (place[i, 0] * _CHANNELS + c) * row[_TIME] + first
-                source = emg[start : start + window]
-                measured = _copied_compiled(source, target) if codes else _scaled_compiled(source, target)
-            if not measured:
-                target[:] = 0
-            mask[i * _CHANNELS + c] = measured
+            for j in range(0, window + _CODES, _CODES):
+                prefetch(table[ahead, _EMG_AT] + _CODE * (soon + c * soon_step + j))
+            to = (i * _CHANNELS + c) * window
+            mask[i * _CHANNELS + c] = measured[c] != 0
+            if measured[c] != 0:
+                move_row(emg, first + c * step, target, to, window, min(-(address + to) & (_LANES - 1), window))
+            else:
+                for j in range(window):
+                    target[to + j] = 0
+    settled()
 
 
-def _least(codes: Array) -> int:
-    """Return the least code, 0 if all are positive."""
-    least = np.int16(0)
-    for j in range(codes.size):
-        least = min(least, codes[j])
-    return int(least)
-
-
-def _measured(emg: Array, size: int, floats: Array, window: int, points: int, out: Array) -> None:
-    """Say for each stride, kinematic sample and channel whether every sample of the window there is measured."""
-    for s in range(floats.shape[0]):
-        for c in range(_CHANNELS):
-            codes = emg[(s * _CHANNELS + c) * size : (s * _CHANNELS + c + 1) * size]
-            start, stop = 0, size
-            while start < size and codes[start] == _MISSING:
-                start += 1
-            while stop > start and codes[stop - 1] == _MISSING:
-                stop -= 1
-            gaps = _least_compiled(codes[start:stop]) == _MISSING
-            missing, place = start - 1, start
-            for k in range(points):
-                end = _HISTORY + math.floor(_RATE * (k * floats[s, _NUMERATOR] / floats[s, _DENOMINATOR]) + 1e-6)
-                while gaps and place <= min(end, stop - 1):
-                    if codes[place] == _MISSING:
-                        missing = place
-                    place += 1
-                first = end - window + 1
-                out[(s * points + k) * _CHANNELS + c] = first >= 0 and first > missing and end < stop
-
-
-def _kept(value: Any, out: Array, mask: Array, k: int) -> None:
+def _kept(value: float, out: Array, mask: Array, k: int) -> None:
     """Write a value, or 0 with mask false where it is not finite."""
-    good = np.isfinite(value)
+    good = abs(value) < np.inf
     mask[k] = good
-    out[k] = np.float32(value) if good else np.float32(0)
+    out[k] = np.float32(value if good else 0.0)
 
 
-def _state(angles: Array, here: int, rate: float, part: float, out: Array, mask: Array, to: int) -> None:
-    """Write angles, velocities and accelerations (backward differences) at a row, or ``part`` of the way to the next.
+def _state(angles: Any, here: int, rate: float, out: Array, mask: Array, to: int) -> None:
+    """Write angles, velocities and accelerations (backward differences) at a row."""
+    for c in range(_COMPONENTS):
+        now = np.float64(angles[here + c])
+        back = np.float64(angles[here + c - _COMPONENTS])
+        older = np.float64(angles[here + c - 2 * _COMPONENTS])
+        _kept_compiled(now, out, mask, to + c)
+        _kept_compiled((now - back) * rate, out, mask, to + c + _COMPONENTS)
+        _kept_compiled((now - 2.0 * back + older) * rate * rate, out, mask, to + c + 2 * _COMPONENTS)
+
+
+def _state_between(angles: Any, here: int, rate: float, part: float, out: Array, mask: Array, to: int) -> None:
+    """Write the state ``part`` of the way from a row to the next.
 
     Interpolating differences is the difference of interpolated angles, so four rows of angles are all that is needed.
     """
     for c in range(_COMPONENTS):
-        place = here + c
-        now = np.float64(angles[place])
-        back = np.float64(angles[place - _COMPONENTS])
-        older = np.float64(angles[place - 2 * _COMPONENTS])
+        now = np.float64(angles[here + c])
+        back = np.float64(angles[here + c - _COMPONENTS])
+        older = np.float64(angles[here + c - 2 * _COMPONENTS])
+        following = np.float64(angles[here + c + _COMPONENTS])
         velocity, acceleration = now - back, now - 2.0 * back + older
-        if part > 0.0:
-            following = np.float64(angles[place + _COMPONENTS])
-            velocity += part * (following - now - velocity)
-            acceleration += part * (following - 2.0 * now + back - acceleration)
-            now += part * (following - now)
-        _kept_compiled(now, out, mask, to + c)
+        velocity += part * (following - now - velocity)
+        acceleration += part * (following - 2.0 * now + back - acceleration)
+        _kept_compiled(now + part * (following - now), out, mask, to + c)
         _kept_compiled(velocity * rate, out, mask, to + c + _COMPONENTS)
         _kept_compiled(acceleration * rate * rate, out, mask, to + c + 2 * _COMPONENTS)
 
 
 def _joints(
-    table: Array, block: Array, place: Array, exact: Array,
+    table: Array, block: Array, place: Array, exact: Array, start: int, stop: int,
     state: Array, state_mask: Array, target: Array, target_mask: Array, torque: Array, torque_mask: Array,
 ) -> None:  # fmt: skip
-    """Cut states at the window and at its target, and torque at the target."""
-    for i in range(block.size):
-        row = table[block[i]]
-        angles = numba.carray(float32_at(row[_ANGLES]), _MOST)
-        moments = numba.carray(float32_at(row[_TORQUE]), _MOST)
+    """Cut states at the windows ``start`` to ``stop`` and at their targets, and torque at the targets.
+
+    Rows of the window after the next are asked for meanwhile.
+    """
+    for i in range(start, stop):
+        later, here = min(i + 2, stop - 1), block[i]
+        ahead = block[later]
+        soon = place[later, 0] * table[ahead, _SAMPLES] + _BEFORE + place[later, 2] - 2
+        _ask_compiled(table[ahead, _ANGLES], soon, 3)
+        _ask_compiled(table[ahead, _ANGLES], soon + place[later, 3], 4)
+        soon = place[later, 0] * table[ahead, _MOMENTS] + place[later, 2] + place[later, 3]
+        _ask_compiled(table[ahead, _TORQUE], soon, 2)
+        angles, moments = float32_at(table[here, _ANGLES]), float32_at(table[here, _TORQUE])
         s, k, part, rate = place[i, 0], place[i, 2], exact[i, 0], 1.0 / exact[i, 1]
-        here = (s * row[_SAMPLES] + _BEFORE + k) * _COMPONENTS
-        _state_compiled(angles, here, rate, 0.0, state, state_mask, i * _STATE)
-        here += place[i, 3] * _COMPONENTS
-        _state_compiled(angles, here, rate, part, target, target_mask, i * _STATE)
-        here = (s * row[_MOMENTS] + k + place[i, 3]) * _COMPONENTS
+        row = (s * table[here, _SAMPLES] + _BEFORE + k) * _COMPONENTS
+        _state_compiled(angles, row, rate, state, state_mask, i * _STATE)
+        row += place[i, 3] * _COMPONENTS
+        if part > 0.0:
+            _between_compiled(angles, row, rate, part, target, target_mask, i * _STATE)
+        else:
+            _state_compiled(angles, row, rate, target, target_mask, i * _STATE)
+        row = (s * table[here, _MOMENTS] + k + place[i, 3]) * _COMPONENTS
         for c in range(_COMPONENTS):
-            value = np.float64(moments[here + c])
+            value = np.float64(moments[row + c])
             if part > 0.0:
-                value += part * (np.float64(moments[here + _COMPONENTS + c]) - value)
+                value += part * (np.float64(moments[row + _COMPONENTS + c]) - value)
             _kept_compiled(value, torque, torque_mask, i * _COMPONENTS + c)
+
+
+def _ask(address: int, row: int, count: int) -> None:
+    """Ask for so many rows of joint components."""
+    first, size = address + _FLOAT * _COMPONENTS * row, _FLOAT * _COMPONENTS * count
+    for j in range(0, size, _LINE):
+        prefetch(first + j)
+    prefetch(first + size - 1)
 
 
 _kept_compiled = compiled(inline="always")(_kept)
 _state_compiled = compiled()(_state)
-_least_compiled = compiled()(_least)
-find_measured = compiled()(_measured)
+_between_compiled = compiled()(_state_between)
+_ask_compiled = compiled()(_ask)
 fill_places = compiled()(_places)
-_scaled_compiled = compiled()(_scaled)
-_copied_compiled = compiled()(_copied)
 fill_emg = compiled()(_emg)
 fill_joints = compiled()(_joints)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from biomech_xr.errors import BiomechXRError, ConfigError
+from biomech_xr.load import description
 
 
 class LoaderProcessError(BiomechXRError, RuntimeError):
@@ -30,26 +31,40 @@ def find_rank(rank: int | None, world_size: int | None, global_batch: int) -> tu
     return own, world
 
 
-def check_process(name: str, opened_by: int, *, in_worker: bool, before: bool) -> None:
-    """Raise `LoaderProcessError` in a forked process, and in a DataLoader worker that has iterated ``before``."""
+def check_process(name: str, opened_by: int) -> None:
+    """Raise `LoaderProcessError` in a forked process."""
     if os.getpid() != opened_by:
         raise LoaderProcessError(
             f"{name} was inherited by a forked process, where object stores hang. Give the DataLoader "
             'multiprocessing_context="spawn" (or "forkserver"), or use num_workers=0: reading ahead is a thread.'
         )
-    if in_worker and before:
-        raise LoaderProcessError(
-            f"a DataLoader worker iterates {name} a second time, so the epoch of set_epoch cannot reach it. "
-            "Use persistent_workers=False."
-        )
+
+
+def own_steps(start: int, steps: int, *, worker: int = 0, workers: int = 1) -> range:
+    """Return the steps that one of some workers makes: a DataLoader asks them for batches in turn."""
+    return range(start + worker, steps, workers)
+
+
+def check_steps(steps: int, facts: Callable[[], description.Facts]) -> None:
+    """Raise `ConfigError` where an epoch has no step, and say where its windows went."""
+    if steps:
+        return
+    own = facts()
+    gone = ", ".join(f"{reason} {count:,}" for reason, count in description.lost(own.indexes).items() if count)
+    windows = sum(index.total for index in own.indexes)
+    raise ConfigError(
+        f"windows of {own.title}: found {windows:,}, expected at least global_batch={own.global_batch:,} (or one, with "
+        f"remainder='pad'); lost: {gone or 'none'}. Choose another split, other filters, or options that lose less."
+    )
 
 
 def check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` when a state is of another seed, global batch, store or number of windows."""
+    """Raise `ConfigError` when a state is of another seed, global batch, store, mixing or number of windows."""
     other = [
-        f"{name}: found {state.get(name)}, expected {own[name]}"
-        for name in ("seed", "global_batch", "windows", "data")
-        if state.get(name) != own[name]
+        f"{name}: found {state.get(name)}, expected {own.get(name)}"
+        for name in ("seed", "global_batch", "windows", "data", "mixing")
+        if state.get(name) != own.get(name)
     ]
+    other += [f"{name}: found None, expected a number" for name in ("epoch", "step", "lanes") if name not in state]
     if other:
         raise ConfigError(f"loader state: {'; '.join(other)}. Resume with the data and options of the saved run.")

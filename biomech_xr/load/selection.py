@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,11 @@ import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError, LostDataError, StoreError
-from biomech_xr.load.sources import Floats, Ints, Source
+from biomech_xr.load.phases import next_durations
+from biomech_xr.load.sources import Ints, Source
 from biomech_xr.schema import LABELS
 from biomech_xr.store import layout
+from biomech_xr.store.local_cache import LocalCache
 from biomech_xr.store.persons import load_table
 from biomech_xr.store.reading import Part, open_part
 from biomech_xr.store.strides import asked_sources, find_version
@@ -28,12 +30,14 @@ Bools = npt.NDArray[np.bool_]
 Indexer = Callable[..., WindowIndex]
 Parts = Mapping[str, Sequence[Part]]
 
-_ADJACENT: Final = 0.005
-"""Seconds by which the end of a stride and the next contact of that side may differ."""
-
 
 def open_parts(
-    url: str, *, chain: str, datasets: Sequence[str] | None, version: int | None = None
+    url: str,
+    *,
+    chain: str,
+    datasets: Sequence[str] | None,
+    version: int | None = None,
+    cache: LocalCache | None = None,
 ) -> tuple[int, dict[str, list[Part]]]:
     """Return the number of the version that is read, and the parts of each source, in alphabetical order.
 
@@ -47,10 +51,10 @@ def open_parts(
     opened: dict[str, list[Part]] = {name: [] for name in names}
     for dataset, part, digest in found.parts:
         if dataset in opened:
-            fresh = open_part(layout.strides_url(url, chain, dataset), part=part)
+            fresh = open_part(layout.strides_url(url, chain, dataset), part=part, cache=cache)
             if fresh.manifest["digest"] != digest:
                 raise LostDataError(f"{fresh.url}: its list is not the one that version {found.number} was made of.")
-            opened[dataset].append(fresh)
+            opened[dataset] += [fresh] if fresh.size else []  # a part without strides holds reasons alone
     return found.number, opened
 
 
@@ -205,6 +209,7 @@ def make_source(
     return Source(
         folder=part.folder,
         part=part.name,
+        cache=part.cache,
         digest=part.manifest["digest"],
         first_row=first_row,
         chunk=part.chunk,
@@ -212,7 +217,7 @@ def make_source(
         grid=grid,
         index=found,
         duration=duration,
-        next_duration=_next_durations(labels),
+        next_duration=next_durations(labels),
         activity=_codes(labels["activity"], words.ACTIVITIES),
         person=_codes(labels["person_group"], persons),
         lookahead=_lookahead(part),
@@ -236,20 +241,6 @@ def _measured(part: Part, name: str) -> Bools:
     stored = f"{name}_coverage" if f"{name}_coverage" in part.variables else f"{name}_mask"
     values = part.read(stored, 0, part.size).reshape(part.size, -1)
     return np.asarray((values > 0).any(axis=1), dtype=np.bool_)
-
-
-def _next_durations(labels: pd.DataFrame) -> Floats:
-    """Return the duration (s) of the stride that begins where each one ends; NaN where it is not in the part."""
-    duration = labels["duration"].to_numpy(np.float64)
-    end = labels["trial_time"].to_numpy(np.float64) + duration
-    result = np.full(len(labels), np.nan)
-    same = labels["stride_number"].to_numpy(np.int64)[1:] == labels["stride_number"].to_numpy(np.int64)[:-1] + 1
-    for name in ("patient", "trial", "side"):
-        codes = pd.Categorical(labels[name]).codes
-        same &= codes[1:] == codes[:-1]
-    gap = np.abs(labels["trial_time"].to_numpy(np.float64)[1:] - end[:-1])
-    result[:-1] = np.where(same & (gap <= _ADJACENT), duration[1:], np.nan)
-    return result
 
 
 def _codes(column: pd.Series[Any], known: Sequence[str]) -> Ints:

@@ -1,14 +1,14 @@
-"""The parts that a loader reads, as plain values, and their joint signals in memory."""
+"""The parts that a loader reads, as plain values."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from biomech_xr.load.kernels import COMPONENTS
-from biomech_xr.schema import AFTER, BEFORE
+from biomech_xr.store.local_cache import LocalCache
 from biomech_xr.store.reading import Part, part_here
 from biomech_xr.window.index import Grid, WindowIndex
 
@@ -41,36 +41,19 @@ class Source:
     lookahead: float
     lookahead_known: bool
     calibration: str
+    cache: LocalCache | None = None
 
     def open(self) -> Part:
         """Return the part, opened once in this process."""
-        return part_here(self.folder, self.part, self.digest)
+        return part_here(self.folder, self.part, self.digest, self.cache)
 
 
-def read_joined(source: Source, name: str, start: int, stop: int) -> npt.NDArray[np.float32]:
-    """Return angles (degree) or moments (N m kg-1) with the samples before, in and after each stride joined.
-
-    Dims (stride, joint x motion, before + grid + after), without the samples before for kinetics; on a grid in Hz
-    the samples after follow the last one of the stride itself.
-    """
-    part = source.open()
-    points = source.grid.points
-    before = BEFORE if name == "kinematics" else 0
-    out = np.full((stop - start, COMPONENTS, before + points + AFTER), np.nan, dtype=np.float32)
-    if name not in part.variables:
-        return out
-    if before:
-        out[:, :, :before] = _flat(part, f"{name}_before", start, stop)
-    out[:, :, before : before + points] = _flat(part, name, start, stop)
-    after = _flat(part, f"{name}_after", start, stop)
-    if not source.grid.rate:
-        out[:, :, before + points :] = after
-        return out
-    for row, samples in enumerate(source.index.samples[start:stop]):
-        out[row, :, before + samples : before + samples + AFTER] = after[row]
-    return out
-
-
-def _flat(part: Part, name: str, start: int, stop: int) -> npt.NDArray[np.float32]:
-    values = part.read(name, start, stop)
-    return values.reshape(stop - start, COMPONENTS, -1)
+def blocks_of(sources: Sequence[Source]) -> tuple[list[tuple[int, int]], Ints]:
+    """Return part and first stride of every block that is read as one, and its number of windows (block,)."""
+    blocks = [
+        (number, start)
+        for number, source in enumerate(sources)
+        for start in range(0, len(source.duration), source.chunk)
+    ]
+    counts = [sources[number].index.count[row : row + sources[number].chunk].sum() for number, row in blocks]
+    return blocks, np.array(counts, dtype=np.int64)

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
+import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from biomech_xr import vocabulary as words
-from biomech_xr.errors import ConfigError
 from biomech_xr.load import description, gather
+from biomech_xr.load.augment import Augmentation
+from biomech_xr.load.epochs import Epochs
 from biomech_xr.load.host import Batch, Cutter, HostCutter
-from biomech_xr.load.prefetch import prefetched
-from biomech_xr.load.ranks import check_process, check_state, find_rank
+from biomech_xr.load.inputs import Inputs, Making
+from biomech_xr.load.phases import Phase
+from biomech_xr.load.prefetch import Waited, prefetched, reading
+from biomech_xr.load.ranks import check_process, check_steps, find_rank, own_steps
 from biomech_xr.load.selection import check_filters, make_sources, open_parts, persons_of, split_groups
-from biomech_xr.load.sources import Source
+from biomech_xr.load.told import Told
 from biomech_xr.store.encoding import SCALE
+from biomech_xr.store.local_cache import cache_for
 from biomech_xr.store.objects import Url
 from biomech_xr.window.index import History, Horizon, index_windows
+from biomech_xr.window.lanes import LANES
+from biomech_xr.window.mixing import Mixing
 from biomech_xr.window.order import POOL_BLOCKS, EpochOrder, Remainder
-
-Phase = Literal["none", "oracle"]
 
 DEFAULT_FILTERS: Final[Mapping[str, Any]] = {"condition": "none"}
 
@@ -39,7 +43,8 @@ class StrideWindows(IterableDataset[Batch]):
         Root of the platform's stores.
     split
         ``train``, ``validation`` or ``test`` of the person split `split_name`; None for everybody. A split that
-        does not know all people of the store is extended first.
+        does not know all people of the store is extended first. ``without:NAME`` and ``only:NAME`` leave out or take
+        one person (``hu-AB156``), or everybody who has strides in a source (``hu``).
     chain
         Product to read.
     window
@@ -57,7 +62,12 @@ class StrideWindows(IterableDataset[Batch]):
     history
         ``require``: windows without full history are lost; ``mask``: they come with masks.
     phase
-        ``oracle`` adds the phase at t, which nobody knows at t: not for headline scores.
+        ``oracle`` adds the phase at t, which nobody knows at t: not for headline scores. ``estimated`` adds time since
+        contact over the duration of the stride before, which a device can know that detects contact without delay.
+    companion
+        Whether to add the state of the other leg at the same instant.
+    augment
+        Augmentations of training people, in the order in which they are applied (see `biomech_xr.load.augment`).
     emg
         ``float32``, or ``int16``: the stored codes, which cost half the memory; ``codes * windows.emg_step`` is EMG.
     remainder
@@ -70,6 +80,12 @@ class StrideWindows(IterableDataset[Batch]):
         Name of the stored person split.
     version
         Version of the strides to read; the newest by default. The attribute `version` says which.
+    mixing
+        How often each source and activity is drawn (`window.mixing.Mixing`, or its values); by default once a window.
+    lanes
+        Blocks of 64 strides that are mixed at a time: more of them mix more people and need more memory.
+    cache, cache_gb
+        Folder on a fast disk for what is fetched from storage elsewhere, and the most (10^9 bytes) that it may hold.
 
     Yields
     ------
@@ -79,7 +95,9 @@ class StrideWindows(IterableDataset[Batch]):
         - ``emg`` (B, 13, W), times `emg_step` in units of `emg_scale`; ``emg_mask`` (B, 13): every sample is measured
         - ``kinematic_state`` (B, 27): 9 angles (degree; joint, then motion), 9 velocities (degree/s), 9 accelerations
           (degree/s2), backward differences of the stored grid; ``kinematic_state_mask``
-        - ``phase`` (B,) in [0, 1), with ``phase="oracle"`` only
+        - ``phase`` (B,) in [0, 1) and ``phase_mask`` (B,), if asked for
+        - ``companion_state`` (B, 27), if asked for: of the other leg, its last stored sample at or before t, with
+          ``companion_state_mask``, and ``companion_age`` (B,): the age of that state at t, s
         - ``target_kinematic_state`` (B, 27) and its mask; ``target_phase`` (B, 2) as sine and cosine and
           ``target_phase_mask`` (B,); ``target_torque`` (B, 9) in N m kg-1 and its mask
         - ``horizon``, ``state_age`` and ``spacing`` (B,): distance of the target from t, age of the state at t (0 but
@@ -94,7 +112,7 @@ class StrideWindows(IterableDataset[Batch]):
     LostDataError
         While iterating: stored data are missing or damaged.
     LoaderProcessError
-        While iterating: in a forked process, or a second time in a DataLoader worker.
+        While iterating: in a forked process, or a state was loaded after workers had started.
 
     Notes
     -----
@@ -102,6 +120,9 @@ class StrideWindows(IterableDataset[Batch]):
     where worker w makes the steps w, w + W, ... A background thread reads ahead, so workers are rarely faster.
     A batch's memory is used again once the batch and all views of it are dropped.
     """
+
+    device = torch.device("cpu")
+    """Where batches are."""
 
     def __init__(
         self,
@@ -118,24 +139,27 @@ class StrideWindows(IterableDataset[Batch]):
         world_size: int | None = None,
         history: History = "require",
         phase: Phase = "none",
+        companion: bool = False,
+        augment: Sequence[Augmentation] = (),
         emg: gather.Emg = "float32",
         remainder: Remainder = "drop",
         filters: Mapping[str, Any] | None = None,
         datasets: Sequence[str] | None = None,
         split_name: str = "default",
         version: int | None = None,
+        mixing: Mixing | Mapping[str, Any] | None = None,
+        lanes: int = LANES,
+        cache: Url | None = None,
+        cache_gb: float = 50.0,
     ) -> None:
         super().__init__()
-        if phase not in ("none", "oracle"):
-            raise ConfigError(f"phase: found {phase!r}, expected 'none' or 'oracle'.")
-        if emg not in ("float32", "int16"):
-            raise ConfigError(f"emg: found {emg!r}, expected 'float32' or 'int16'.")
         self.url = os.fspath(url)
         self.split, self.chain, self.phase, self.seed = split, chain, phase, seed
         self.window, self.emg, self.global_batch, self.remainder = window, emg, global_batch, remainder
         self.rank, self.world_size = find_rank(rank, world_size, global_batch)
         self.horizon = Horizon.of(horizon or {"samples": 1})
-        self.version, parts = open_parts(self.url, chain=chain, datasets=datasets, version=version)
+        kept = cache_for(self.url, cache, cache_gb)
+        self.version, parts = open_parts(self.url, chain=chain, datasets=datasets, version=version, cache=kept)
         check_filters(parts, filters or {})
         groups = None
         if split is not None:
@@ -148,23 +172,20 @@ class StrideWindows(IterableDataset[Batch]):
             filters=DEFAULT_FILTERS if filters is None else filters,
             index=partial(index_windows, horizon=self.horizon, window=window, hop=hop, history=history),
         )
-        self._blocks = [
-            (number, start)
-            for number, source in enumerate(self.sources)
-            for start in range(0, len(source.duration), source.chunk)
-        ]
-        self._counts = np.array(
-            [self.sources[n].index.count[row : row + self.sources[n].chunk].sum() for n, row in self._blocks], np.int64
+        self._inputs = Inputs.of(
+            parts, self.sources, phase=phase, companion=companion, augment=augment, split=split, emg=emg
         )
-        self._epoch = self._start = self._done = 0
+        options = {"seed": seed, "global_batch": global_batch, "remainder": remainder, "lanes": lanes}
+        self._epochs = Epochs(self.sources, names=(self.datasets, self.activities), mixing=mixing, options=options)
+        self._epoch = self._done = 0
         self._process = os.getpid()
-        self._used_in_worker = False
+        self._told, self.waited = Told(), Waited()
         self.steps_per_epoch = self._order().steps
 
     @property
     def windows(self) -> int:
         """The number of windows of an epoch over all ranks, those of the remainder included."""
-        return int(self._counts.sum())
+        return self._epochs.windows
 
     @property
     def emg_step(self) -> float:
@@ -179,7 +200,7 @@ class StrideWindows(IterableDataset[Batch]):
     @property
     def lookahead(self) -> float:
         """How far (s) inputs know the future: filters and upstream processing; a phase knows the next contact too."""
-        return max((self._lookahead(source) for source in self.sources if source.index.total), default=0.0)
+        return max((self._inputs.lookahead(source) for source in self.sources if source.index.total), default=0.0)
 
     @property
     def lookahead_known(self) -> bool:
@@ -191,15 +212,11 @@ class StrideWindows(IterableDataset[Batch]):
         """What the amplitude reference of EMG was computed over, which is no part of `lookahead`."""
         return "; ".join(sorted({source.calibration for source in self.sources if source.index.total}))
 
-    def _lookahead(self, source: Source) -> float:
-        if source.grid.rate and self.phase == "none":
-            return source.lookahead
-        return max(source.lookahead, float(source.duration[source.index.count > 0].max(initial=0.0)))
-
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration; naming the epoch of a loaded state keeps its place."""
         if epoch != self._epoch:
-            self._epoch, self._start, self._done = epoch, 0, 0
+            self._epoch, self._done = epoch, 0
+            self._told.tell(epoch, 0)
 
     def state_dict(self, *, steps: int | None = None) -> dict[str, Any]:
         """Return where the iteration is, as plain values: the global steps consumed of an epoch, and of which data.
@@ -209,14 +226,7 @@ class StrideWindows(IterableDataset[Batch]):
         steps
             Steps consumed of this epoch. Needed when DataLoader workers iterate, of which this object hears nothing.
         """
-        return {
-            "seed": self.seed,
-            "epoch": self._epoch,
-            "step": self._done if steps is None else steps,
-            "global_batch": self.global_batch,
-            "windows": self.windows,
-            "data": hashlib.sha256("".join(source.digest for source in self.sources).encode()).hexdigest()[:16],
-        }
+        return self._epochs.state(epoch=self._epoch, step=self._done if steps is None else steps)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Make the next iteration go on from a state, on any world size.
@@ -224,11 +234,11 @@ class StrideWindows(IterableDataset[Batch]):
         Raises
         ------
         ConfigError
-            The state is of another seed, global batch, store or number of windows: there is no identical sequence.
+            The state is of other windows (seed, global batch, store, mixing): there is no identical sequence.
         """
-        check_state(self.state_dict(), state)
-        self._epoch = int(state["epoch"])
-        self._start = self._done = int(state["step"])
+        self._epochs.resume(state)
+        self._epoch, self._done = int(state["epoch"]), int(state["step"])
+        self._told.tell(self._epoch, self._done, loaded=True)
 
     def describe(self) -> str:
         """Return what is read, what is lost and why, and what the inputs know of the future, as text."""
@@ -251,33 +261,28 @@ class StrideWindows(IterableDataset[Batch]):
             lookahead_known=self.lookahead_known,
             calibration=self.calibration,
             knows_contact=self.phase == "oracle" or any(not source.grid.rate for source in self.sources),
+            inputs=(*self._epochs.describe(), *self._inputs.describe(self.sources)),
         )
 
     def __iter__(self) -> Iterator[Batch]:
         """Return this rank's batches from where the state is; in a DataLoader worker its share of the steps."""
         worker = get_worker_info()
-        check_process(type(self).__name__, self._process, in_worker=worker is not None, before=self._used_in_worker)
-        self._used_in_worker = worker is not None
-        start, self._start = self._start, 0
-        self._done = start
-        if worker is None:
-            return self._batches(range(start, self.steps_per_epoch))
-        return self._batches(range(start + worker.id, self.steps_per_epoch, worker.num_workers))
+        check_process(type(self).__name__, self._process)
+        check_steps(self.steps_per_epoch, self.facts)
+        number, count = (worker.id, worker.num_workers) if worker is not None else (0, 1)
+        self._epoch, self._done = self._told.begin(in_worker=worker is not None)
+        return self._batches(own_steps(self._done, self.steps_per_epoch, worker=number, workers=count))
 
     def _batches(self, steps: range) -> Generator[Batch, None, None]:
+        self._told.check()
         order = self._order()
-        cutter = self._cutter(order)
-        shares = (order.share(step, rank=self.rank, world_size=self.world_size) for step in steps)
-
-        def read(number: int) -> Any:
-            part, start = self._blocks[number]
-            return cutter.read(self.sources[part], start)
-
-        with contextlib.closing(prefetched(order, shares, read, ahead=POOL_BLOCKS)) as stream:
+        seed, cutter, stored = (self.seed, self._epoch), self._cutter(order), self._epochs.blocks(order)
+        making = Making(self._inputs, self.sources, stored, cutter=cutter, device=self.device, seed=seed)
+        shares = (making.share(order.share(step, rank=self.rank, world_size=self.world_size)) for step in steps)
+        plan = reading((source.folder for source in self.sources), ahead=POOL_BLOCKS)
+        with contextlib.closing(prefetched(order, shares, making.read, waited=self.waited, **plan)) as stream:
             for share, blocks in stream:
-                batch = cutter.batch(share, blocks)
-                if self.phase != "oracle":
-                    del batch["phase"]
+                batch = making.batch(share, blocks)
                 self._done = share.step + 1
                 yield batch
                 del batch
@@ -288,13 +293,7 @@ class StrideWindows(IterableDataset[Batch]):
         return HostCutter(batch=self.global_batch // self.world_size, window=self.window, emg=self.emg)
 
     def _order(self) -> EpochOrder:
-        return EpochOrder(
-            self._counts,
-            seed=self.seed,
-            epoch=self._epoch,
-            global_batch=self.global_batch,
-            remainder=self.remainder,
-        )
+        return self._epochs.order(self._epoch)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.process.engine.kernels import Array32
-from biomech_xr.process.trials.emg import history_length
+from biomech_xr.process.trials.cutting import unpack
+from biomech_xr.process.trials.emg import least_history
 from biomech_xr.process.trials.reasons import without_reference
-from biomech_xr.schema import HISTORY, LABELS
+from biomech_xr.process.trials.trial import TrialStrides
+from biomech_xr.schema import LABELS
 
 Index = npt.NDArray[np.int64]
 
@@ -27,7 +29,8 @@ class Packed:
     """Strides ``start`` to ``stop`` of a plan, EMG in the source's unit, not yet divided by its reference.
 
     `emg` holds the first ``ends[i]`` samples of each stride i, end to end, for the rows `channels` of the product;
-    `values` holds the other variables as they are, those without any value left out.
+    `past` are the samples of each channel before contact, (n, channel); `values` holds the other variables as they are,
+    those without any value left out.
     """
 
     start: int
@@ -35,48 +38,44 @@ class Packed:
     channels: Index
     ends: Index
     emg: Array32
+    past: npt.NDArray[np.int16]
     values: Mapping[str, npt.NDArray[Any]]
 
     def __sizeof__(self) -> int:
-        return int(self.emg.nbytes + self.ends.nbytes + sum(array.nbytes for array in self.values.values()))
+        held = self.emg.nbytes + self.ends.nbytes + self.past.nbytes
+        return int(held + sum(array.nbytes for array in self.values.values()))
 
 
-def pack(block: Mapping[str, npt.NDArray[Any]], rows: slice, ends: Index, *, start: int) -> Packed:
-    """Return some strides of a block of `process_trial`, packed.
+def pack(strides: TrialStrides, rows: slice, *, start: int) -> Packed:
+    """Return some strides of a trial, packed.
 
     Parameters
     ----------
-    block
-        Variables by name, first dim stride; ``peaks`` is left out.
+    strides
+        What `process_strides` returned.
     rows
         The strides to take.
-    ends
-        Samples of each of these strides up to its end, history included, (n,); what comes after is NaN in ``emg``.
     start
         Place of the first of them in the plan.
     """
-    emg = block["emg"][rows]
-    channels = np.flatnonzero(_measured(emg))
-    stops = np.cumsum(ends)
-    flat = np.empty((channels.size, int(stops[-1])), dtype=np.float32)
-    for stride, stop, size in zip(emg, stops, ends, strict=True):
-        flat[:, stop - size : stop] = stride[channels, :size]
+    ends = strides.ends[rows]
+    begin = int(strides.ends[: rows.start].sum())
+    emg = strides.flat[:, begin : begin + int(ends.sum())]
+    some = np.isfinite(emg).any(axis=1)
     values = {}
-    for name, array in block.items():
-        if name in ("emg", "peaks"):
-            continue
-        part = np.ascontiguousarray(array[rows])
+    for name, array in strides.values.items():
+        part = array[rows]
         if part.dtype.kind != "f" or np.isfinite(part).any():
-            values[name] = part.copy() if np.shares_memory(part, array) else part
-    return Packed(start=start, stop=start + len(emg), channels=channels, ends=ends, emg=flat, values=values)
-
-
-def _measured(emg: Array32) -> npt.NDArray[np.bool_]:
-    """Return whether a channel has any value; the contacts tell it of most without a look at the rest."""
-    found = np.asarray(np.isfinite(emg[..., HISTORY]).any(axis=0))
-    for channel in np.flatnonzero(~found):
-        found[channel] = np.isfinite(emg[:, channel]).any()
-    return found
+            values[name] = part if len(part) == len(array) else part.copy()
+    return Packed(
+        start=start,
+        stop=start + ends.size,
+        channels=strides.channels[some],
+        ends=ends,
+        emg=np.ascontiguousarray(emg if some.all() else emg[some]),
+        past=strides.past[rows].astype(np.int16),
+        values=values,
+    )
 
 
 def assemble(
@@ -91,10 +90,11 @@ def assemble(
     tails
         Name of each variable -> its shape without the strides.
     """
-    block = {name: _empty(name, (stop - first, *tail)) for name, tail in tails.items()}
+    block = {name: _empty(name, (stop - first, *tail)) for name, tail in tails.items() if name != "emg"}
+    block["emg"] = np.empty((stop - first, *tails["emg"]), dtype=np.float32)
     for packed, scale in pieces:
         rows = slice(packed.start - first, packed.stop - first)
-        _divide(packed, scale, block["emg"][rows])
+        unpack(packed.emg, packed.ends, packed.channels, scale[:, packed.channels], block["emg"][rows])
         usable = np.isfinite(scale)
         for name, array in packed.values.items():
             block[name][rows] = array
@@ -102,15 +102,8 @@ def assemble(
         block["emg_mask"][rows] &= usable
         block["emg_reason"][rows] = without_reference(block["emg_reason"][rows], scale)
         block["emg_coverage"][rows] = np.where(usable, block["emg_coverage"][rows], np.float32(0))
-    block["emg_history"] = history_length(block["emg"], block["emg_mask"])
+        block["emg_history"][rows] = least_history(packed.past, block["emg_mask"][rows])
     return block
-
-
-def _divide(packed: Packed, scale: Array32, emg: Array32) -> None:
-    begin = 0
-    for stride, size, reference in zip(emg, packed.ends, scale[:, packed.channels], strict=True):
-        stride[packed.channels, :size] = packed.emg[:, begin : begin + size] / reference[:, None]
-        begin += size
 
 
 def _empty(name: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:

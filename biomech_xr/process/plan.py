@@ -19,14 +19,14 @@ from biomech_xr.process.chains.chain import Chain
 from biomech_xr.process.facts import product_attrs
 from biomech_xr.process.trials.kinematics import grid_size
 from biomech_xr.process.trials.pieces import follows
-from biomech_xr.process.trials.trial import Recordings
+from biomech_xr.process.trials.trial import MODALITIES, Recordings
 from biomech_xr.schema import AFTER, BEFORE, HISTORY, LABELS, REJECTED_COLUMNS
 from biomech_xr.store.recordings import list_patients, open_patient
 
-MODALITIES: Final = ("emg", "kinematics", "kinetics")
-
 LATE_LABELS: Final = ("kinetics_artefact", "emg_history", "kinematics_history", "kinematics_future")
 """Labels known only after processing; the plan holds placeholders, the shards hold the values."""
+
+_CLOCK: Final = {"kind": "", "t0": 0.0, "sampling_frequency": np.nan, "points": 0, "row_size": 0}
 
 Dims = tuple[str, ...]
 
@@ -79,7 +79,9 @@ class Plan:
         return out | dict.fromkeys(LATE_LABELS, (("stride",), ()))
 
 
-def make_plan(root: str, dataset: str, chain: Chain, patients: Sequence[str] | None = None) -> Plan:
+def make_plan(
+    root: str, dataset: str, chain: Chain, patients: Sequence[str] | None = None, *, allow_empty: bool = False
+) -> Plan:
     """Return the plan of one dataset; reads tables only.
 
     Parameters
@@ -88,6 +90,8 @@ def make_plan(root: str, dataset: str, chain: Chain, patients: Sequence[str] | N
         URL of the store that holds the recordings.
     patients
         Platform-wide names (``<dataset>-<source id>``); all committed ones by default.
+    allow_empty
+        Return a plan although no stride can be used; it holds the reasons.
 
     Raises
     ------
@@ -104,25 +108,27 @@ def make_plan(root: str, dataset: str, chain: Chain, patients: Sequence[str] | N
     missing = sorted(set(patients or ()) - set(found))
     if missing:
         raise ConfigError(f"{root}: no recordings of {', '.join(missing)}; found {', '.join(found)}. Correct patients.")
-    chosen = found if patients is None else [name for name in found if name in set(patients)]
-    return plan_recordings([open_patient(root, dataset, name) for name in chosen], root, dataset, chain)
+    opened = [open_patient(root, dataset, name) for name in found if patients is None or name in set(patients)]
+    return plan_recordings(opened, root, dataset, chain, allow_empty=allow_empty)
 
 
-def plan_recordings(recordings: Sequence[Recordings], root: str, dataset: str, chain: Chain) -> Plan:
+def plan_recordings(
+    recordings: Sequence[Recordings], root: str, dataset: str, chain: Chain, *, allow_empty: bool = False
+) -> Plan:
     """Return the plan of opened recordings; errors as in `make_plan`."""
     spec = recordings[0].spec
     _refuse_mixed(recordings, dataset)
     tables = [_candidates(one, chain) for one in recordings]
     candidates = pd.concat(tables, ignore_index=True)
     reasons, details = _reasons(candidates, spec)
-    kept = candidates[reasons == ""].sort_values(["patient", "trial", "side", "stride_number"], kind="stable")
-    kept = kept.reset_index(drop=True)
-    _refuse_empty(candidates, kept, dataset, chain)
+    order = ["patient", "trial", "side", "stride_number"]
+    kept = candidates[reasons == ""].sort_values(order, kind="stable", ignore_index=True)
+    if not allow_empty:
+        _refuse_empty(candidates, kept, dataset, chain)
     rejected = candidates[reasons != ""].assign(stage="process", reason=reasons[reasons != ""])
     rejected = rejected.assign(detail=details[reasons != ""])[["dataset", "patient", *REJECTED_COLUMNS]]
-    text = {name: "category" for name, kind in LABELS.items() if kind == "category"}
     time_size = HISTORY + round(float(spec["maximum_duration"]) * 1000)
-    labels = kept[list(LABELS)].astype(text)
+    labels = kept[list(LABELS)].astype({name: "category" for name, kind in LABELS.items() if kind == "category"})
     return Plan(
         root=root,
         dataset=dataset,
@@ -202,13 +208,7 @@ def _trial_facts(row: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
     facts = {name: row[name] for name in ("trial", "session", "emg_state", "emg_lookahead", "source_file")}
     facts |= {"source_sha256": row["source_sha256"]}
     for group in MODALITIES:
-        for name, default in (
-            ("kind", ""),
-            ("t0", 0.0),
-            ("sampling_frequency", np.nan),
-            ("points", 0),
-            ("row_size", 0),
-        ):
+        for name, default in _CLOCK.items():
             facts[f"_{group}_{name}"] = row.get(f"{group}_{name}", default)
     kind, contiguity = str(row.get("emg_kind", "")), str(row.get("emg_contiguity", ""))
     rate = float(row.get("emg_sampling_frequency", np.nan))
@@ -284,6 +284,8 @@ def _refuse_empty(candidates: pd.DataFrame, kept: pd.DataFrame, dataset: str, ch
 
 def _units(labels: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
     """Return the rows of every trial, from the codes of the labels."""
+    if labels.empty:
+        return {}
     patient, trial = labels["patient"].cat, labels["trial"].cat
     codes = np.stack([patient.codes.to_numpy(), trial.codes.to_numpy()])
     first = np.flatnonzero((np.diff(codes, axis=1) != 0).any(axis=0)) + 1

@@ -21,11 +21,9 @@ from biomech_xr.process.engine.kernels import Array32
 from biomech_xr.process.packed import Packed, assemble, pack
 from biomech_xr.process.plan import Plan
 from biomech_xr.process.steps.normalize import amplitude_reference
-from biomech_xr.process.steps.resample import EMG_RATE
-from biomech_xr.process.trials.kinematics import owned_samples
-from biomech_xr.process.trials.trial import Block, process_recording
-from biomech_xr.process.trials.views import trial_view
-from biomech_xr.schema import HISTORY
+from biomech_xr.process.trials.samples import codes_of
+from biomech_xr.process.trials.trial import Block, TrialStrides, process_strides
+from biomech_xr.process.trials.views import PersonView
 from biomech_xr.store import layout
 from biomech_xr.store.layout import shard_count
 from biomech_xr.store.recordings import open_patient
@@ -49,17 +47,13 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unit:
-    """The strides of one trial: place of the first in the plan, side (index of `vocabulary.SIDES`), number, end.
-
-    `ends` counts the EMG samples of a stride up to its end, history included.
-    """
+    """The strides of one trial: place of the first in the plan, side (index of `vocabulary.SIDES`), number."""
 
     patient: str
     trial: str
     start: int
     side: npt.NDArray[np.int8]
     number: npt.NDArray[np.int32]
-    ends: Index
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,23 +86,19 @@ def process_group(source: Source, units: Sequence[Unit], shards: Mapping[int, tu
     """
     result: GroupResult = {shard: [] for shard in shards}
     peaks = []
-    opened = None
+    person = None
     for unit in units:
-        if opened is None or opened.name != unit.patient:
+        if person is None or person.name != unit.patient:
             opened = open_patient(source.root, source.dataset, unit.patient)
-        view = trial_view(opened, unit.trial)
+            person = PersonView(opened, [one.trial for one in units if one.patient == unit.patient])
+        data = person.trial(unit.trial)
         for rows in _calls(unit):
-            table = pd.DataFrame({"side": np.array(words.SIDES, dtype=object)[unit.side[rows]]})
-            block = process_recording(
-                view,
-                unit.trial,
-                table.assign(stride_number=unit.number[rows]),
-                source.chain,
-                time_size=source.time_size,
-                joint_delay=source.joint_delay,
+            chosen = data.strides.places(unit.side[rows], unit.number[rows])
+            done = process_strides(
+                data, chosen, source.chain, time_size=source.time_size, joint_delay=source.joint_delay
             )
-            peaks.append(block["peaks"])
-            _sort_in(result, block, unit, rows, shards)
+            peaks.append(done.peaks)
+            _sort_in(result, done, unit.start + rows.start, shards)
     result[PEAKS] = np.concatenate(peaks)
     return result
 
@@ -121,13 +111,12 @@ def _calls(unit: Unit) -> Iterator[slice]:
     yield from (slice(start, stop) for start, stop in pairwise(edges))
 
 
-def _sort_in(result: GroupResult, block: Block, unit: Unit, rows: slice, shards: Mapping[int, tuple[int, int]]) -> None:
-    begin, end = unit.start + rows.start, unit.start + rows.stop
+def _sort_in(result: GroupResult, done: TrialStrides, begin: int, shards: Mapping[int, tuple[int, int]]) -> None:
+    end = begin + done.ends.size
     for shard, (first, stop) in shards.items():
         low, high = max(first, begin), min(stop, end)
         if low < high:
-            part = slice(low - begin, high - begin)
-            result[shard].append(pack(block, part, unit.ends[rows][part], start=low))
+            result[shard].append(pack(done, slice(low - begin, high - begin), start=low))
 
 
 def reference(people: People, method: Normalize, first: int, *peaks: tuple[int, Array32]) -> Array32:
@@ -197,10 +186,8 @@ def groups_of(plan: Plan) -> list[Group]:
     last = np.unique(
         np.append(np.where(stops[after] - targets <= targets - stops[before], after, before), stops.size - 1)
     )
-    sides = _codes(plan.labels["side"], words.SIDES).astype(np.int8)
+    sides = codes_of(plan.labels["side"], words.SIDES).astype(np.int8)
     numbers = plan.labels["stride_number"].to_numpy(dtype=np.int32)
-    owned = owned_samples(plan.labels["duration"].to_numpy(dtype=np.float64), EMG_RATE)
-    ends = np.minimum(owned + HISTORY, plan.time_size)
     units = [
         Unit(
             patient=patient,
@@ -208,7 +195,6 @@ def groups_of(plan: Plan) -> list[Group]:
             start=start,
             side=sides[start:stop],
             number=numbers[start:stop],
-            ends=ends[start:stop],
         )
         for (patient, trial), (start, stop) in plan.units.items()
     ]
@@ -222,7 +208,7 @@ def groups_of(plan: Plan) -> list[Group]:
 def people_of(plan: Plan) -> list[tuple[int, People]]:
     """Return (place of the first stride, strides as codes) of every person of a plan, in order."""
     columns = {name: plan.labels[name].cat.codes.to_numpy() for name in ("patient", "session", "side")}
-    plain = _codes(plan.labels["condition"], ("none",)) == 0
+    plain = codes_of(plan.labels["condition"], ("none",)) == 0
     as_text = ("patient", "session", "side", "source_activity") if plan.chain.normalize.kind == "mvc" else ()
     edges = [0, *(np.flatnonzero(np.diff(columns["patient"])) + 1).tolist(), len(plan.labels)]
     return [
@@ -238,10 +224,3 @@ def people_of(plan: Plan) -> list[tuple[int, People]]:
         )
         for start, stop in pairwise(edges)
     ]
-
-
-def _codes(column: pd.Series[Any], names: Sequence[str]) -> Index:
-    """Return the place of each value of a category column among some names, -1 for others."""
-    place = {name: i for i, name in enumerate(names)}
-    table = np.array([place.get(name, -1) for name in column.cat.categories], dtype=np.int64)
-    return table[column.cat.codes.to_numpy()]

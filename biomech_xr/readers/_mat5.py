@@ -81,10 +81,10 @@ class Walker:
         if self.position >= self._received:
             self._data, self._start = piece, self._received
         else:
-            self._data = self._data[self.position - self._start :] + piece
-            self._start = self.position
+            self._data, self._start = self._data[self.position - self._start :] + piece, self.position
         self._received += len(piece)
-        next(self._steps, None)
+        if self._received >= self.position:  # else still inside a block of numbers
+            next(self._steps, None)
 
     def end(self) -> None:
         """Raise `CutError` unless the variable is complete."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,29 +13,34 @@ import pandas as pd
 from biomech_xr.readers import matlab
 from biomech_xr.readers.mat import Kind, MatNode
 
+_HELD: Final = (pd.DataFrame, Mapping)
+_KINDS: Final[Mapping[str, Kind]] = {"O": "cell", "U": "text", "S": "text"}
+
 
 class MemoryNode(MatNode):
     """A loaded value: NumPy arrays (structured for structs, objects for cells, text), or a table."""
 
     def __init__(self, value: Any, *, dataset: str, file: Path, path: str) -> None:
         super().__init__(dataset=dataset, file=file, path=path)
-        array = value if isinstance(value, pd.DataFrame | Mapping) else np.asarray(value)
+        plain = isinstance(value, np.ndarray) or not isinstance(value, _HELD)  # the first test is much the faster
+        array = np.asarray(value) if plain else value
         if isinstance(array, np.ndarray) and array.ndim == 0 and array.dtype == object and value is not None:
             action = "Save it again with a recent MATLAB, or as a struct"
             raise self.bad(
                 found="a MATLAB object that cannot be decoded", expected="a table or plain data", action=action
             )
-        self._value: Any = np.atleast_2d(array) if isinstance(array, np.ndarray) else array
-        self.kind, self.shape = _describe(self._value)
+        self._value: Any = np.atleast_2d(array) if plain and array.ndim < 2 else array
+        self._plain = plain
+        self.kind, self.shape = _describe(self._value) if plain else _describe_held(value)
 
     def fields(self) -> tuple[str, ...]:
         """Return the names of a struct's fields; none for any other kind."""
         if self.kind != "struct":
             return ()
-        return tuple(self._value) if isinstance(self._value, Mapping) else tuple(self._value.dtype.names)
+        return self._value.dtype.names if self._plain else tuple(self._value)
 
     def _child(self, name: str) -> MatNode:
-        value = self._value if isinstance(self._value, Mapping) else self._value.reshape(-1)[0]
+        value = self._value.reshape(-1)[0] if self._plain else self._value
         return self._node(value[name], self._join(name))
 
     def element(self, index: int) -> MatNode:
@@ -63,18 +68,18 @@ class MemoryNode(MatNode):
         return MemoryNode(value, dataset=self.dataset, file=self.file, path=path)
 
 
-def _describe(value: Any) -> tuple[Kind, tuple[int, ...]]:
-    """Return kind and MATLAB shape of a loaded value."""
-    if isinstance(value, pd.DataFrame):
-        return "table", value.shape
-    if isinstance(value, Mapping):
-        return "struct", (1, 1)
+def _describe_held(value: Any) -> tuple[Kind, tuple[int, ...]]:
+    """Return kind and MATLAB shape of a table or of a struct by name."""
+    return ("table", value.shape) if isinstance(value, pd.DataFrame) else ("struct", (1, 1))
+
+
+def _describe(value: npt.NDArray[Any]) -> tuple[Kind, tuple[int, ...]]:
+    """Return kind and MATLAB shape of a loaded array."""
     if value.size == 0 or (value.dtype == object and value.size == 1 and value.reshape(-1)[0] is None):
         return "empty", value.shape if value.size == 0 else (0, 0)
     if value.dtype.names is not None:
         return ("struct" if value.size == 1 else "structs"), value.shape
-    kinds: dict[str, Kind] = {"O": "cell", "U": "text", "S": "text"}
-    return kinds.get(value.dtype.kind, "numeric"), value.shape
+    return _KINDS.get(value.dtype.kind, "numeric"), value.shape
 
 
 def load_v5(path: Path, dataset: str, variables: Sequence[str] | None) -> MatNode:

@@ -98,7 +98,7 @@ def read_csv(
         found = f"no readable table (a first data row of {len(table.columns)} columns)"
         raise _bad(path, dataset, "", found, f"the {len(names)} of the header", "Download the file again")
     table = table[positions].set_axis(wanted, axis="columns")
-    check_numbers(path, dataset, table.drop(columns=[name for name in text if name in table]))
+    check_numbers(path, dataset, table, text)
     return table
 
 
@@ -150,7 +150,7 @@ def check_columns(
     ``text`` names those of ``columns`` that hold text.
     """
     _choose(path, dataset, [str(name) for name in table.columns], columns, ())
-    check_numbers(path, dataset, table[[name for name in columns if name not in text]])
+    check_numbers(path, dataset, table[list(columns)], text)
 
 
 def _choose(
@@ -170,10 +170,13 @@ def _choose(
     return wanted
 
 
-def check_numbers(path: Path, dataset: str, table: pd.DataFrame) -> None:
-    """Raise `DataFormatError` for a column of a table from ``path`` that holds text; it names the first such cell."""
+def check_numbers(path: Path, dataset: str, table: pd.DataFrame, text: Sequence[str] = ()) -> None:
+    """Raise `DataFormatError` for a column of a table from ``path`` that holds text and is not one of ``text``.
+
+    The message names the first such cell.
+    """
     for name, kind in table.dtypes.items():
-        if pd.api.types.is_numeric_dtype(kind):
+        if name in text or pd.api.types.is_numeric_dtype(kind):
             continue
         numbers = pd.to_numeric(table[name], errors="coerce")
         row = int((numbers.isna() & table[name].notna()).to_numpy().argmax())

@@ -21,7 +21,7 @@ from biomech_xr.process.packed import assemble, pack
 from biomech_xr.process.plan import LATE_LABELS, plan_recordings
 from biomech_xr.process.steps.normalize import amplitude_reference
 from biomech_xr.process.tasks import groups_of
-from biomech_xr.process.trials.trial import process_recording
+from biomech_xr.process.trials.trial import process_strides, trial_data
 from biomech_xr.run.corpus import Corpus, CorpusPerson
 from biomech_xr.schema import Patient, Signal, Trial
 from biomech_xr.store import create_part, shards_done, write_shard
@@ -151,16 +151,14 @@ def _bank_block(
     out: dict[str, npt.NDArray[Any]] = {}
     for trial, place in bank_trials(source):
         recordings = InMemory((trial,), spec)
-        block = process_recording(
-            recordings, trial.trial, trial.strides, chain, time_size=time_size, joint_delay=joint_delay
-        )
-        table = trial.strides[["side", "condition"]].assign(session="1", order=np.arange(len(trial.strides)))
-        scale = amplitude_reference(table, block["peaks"], chain.normalize)
-        ends = np.full(len(scale), time_size, dtype=np.int64)
-        packed = pack(block, slice(None), ends, start=0)
-        tails = {name: values.shape[1:] for name, values in block.items() if name != "peaks"}
-        tails["emg_scale"] = scale.shape[1:]
-        scaled = assemble([(packed, scale)], tails, first=0, stop=len(scale))
+        data = trial_data(recordings, trial.trial)
+        every = np.arange(len(trial.strides))
+        block = process_strides(data, every, chain, time_size=time_size, joint_delay=joint_delay)
+        table = trial.strides[["side", "condition"]].assign(session="1", order=every)
+        scale = amplitude_reference(table, block.peaks, chain.normalize)
+        tails = {name: values.shape[1:] for name, values in block.values.items()}
+        tails |= {"emg": (len(words.MUSCLES), time_size), "emg_scale": scale.shape[1:], "emg_history": ()}
+        scaled = assemble([(pack(block, slice(0, every.size), start=0), scale)], tails, first=0, stop=every.size)
         origin = source.activities.index(place.activity) * len(words.SIDES) * BANK_STRIDES
         index = np.array([words.SIDES.index(side) for side in trial.strides["side"]])
         target = origin + index * BANK_STRIDES + trial.strides["stride_number"].to_numpy()

@@ -56,8 +56,8 @@ def estimate(root: str, dataset: str, chain: Chain, *, threads_per_worker: int) 
     NotAStoreError, ConfigError, ProcessingError
         As `biomech_xr.process.make_plan`.
     """
-    _, plan = plan_rest(root, dataset, chain)
-    if plan is None:
+    plan = plan_rest(root, dataset, chain, resume=False).plan
+    if plan is None or plan.labels.empty:
         return Estimate(dataset=dataset, measured_on="nothing")
     done = shards_done(root, chain.name, dataset, fingerprint=planned_fingerprint(plan))
     missing = [shard for shard in range(layout.shard_count(len(plan.labels))) if shard not in done]

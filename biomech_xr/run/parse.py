@@ -70,6 +70,7 @@ def parse_patient(
     options: Mapping[str, Any] | None = None,
     *,
     retry_quarantined: bool = False,
+    software: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Parse one patient into the recordings store and return its ledger entry.
 
@@ -86,6 +87,8 @@ def parse_patient(
         The source's options.
     retry_quarantined
         Try again where the files killed the process that read them, see `biomech_xr.run.quarantine`.
+    software
+        As for `biomech_xr.store.write_patient`.
 
     Raises
     ------
@@ -102,15 +105,21 @@ def parse_patient(
             case.acquit()
             return entry
     with case.marked():
-        return write_recordings(dataset, raw, root, patient, options)
+        return write_recordings(dataset, raw, root, patient, options, software=software)
 
 
 def write_recordings(
-    dataset: str, raw: str, root: str, patient: str, options: Mapping[str, Any] | None = None
+    dataset: str,
+    raw: str,
+    root: str,
+    patient: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    software: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Read one patient and write the recordings, see `parse_patient`."""
-    facts = read_facts(dataset, raw, options)
-    return write_patient(root, facts, read_patient(dataset, raw, patient, options), config_hash=_facts_hash(facts))
+    facts, trials = read_facts(dataset, raw, options), read_patient(dataset, raw, patient, options)
+    return write_patient(root, facts, trials, config_hash=_facts_hash(facts), software=software)
 
 
 def _facts_hash(facts: DatasetSpec) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
@@ -14,11 +14,10 @@ from biomech_xr.errors import LostDataError, OccupiedError
 from biomech_xr.process import Chain, Plan, make_plan
 from biomech_xr.process.graph import graph_of
 from biomech_xr.process.plan import LATE_LABELS
-from biomech_xr.store import create_part, finish, list_patients, patient_entry, shards_done, write_shard
-from biomech_xr.store.layout import MANIFEST, patient_ledger_url, shard_bounds, shard_count, strides_url
-from biomech_xr.store.objects import exists, join
+from biomech_xr.run.reuse import finished_parts, started_people
+from biomech_xr.store import create_part, finish, ledger, list_patients, patient_entry, shards_done, write_shard
+from biomech_xr.store.layout import patient_ledger_url, shard_bounds, shard_count, strides_url
 from biomech_xr.store.part import part_fingerprint
-from biomech_xr.store.reading import read_manifest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +26,9 @@ class ShardWork:
 
     The plan is of the people in no finished part, None when there are none. `shards` are the numbers of the missing
     shards, `names` what to call them in a message; `done` counts the shards that were there already; `fingerprints` are
-    those of all parts that the product will have; `write` is called with a shard's number and arrays.
+    those of all parts that the product will have; `write` is called with a shard's number and arrays. `more` says that
+    people are left for a part of their own after this work: ask again when it is finished. `other_code` counts the
+    finished parts that stay although other code or other libraries made them; ``same_code`` leaves none.
     """
 
     root: str
@@ -38,6 +39,9 @@ class ShardWork:
     shards: list[int] = field(default_factory=list)
     done: int = 0
     write: Callable[[int, Mapping[str, Any]], Any] | None = None
+    more: bool = False
+    other_code: int = 0
+    same_code: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -49,7 +53,7 @@ class ShardWork:
 
         ``split`` as in `biomech_xr.process.graph.graph_of`: True for a cluster, False for threads.
         """
-        if self.plan is None or self.write is None:
+        if self.plan is None or self.write is None or not self.shards:
             return {}, []
         return graph_of(self.plan, self.shards, finish=self.write, split=split)
 
@@ -71,8 +75,10 @@ class ShardWork:
         return sum(stop - start for start, stop in bounds)
 
 
-def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
+def shard_work(root: str, dataset: str, chain: Chain, *, same_code: bool = False) -> ShardWork:
     """Write the metadata of a part and return the work that fills it; what exists is left alone.
+
+    A part that an earlier run began is finished first, so that people who came since cost nothing that was done.
 
     Parameters
     ----------
@@ -82,6 +88,8 @@ def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
         Name of the source.
     chain
         The processing chain.
+    same_code
+        Make finished parts again that other code or other libraries made.
 
     Raises
     ------
@@ -90,28 +98,43 @@ def shard_work(root: str, dataset: str, chain: Chain) -> ShardWork:
     OccupiedError
         The output holds files that are not ours.
     """
-    kept, plan = plan_rest(root, dataset, chain)
-    if plan is None:
-        return ShardWork(root=root, dataset=dataset, chain=chain, fingerprints=kept)
-    work = plan_work(root, plan)
-    return replace(work, fingerprints=[*kept, *work.fingerprints])
+    rest = plan_rest(root, dataset, chain, same_code=same_code)
+    kept = [str(part["fingerprint"]) for part in rest.kept]
+    other = sum(part["software"] != ledger.software() for part in rest.kept)
+    if rest.plan is None:
+        work = ShardWork(root=root, dataset=dataset, chain=chain, fingerprints=[])
+    else:
+        work = plan_work(root, rest.plan)
+    fingerprints = [*kept, *work.fingerprints]
+    return replace(work, fingerprints=fingerprints, more=rest.more, other_code=other, same_code=same_code)
 
 
-def plan_rest(root: str, dataset: str, chain: Chain) -> tuple[list[str], Plan | None]:
-    """Return the fingerprints of the finished parts that stay, and the plan of everybody else, None for nobody.
+class Rest(NamedTuple):
+    """The finished parts that stay, the plan of the next part (None for nobody), and whether people are left then."""
+
+    kept: list[dict[str, Any]]
+    plan: Plan | None
+    more: bool
+
+
+def plan_rest(root: str, dataset: str, chain: Chain, *, same_code: bool = False, resume: bool = True) -> Rest:
+    """Return what stays of a source's strides and what is to be made; nothing is written.
 
     A part of the same configuration stays when it is whole and the recordings of all its people are those that it was
-    made of. Errors are those of `shard_work`; nothing is written.
+    made of. People none of whose strides can be used make a part without strides, which holds the reasons, where the
+    source has strides of others. ``resume`` plans a part that was begun before everybody else. Errors are those of
+    `shard_work`.
     """
     recordings = _recordings(root, dataset)
-    kept = _kept_parts(root, dataset, chain, recordings)
+    kept = finished_parts(root, dataset, chain, recordings, same_code=same_code)
     done = {patient for part in kept for patient in part["recordings"]}
     people = [patient for patient in recordings if patient not in done]
-    fingerprints = [str(part["fingerprint"]) for part in kept]
     if kept and not people:
-        return fingerprints, None
-    plan = make_plan(root, dataset, chain, people or None)
-    return fingerprints, replace(plan, attrs={**plan.attrs, "recordings": {name: recordings[name] for name in people}})
+        return Rest(kept, None, more=False)
+    begun = started_people(root, dataset, chain, {name: recordings[name] for name in people}) if resume else []
+    plan = make_plan(root, dataset, chain, begun or people or None, allow_empty=bool(kept))
+    made_of = {name: recordings[name] for name in begun or people}
+    return Rest(kept, replace(plan, attrs={**plan.attrs, "recordings": made_of}), more=len(made_of) < len(people))
 
 
 def plan_work(root: str, plan: Plan) -> ShardWork:
@@ -131,11 +154,11 @@ def plan_work(root: str, plan: Plan) -> ShardWork:
     )
 
 
-def create_planned(root: str, plan: Plan) -> dict[str, Any]:
+def create_planned(root: str, plan: Plan, *, software: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Write the metadata and tables of the part that a plan makes, and return its ledger entry, see `create_part`."""
     labels = plan.labels.drop(columns=[*LATE_LABELS, "emg_clipped"])
     facts = (labels, plan.rejected, plan.template, plan.attrs)
-    return create_part(root, plan.chain.name, plan.dataset, *facts, config_hash=plan.chain.hash())
+    return create_part(root, plan.chain.name, plan.dataset, *facts, config_hash=plan.chain.hash(), software=software)
 
 
 def planned_fingerprint(plan: Plan) -> str:
@@ -162,23 +185,6 @@ def _recordings(root: str, dataset: str) -> dict[str, str]:
     return found
 
 
-def _kept_parts(root: str, dataset: str, chain: Chain, recordings: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the parts in the source's manifest that this run would make again just as they are."""
-    folder = strides_url(root, chain.name, dataset)
-    if not exists(join(folder, MANIFEST)):
-        return []
-    manifest = read_manifest(folder)
-    if manifest["config_hash"] != chain.hash():
-        return []
-    return [
-        part
-        for part in manifest["parts"]
-        if part["recordings"]
-        and all(recordings.get(name) == digest for name, digest in part["recordings"].items())
-        and len(shards_done(root, chain.name, dataset, fingerprint=part["fingerprint"])) == shard_count(part["size"])
-    ]
-
-
 def finish_strides(work: ShardWork) -> dict[str, Any]:
     """Check that every shard is there, write the manifest of the source and return it; `publish` makes it a version.
 
@@ -190,8 +196,8 @@ def finish_strides(work: ShardWork) -> dict[str, Any]:
         Another run finished parts of the source since this one was planned; nothing is written.
     """
     recordings = _recordings(work.root, work.dataset)
-    there = {part["fingerprint"] for part in _kept_parts(work.root, work.dataset, work.chain, recordings)}
-    if not there <= set(work.fingerprints):
+    there = finished_parts(work.root, work.dataset, work.chain, recordings, same_code=work.same_code)
+    if not {part["fingerprint"] for part in there} <= set(work.fingerprints):
         raise OccupiedError(
             f"{strides_url(work.root, work.chain.name, work.dataset)}: another run finished strides of this source "
             "meanwhile, and this one does not know them. Run again: what is done is kept."

@@ -106,7 +106,8 @@ def remake_patient(look: Look, raw: Mapping[str, RawFolder], folder: str, datase
     NotAStoreError
         No raw folder is given; the message says what to do.
     StoreError
-        The raw files, the reader or its options are not those of then.
+        The raw files, the reader or its options are not those of then. Another release or other code is none of that:
+        what comes out the same is put in place.
     BiomechXRError
         As `biomech_xr.run.parse_patient`.
     """
@@ -119,11 +120,12 @@ def remake_patient(look: Look, raw: Mapping[str, RawFolder], folder: str, datase
             "run parse, then process"
         )
     source = raw[dataset]
-    made = parse_patient(dataset, source.folder, folder, patient.removeprefix(f"{dataset}-"), source.options)
     entry = look.sealed(entry_key)
-    facts = entry or look.root_metadata(group, None).get("attributes") or made
-    wrong = [name for name in ("config_hash", "fingerprint", "software") if facts[name] != made[name]]
-    if wrong and (entry is None or wrong != ["software"]):
+    facts = entry or look.root_metadata(group, None).get("attributes") or {}
+    own, software = patient.removeprefix(f"{dataset}-"), facts.get("software")
+    made = parse_patient(dataset, source.folder, folder, own, source.options, software=software)
+    wrong = [name for name in ("config_hash", "fingerprint") if facts and facts[name] != made[name]]
+    if wrong:
         raise StoreError(
             f"{where}: parsed again from {source.folder} it has another {' and '.join(wrong)}: other raw files, "
             "another reader or release, or other options (--option). Remove it and run parse, then process"
@@ -164,7 +166,8 @@ def remake_part(look: Look, folder: str, place: Place, broken: Collection[str], 
     _require_recordings(look, dataset, recordings)
     plan = make_plan(look.root, dataset, Chain.model_validate(attrs["chain"]), list(recordings) or None)
     plan = replace(plan, attrs={**plan.attrs, "recordings": recordings})
-    entry = create_planned(folder, plan)
+    software = _made_with(look, place)
+    entry = create_planned(folder, plan, software=software)
     if layout.part_name(entry["fingerprint"]) != name:
         raise StoreError(
             f"{own}/{name}: processed again it is {layout.part_name(entry['fingerprint'])}: the code or the facts of "
@@ -179,7 +182,8 @@ def remake_part(look: Look, folder: str, place: Place, broken: Collection[str], 
     ]
     blocks = shard_blocks(plan)
     write = delayed(write_shard, pure=True)
-    tasks = [write(folder, chain, dataset, shard, blocks[shard], fingerprint=entry["fingerprint"]) for shard in shards]
+    facts = {"fingerprint": entry["fingerprint"], "software": entry["software"]}
+    tasks = [write(folder, chain, dataset, shard, blocks[shard], **facts) for shard in shards]
     dask.compute(*tasks, scheduler="threads")
     made = None
     if every:
@@ -220,6 +224,17 @@ def _attributes(look: Look, place: Place) -> dict[str, Any]:
     if not found:
         raise StoreError(f"{own}/{name}: nothing intact says how it was made. Run process: it makes a new part")
     return dict(found)
+
+
+def _made_with(look: Look, place: Place) -> dict[str, str] | None:
+    """Return what made a part, by its own ledger or whoever lists it; only what comes out the same is put in place."""
+    chain, dataset, name = place
+    folder = f"strides/{chain}/{dataset}"
+    manifest = look.sealed(f"{folder}/{layout.MANIFEST}") or {"parts": []}
+    known = [look.sealed(seal_key(*place)), look.sealed(layout.part_ledger_url(folder, name))]
+    known += [part for part in manifest["parts"] if part["name"] == name]
+    known.append(look.root_metadata(f"{folder}/{name}.zarr", None).get("attributes"))
+    return next((dict(facts["software"]) for facts in known if facts), None)
 
 
 def _require_recordings(look: Look, dataset: str, recordings: Mapping[str, str]) -> None:

@@ -62,6 +62,11 @@ def check_store(root: Url) -> Iterator[Checked]:
         yield unit
     for name, (objects, size, why) in leftovers(look, known).items():
         yield Checked(name=name, objects=objects, size=size, leftover=why)
+    for chain, numbers in look.pointers.items():
+        newest = max((number for number in numbers if pointer_key(chain, number) in look.there), default=0)
+        for number in sorted(set(range(1, newest)) - set(numbers)):
+            why = "neither its pointer nor a catalogue is there: removed, lost, or not copied"
+            yield Checked(name=f"{layout.VERSIONS}/{chain}/{number:06d}", objects=0, size=0, leftover=why)
 
 
 def _units(look: Look) -> Iterator[tuple[Checked, set[str]]]:

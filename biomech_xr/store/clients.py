@@ -24,6 +24,10 @@ MISSING: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _BEYOND: Final = re.compile(r"\b416\b|not satisfiable|InvalidRange", re.IGNORECASE)
 
 
+Body = bytes | memoryview
+"""Bytes that came, as they lie in memory."""
+
+
 class Client(Protocol):
     """Requests to one kind of storage; a place that is not there raises `FileNotFoundError`."""
 
@@ -31,7 +35,7 @@ class Client(Protocol):
     def remote(self) -> bool:
         """Whether requests go elsewhere, so that they can fail and are worth counting."""
 
-    def read(self, path: str, start: int, stop: int | None) -> bytes:
+    def read(self, path: str, start: int, stop: int | None) -> Body:
         """Return the bytes of an object from ``start`` to ``stop``, to its end for None; fewer where it is shorter."""
 
     def write(self, path: str, data: bytes, *, create_only: bool) -> None:
@@ -135,7 +139,7 @@ class ObstoreClient:
 
         self._store, self._writes, self._do = reads, writes, obstore
 
-    def read(self, path: str, start: int, stop: int | None) -> bytes:
+    def read(self, path: str, start: int, stop: int | None) -> Body:
         """See `Client.read`."""
         if start == 0 and stop is None:
             found: bytes = self._do.get(self._store, path).bytes().to_bytes()
@@ -145,7 +149,7 @@ class ObstoreClient:
         try:
             if stop is None:
                 return bytes(self._do.get(self._store, path, options={"range": {"offset": start}}).bytes().to_bytes())
-            return bytes(self._do.get_range(self._store, path, start=start, end=stop).to_bytes())
+            return memoryview(self._do.get_range(self._store, path, start=start, end=stop))
         except self._do.exceptions.GenericError as error:
             if _BEYOND.search(first_line(error)):
                 return b""

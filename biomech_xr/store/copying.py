@@ -14,6 +14,7 @@ from biomech_xr.store.holdings import Holding, holdings, part_holding, version_h
 from biomech_xr.store.integrity import Expected, problem, read_sealed_bytes, sealed_bytes
 from biomech_xr.store.look import Look
 from biomech_xr.store.objects import Url, join, read_bytes
+from biomech_xr.store.pins import Pins
 from biomech_xr.store.placing import put_bytes
 from biomech_xr.store.versions import publish
 
@@ -47,7 +48,9 @@ def copy_store(
 ) -> Copied:
     """Copy a store, byte for byte; what is at the target already and intact is left alone.
 
-    Every object is compared with the lists of the source before it is written, and read back after. Values come first,
+    Every object is compared with the lists of the source before it is written, and read back after. What lies at the
+    target already counts as copied where an earlier copy of the same state of the source left it, else where it is the
+    same to the byte. Values come first,
     then ledgers, lists of parts, manifests, and the pointers of versions last: a reader of the target never sees a
     version whose parts are not there. What nothing refers to is not copied.
 
@@ -71,15 +74,21 @@ def copy_store(
     OccupiedError
         The target holds another object where one is to be written; it is named, and nothing was written.
     StoreError
-        An object reads back differently, or storage fails.
+        An object reads back differently, the source changed meanwhile, or storage fails.
     """
     look, other = Look(source), Look(target)
-    wanted, made = _wanted(look, datasets, version, chain)
+    held, made = _held(look, datasets, version, chain)
+    wanted = {key: expected for one in held for key, expected in one.objects.items()}
+    wanted |= {key: Expected(size=len(data)) for key, data in made.items()}
     wanted = {key: expected for key, expected in wanted.items() if key not in made or other.sealed(key) is None}
-    job = _Job(look=look, other=other, wanted=wanted, made=made)
+    pins = Pins.of(look, other, held)
+    job = _Job(look=look, other=other, wanted=wanted, made=made, pins=pins)
     job.refuse_others()
+    pins.write()
     state = Copied(objects=len(wanted), size=sum(look.there.get(key, 0) for key in wanted))
     for rank in range(len(_RANKS) + 1):
+        if rank == 1:
+            pins.require_unchanged()
         keys = sorted(key for key in wanted if _rank(key) == rank)
         pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="biomech-xr-copy")
         try:
@@ -94,6 +103,7 @@ def copy_store(
     for name, sources in _unpublished(look, datasets, version, chain).items():
         number = publish(target, name, sources).number
         state.published.append(f"version {number} of chain {name}")
+    pins.remove()
     return state
 
 
@@ -110,22 +120,18 @@ def _rank(key: str) -> int:
     return next((number for number, holds in enumerate(_RANKS) if holds(key)), len(_RANKS))
 
 
-def _wanted(
+def _held(
     look: Look, datasets: Collection[str] | None, version: int | None, chain: str
-) -> tuple[dict[str, Expected], dict[str, bytes]]:
-    """Return key -> what the object should be, and the bytes of manifests that are made for one version."""
+) -> tuple[list[Holding], dict[str, bytes]]:
+    """Return the units to copy, and the bytes of manifests that are made for one version."""
     known = {*look.names("recordings"), *(dataset for _, dataset in look.sources())}
     absent = sorted(set(datasets or ()) - known)
     if absent or not known:
         found = ", ".join(sorted(known)) or "nothing of ours"
         raise NotAStoreError(f"{look.root}: no source {', '.join(map(repr, absent))}; found {found}. Check the URL.")
-    made: dict[str, bytes] = {}
-    if version is None:
-        held = [one for one in holdings(look, datasets=datasets) if _whole(look, one, datasets)]
-    else:
-        held, made = _of_version(look, datasets, version, chain)
-    wanted = {key: expected for one in held for key, expected in one.objects.items()}
-    return wanted | {key: Expected(size=len(data)) for key, data in made.items()}, made
+    if version is not None:
+        return _of_version(look, datasets, version, chain)
+    return [one for one in holdings(look, datasets=datasets) if _whole(look, one, datasets)], {}
 
 
 def _whole(look: Look, one: Holding, datasets: Collection[str] | None) -> bool:
@@ -179,6 +185,7 @@ class _Job:
     other: Look
     wanted: Mapping[str, Expected]
     made: Mapping[str, bytes]
+    pins: Pins
 
     def refuse_others(self) -> None:
         """Raise `OccupiedError` where the target holds another ledger, list, manifest or pointer than the source."""
@@ -214,13 +221,13 @@ class _Job:
     def copy(self, key: str) -> tuple[int, bool]:
         """Copy one object unless it is there and intact; return its size, and whether it was written."""
         expected, place = self.wanted[key], join(self.other.root, key)
-        sealed = ".zarr/" not in key
+        sealed, group = ".zarr/" not in key, f"{key.partition('.zarr/')[0]}.zarr"
         if key in self.other.there:
             found = read_bytes(place)
-            same = found == self._source(key) if sealed else not problem(found, expected)
-            if same:
+            believed = not sealed and group in self.pins.believed
+            if not problem(found, expected) if believed else found == self._source(key):
                 return len(found), False
-            if not sealed and _is_whole(found, expected):
+            if not sealed and group not in self.pins.replaced and _is_whole(found, expected):
                 raise OccupiedError(
                     f"{place}: another object than in {self.look.root} ({len(found)} bytes, expected {expected.size}). "
                     "Choose another target, or remove it there."

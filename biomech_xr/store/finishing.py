@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
@@ -12,7 +12,7 @@ from biomech_xr.store.objects import Url, join, metadata_checksums, read_sealed,
 from biomech_xr.store.part import intact_shards, part_entry, sealed_or_none
 
 _FACTS = ("chain", "dataset", "config_hash", "software", "fingerprint", "size")
-_LISTED = ("fingerprint", "size", "objects", "checksums", "counts", "recordings", "digest")
+_LISTED = ("fingerprint", "size", "software", "objects", "checksums", "counts", "recordings", "digest")
 
 
 def finish(root: Url, chain: str, dataset: str, fingerprints: Sequence[str]) -> dict[str, Any]:
@@ -48,10 +48,20 @@ def manifest_content(sealed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     parts = [{"name": layout.part_name(part["fingerprint"]), **{key: part[key] for key in _LISTED}} for part in sealed]
     return {
         "format": layout.FORMAT,
-        **{key: sealed[0][key] for key in ("chain", "dataset", "config_hash", "software", "spec")},
+        **{key: sealed[0][key] for key in ("chain", "dataset", "config_hash", "spec")},
+        "software": joined_software(part["software"] for part in sealed),
         "counts": dict(totals),
         "parts": parts,
     }
+
+
+def joined_software(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return library -> its releases, separated by commas, in order, of several parts or sources together."""
+    releases: dict[str, set[str]] = {}
+    for one in found:
+        for library, listed in one.items():
+            releases.setdefault(library, set()).update(listed.split(", "))
+    return {library: ", ".join(sorted(known)) for library, known in sorted(releases.items())}
 
 
 def seal_part(folder: str, name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 from typing import Any, Final, Literal
 
@@ -15,6 +16,7 @@ from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, StoreError
 from biomech_xr.store import layout
 from biomech_xr.store.checked import is_chunk
+from biomech_xr.store.code import code_digest
 from biomech_xr.store.objects import (
     Url,
     join,
@@ -38,10 +40,27 @@ _ALONE: Final = "Let one run at a time write to an output, or choose another out
 
 
 def software() -> dict[str, str]:
-    """Return the versions of this library and of those that shape the numbers."""
+    """Return the release and the code of this library, and the releases of those that shape the numbers."""
+    return dict(_software())
+
+
+@cache
+def _software() -> dict[str, str]:
     from biomech_xr import __version__
 
-    return {"biomech-xr": __version__, **{library: metadata.version(library) for library in _LIBRARIES}}
+    ours = {"biomech-xr": __version__, "code": code_digest()}
+    return ours | {library: metadata.version(library) for library in _LIBRARIES}
+
+
+def refuse_other_software(url: Url, found: Mapping[str, str], own: Mapping[str, str]) -> None:
+    """Raise `StoreError` where a part that is to be filled was begun with other code or other libraries."""
+    other = [name for name in sorted({*found, *own}) if found.get(name) != own.get(name)]
+    if other:
+        listed = ", ".join(f"{name} {found.get(name, 'none')} (here {own.get(name, 'none')})" for name in other)
+        raise StoreError(
+            f"{url}: begun with {listed}; one part is never of two. Give all workers the same release and run process "
+            "again: it makes a part of its own."
+        )
 
 
 def spec_facts(spec: DatasetSpec) -> dict[str, Any]:

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import zarr
 
-from biomech_xr.errors import LostDataError, NotAStoreError
+from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.store import layout, ledger
 from biomech_xr.store.objects import (
     Url,
@@ -31,6 +30,7 @@ from biomech_xr.store.objects import (
 )
 from biomech_xr.store.ranges import RangeReader
 from biomech_xr.store.stored_array import StoredArray
+from biomech_xr.store.stride_objects import same_bytes, write_object
 from biomech_xr.store.table import fingerprint as table_fingerprint
 from biomech_xr.store.table import write_table
 from biomech_xr.store.template import CLIPPED, Template, checked_labels, checked_template, encoded_block
@@ -46,6 +46,7 @@ def create_part(
     attrs: Mapping[str, Any],
     *,
     config_hash: str,
+    software: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write the metadata and the tables of a part and return its ledger entry; calling it again resumes.
 
@@ -67,7 +68,10 @@ def create_part(
     attrs
         Facts stored with the part, plain JSON: ``spec``, ``lookahead``, ``grid`` and what the chain adds.
     config_hash
-        Hash of everything that shapes the numbers.
+        Hash of all settings that shape the numbers.
+    software
+        Releases and code that make the numbers (see `ledger.software`), those of this process by default. They are
+        part of what a part is made of: another release begins a part of its own.
 
     Raises
     ------
@@ -81,7 +85,8 @@ def create_part(
     table = checked_labels(labels, template)
     variables = checked_template(template)
     folder = layout.strides_url(root, chain, dataset)
-    fingerprint = part_fingerprint(labels, rejected, template, attrs, config_hash=config_hash)
+    made_with = dict(software or ledger.software())
+    fingerprint = part_fingerprint(labels, rejected, template, attrs, config_hash=config_hash, software=made_with)
     name = layout.part_name(fingerprint)
     entry_url = layout.part_ledger_url(folder, name)
     ledger.refuse_foreign(folder, _ours)
@@ -95,19 +100,26 @@ def create_part(
         )
     ledger.clear_leftovers(url)
     head = {"chain": chain, "dataset": dataset, "size": len(table), "config_hash": config_hash}
-    head |= {"fingerprint": fingerprint, "software": ledger.software(), "attrs": plain(attrs), "variables": variables}
+    head |= {"fingerprint": fingerprint, "software": made_with, "attrs": plain(attrs), "variables": variables}
     _write_metadata(url, head, table, rejected)
     counts = {"strides": len(table), "rejected": len(rejected), "patients": int(table["patient"].nunique())}
     return ledger.seal(entry_url, url, {**head, "counts": counts}, later=variables)
 
 
 def part_fingerprint(
-    labels: pd.DataFrame, rejected: pd.DataFrame, template: Template, attrs: Mapping[str, Any], *, config_hash: str
+    labels: pd.DataFrame,
+    rejected: pd.DataFrame,
+    template: Template,
+    attrs: Mapping[str, Any],
+    *,
+    config_hash: str,
+    software: Mapping[str, str] | None = None,
 ) -> str:
     """Return what stands for all that a part is made of; arguments as for `create_part`, nothing is written."""
     return digest(
         {
             "config_hash": config_hash,
+            "software": dict(software or ledger.software()),
             "labels": table_fingerprint(checked_labels(labels, template)),
             "rejected": table_fingerprint(rejected),
             "variables": checked_template(template),
@@ -162,6 +174,7 @@ def write_shard(
     block: Mapping[str, npt.NDArray[Any]],
     *,
     fingerprint: str,
+    software: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write one shard of a part, read it back, and return its ledger entry; a shard that exists is left alone.
 
@@ -175,6 +188,8 @@ def write_shard(
         Every variable of the template for these strides: float32 (EMG divided by `emg_scale`, unit 1), bool masks.
     fingerprint
         ``fingerprint`` of the entry that `create_part` returned to the run that made the block.
+    software
+        What made the block, where that is not this process's own.
 
     Raises
     ------
@@ -182,6 +197,10 @@ def write_shard(
         A variable is missing, unknown, or of the wrong shape.
     NotAStoreError
         There is no such part.
+    StoreError
+        The part was begun with other code or other libraries.
+    OccupiedError
+        Another run wrote the shard meanwhile, with other values.
     LostDataError
         What was read back is not what was written, or an object of it is not there.
     """
@@ -189,6 +208,7 @@ def write_shard(
     name = layout.part_name(fingerprint)
     part = part_entry(folder, name)
     url = join(folder, f"{name}.zarr")
+    ledger.refuse_other_software(url, part["software"], software or ledger.software())
     arrays = _arrays(url, part, read_only=False)
     keys = _shard_keys(arrays, shard)
     entry_url = layout.shard_ledger_url(folder, name, shard)
@@ -198,27 +218,41 @@ def write_shard(
     start, stop = layout.shard_bounds(shard, part["size"])
     encoded = encoded_block(part, block, stop - start)
     for variable, values in encoded.items():
-        arrays[variable][start:stop] = values
+        write_object(url, arrays[variable], variable, shard, values)
     objects = sizes_of(url, sorted(keys))
     ledger.require_complete(url, objects, keys)
     reader = RangeReader(url, objects)
     for variable, values in encoded.items():
         found = reader.read(StoredArray.of(variable, arrays[variable]), [(start, stop)])
-        if not np.array_equal(found.view(np.uint8).ravel(), values.view(np.uint8).ravel()):
+        if not same_bytes(found, values):
             raise LostDataError(f"{url}: {variable}: shard {shard} reads back differently. Check the disk, run again.")
-    return write_sealed(
-        entry_url,
-        {
-            "format": layout.FORMAT,
-            "config_hash": part["config_hash"],
-            "fingerprint": part["fingerprint"],
-            "shard": shard,
-            "start": start,
-            "stop": stop,
-            "clipped": int(encoded[CLIPPED].sum()),
-            "objects": objects,
-        },
-    )
+    content = {
+        "format": layout.FORMAT,
+        "config_hash": part["config_hash"],
+        "fingerprint": part["fingerprint"],
+        "shard": shard,
+        "start": start,
+        "stop": stop,
+        "clipped": int(encoded[CLIPPED].sum()),
+        "objects": objects,
+    }
+    return _written_entry(entry_url, content, replace=entry is not None)
+
+
+def _written_entry(url: str, content: Mapping[str, Any], *, replace: bool) -> dict[str, Any]:
+    """Write the ledger entry of a shard, never in place of an intact one that came meanwhile; return what is there."""
+    try:
+        return write_sealed(url, content, create_only=not replace)
+    except OccupiedError as error:
+        found = _shard_entry(url, content["fingerprint"])
+        if found is None:
+            return write_sealed(url, content)
+        if found["objects"] != content["objects"]:
+            raise OccupiedError(
+                f"{url}: another run wrote this shard meanwhile, and not the same. Let one run at a time write to an "
+                "output, then run again: the shard is done anew."
+            ) from error
+        return found
 
 
 def _shard_entry(url: str, fingerprint: str) -> dict[str, Any] | None:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,18 @@ from biomech_xr.errors import LostDataError
 from biomech_xr.store import remote
 from biomech_xr.store.checked import NOT_LISTED
 from biomech_xr.store.clients import MISSING
+from biomech_xr.store.local_cache import LocalCache, entry_name, read_file
 from biomech_xr.store.objects import join, local_path
-from biomech_xr.store.stored_array import Buffer, Convert, CorruptedError, StoredArray, decode, read_index
+from biomech_xr.store.rows import Rows, wanted_rows
+from biomech_xr.store.stored_array import (
+    Buffer,
+    Convert,
+    CorruptedError,
+    StoredArray,
+    check_range,
+    decode,
+    read_index,
+)
 
 PIECE: Final = 2**20
 """Bytes of one request inside an object; with `remote.IN_FLIGHT` it was measured at 30 ms latency, 60 MB/s."""
@@ -43,25 +53,13 @@ INDEXES_KEPT: Final = 16_384
 """Shard indexes that one reader keeps, of 128 bytes each."""
 
 _T = TypeVar("_T")
-_Fetch = Callable[[str, int, int], Callable[[], Buffer]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Rows:
-    """Rows ``start`` to ``stop`` of one object, which go to the result from row ``place`` on."""
-
-    key: str
-    start: int
-    stop: int
-    place: int
-    whole: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Span:
     """A range of an object on its way; `data` waits for it."""
 
-    rows: _Rows
+    rows: Rows
     start: int
     data: Callable[[], Buffer]
 
@@ -75,12 +73,18 @@ class RangeReader:
         The Zarr group.
     expected
         Size in bytes of every object, from a manifest; what is not listed is no data.
+    cache, digest
+        Where ranges are kept that came over a network, and what names the content: the digest of that manifest.
     """
 
-    def __init__(self, url: str, expected: Mapping[str, int]) -> None:
+    def __init__(
+        self, url: str, expected: Mapping[str, int], *, cache: LocalCache | None = None, digest: str = ""
+    ) -> None:
         self._url = url
         self._expected = expected
         self._folder = local_path(url)
+        self._cache, self._digest = cache, digest
+        self._coming: dict[str, Callable[[], Buffer]] = {}
         self._indexes: dict[str, npt.NDArray[np.uint64]] = {}
 
     def read(
@@ -90,6 +94,7 @@ class RangeReader:
         *,
         dtype: np.dtype[Any] | None = None,
         convert: Convert | None = None,
+        out: npt.NDArray[Any] | None = None,
     ) -> npt.NDArray[Any]:
         """Return rows of an array, one range after the other, dims as stored.
 
@@ -102,6 +107,8 @@ class RangeReader:
         dtype, convert
             Type of the result, and what makes its values from stored ones (see `stored_array.decode`); by default
             values come as they are stored.
+        out
+            Where the result goes, of its shape and type; a new array when left out.
 
         Raises
         ------
@@ -110,18 +117,19 @@ class RangeReader:
         StoreError
             The storage could not be reached.
         """
-        out = np.empty((sum(max(0, stop - start) for start, stop in ranges), *array.tail), dtype=dtype or array.dtype)
+        if out is None:
+            count = sum(max(0, stop - start) for start, stop in ranges)
+            out = np.empty((count, *array.tail), dtype=dtype or array.dtype)
         if not out.size:
             return out
-        wanted = _wanted(array, ranges)
+        wanted = wanted_rows(array, ranges)
         self._learn(array, wanted)
         decoders = None if out.nbytes <= INLINE else _decoders()
         read = partial(decode, array=array, convert=convert)
         decoding: list[Future[None]] = []
         flying: deque[_Span] = deque()
-        fetched = lru_cache(maxsize=OBJECTS_AHEAD)(self._fetched)
         for rows in wanted:
-            flying.append(self._sent(array, rows, fetched))
+            flying.append(self._sent(array, rows))
             if self._folder is not None or len(flying) >= OBJECTS_AHEAD:
                 decoding += self._decoded(array, flying.popleft(), out, read, decoders)
         while flying:
@@ -130,25 +138,30 @@ class RangeReader:
             future.result()
         return out
 
-    def _learn(self, array: StoredArray, wanted: Sequence[_Rows]) -> None:
-        """Fetch the indexes that are not known yet of objects that are not read whole, all at the same time."""
+    def _learn(self, array: StoredArray, wanted: Sequence[Rows]) -> None:
+        """Fetch the indexes that are not known yet of objects that are not read whole, once and all at one time."""
         if not array.index_size:
             return
         unknown = dict.fromkeys(rows.key for rows in wanted if not rows.whole and rows.key not in self._indexes)
-        flying = {key: self._fetched(key, 0, array.index_size) for key in unknown}
-        for key, data in flying.items():
-            self._keep(array, key, data())
+        alone, coming = (0, array.index_size), self._coming
+        flying = {key: coming.get(key) or coming.setdefault(key, self._fetched(array, key, *alone)) for key in unknown}
+        try:
+            for key, data in flying.items():
+                self._keep(array, key, data(), alone)
+        finally:
+            for key in flying:
+                coming.pop(key, None)
 
-    def _keep(self, array: StoredArray, key: str, buffer: Buffer) -> npt.NDArray[np.uint64]:
+    def _keep(self, array: StoredArray, key: str, buffer: Buffer, span: tuple[int, int]) -> npt.NDArray[np.uint64]:
         """Return the index of a shard from its first bytes, and keep it."""
-        index = self._tried(key, 0, array.index_size, buffer, read_index)
+        index = self._tried(key, (0, array.index_size), buffer, read_index, span)
         while len(self._indexes) >= INDEXES_KEPT:
             with suppress(KeyError, RuntimeError, StopIteration):  # another thread may have been first
                 del self._indexes[next(iter(self._indexes))]
         self._indexes[key] = index
         return index
 
-    def _places(self, array: StoredArray, rows: _Rows, index: npt.NDArray[np.uint64]) -> list[tuple[int, int]]:
+    def _places(self, array: StoredArray, rows: Rows, index: npt.NDArray[np.uint64]) -> list[tuple[int, int]]:
         """Return the first byte of each chunk that holds some of the rows, and the one after its last."""
         chunks = index[rows.start // array.chunk_rows : -(-rows.stop // array.chunk_rows)].tolist()
         places = [(offset, offset + size) for offset, size in chunks]
@@ -156,27 +169,34 @@ class RangeReader:
             raise self._lost(rows.key, f"chunks of strides {rows.start} to {rows.stop} of this object are missing")
         return places
 
-    def _sent(self, array: StoredArray, rows: _Rows, fetched: _Fetch) -> _Span:
-        """Ask for the bytes of some rows of an object: for all of it where its index is not known."""
+    def _sent(self, array: StoredArray, rows: Rows) -> _Span:
+        """Ask for the bytes of some rows of an object: for all of it where all its chunks have some."""
         start, stop = 0, self._size(rows.key)
-        if array.index_size and (index := self._indexes.get(rows.key)) is not None:
+        if not rows.whole and (index := self._indexes.get(rows.key)) is not None:
             places = self._places(array, rows, index)
             start, stop = min(place[0] for place in places), max(place[1] for place in places)
-        return _Span(rows=rows, start=start, data=fetched(rows.key, start, stop))
+        return _Span(rows=rows, start=start, data=self._fetched(array, rows.key, start, stop))
 
-    def _fetched(self, key: str, start: int, stop: int) -> Callable[[], Buffer]:
-        """Send the requests for a range of an object and return what waits for them."""
-        self._size(key)
+    def _fetched(self, array: StoredArray, key: str, start: int, stop: int) -> Callable[[], Buffer]:
+        """Send the requests for a range of an object that no cache has, and return what waits for them."""
+        size = self._size(key)
         if self._folder is not None:
             data = self._read_local(self._folder / key, key, start, stop)
             return lambda: data
-        url = join(self._url, key)
-        edges = [*range(start, max(stop, start + 1), PIECE), stop]
-        pool = remote.request_pool()
-        pieces = [pool.submit(remote.fetch, url, *edges[i : i + 2]) for i in range(len(edges) - 1)]
-        return lambda: self._joined(key, start, stop, pieces)
+        send, joined = partial(self._requested, key, start, stop), partial(self._joined, key, start, stop)
+        if self._cache is None:
+            return partial(joined, send())
+        name = entry_name(self._digest, key, size, start, stop)
+        check = partial(check_range, array, start, self._indexes.get(key))
+        return self._cache.fetched(name, stop - start, send, joined, check)
 
-    def _joined(self, key: str, start: int, stop: int, pieces: Sequence[Future[bytes]]) -> Buffer:
+    def _requested(self, key: str, start: int, stop: int) -> list[Future[Buffer]]:
+        """Ask for a range in pieces, each of which is put in its place in one buffer by the thread that gets it."""
+        url, buffer, pool = join(self._url, key), np.empty(stop - start, dtype=np.uint8), remote.request_pool()
+        places = range(0, max(len(buffer), 1), PIECE)
+        return [pool.submit(_fetched_into, buffer[place : place + PIECE], url, start + place) for place in places]
+
+    def _joined(self, key: str, start: int, stop: int, pieces: Sequence[Future[Buffer]]) -> Buffer:
         try:
             parts = [piece.result() for piece in pieces]
         except MISSING as error:
@@ -184,21 +204,15 @@ class RangeReader:
         found = sum(map(len, parts))
         if found != stop - start:
             raise self._lost(key, f"bytes {start} to {stop}: found {found} bytes, expected {stop - start}")
-        return np.frombuffer(parts[0] if len(parts) == 1 else b"".join(parts), dtype=np.uint8)
+        return cast("Buffer", parts[0].base)  # the pieces lie side by side in it
 
     def _read_local(self, path: Path, key: str, start: int, stop: int) -> Buffer:
         expected = self._size(key)
         try:
-            with path.open("rb", buffering=0) as file:
-                size = os.fstat(file.fileno()).st_size
-                buffer = np.empty(stop - start, dtype=np.uint8)
-                view = memoryview(buffer.data)
-                file.seek(start)
-                while size == expected and view and (count := file.readinto(view)):
-                    view = view[count:]
+            size, buffer = read_file(path, start, stop)
         except MISSING as error:
             raise self._lost(key, f"found nothing, expected {expected} bytes") from error
-        if size != expected or view:
+        if size != expected or len(buffer) < stop - start:
             raise self._lost(key, f"found {size} bytes, expected {expected} bytes")
         return buffer
 
@@ -212,21 +226,25 @@ class RangeReader:
     ) -> list[Future[None]]:
         """Decode the chunks of a span, here or on other threads; return what is not done yet."""
         rows, buffer = span.rows, span.data()
-        places = [(0, len(buffer))]
+        bounds = (span.start, span.start + len(buffer))
+        places = [bounds]
         if array.index_size:
             index = self._indexes.get(rows.key) if span.start else None
             if index is None:
-                head = self._fetched(rows.key, 0, array.index_size)() if span.start else buffer[: array.index_size]
-                index = self._keep(array, rows.key, head)
+                alone = (0, array.index_size)
+                head = self._fetched(array, rows.key, *alone)() if span.start else buffer[: array.index_size]
+                index = self._keep(array, rows.key, head, alone if span.start else bounds)
             places = self._places(array, rows, index)
         futures: list[Future[None]] = []
         first = rows.start // array.chunk_rows * array.chunk_rows
         for place in places:
             start, stop = max(rows.start, first), min(rows.stop, first + array.chunk_rows)
-            target = out[rows.place + start - rows.start : rows.place + stop - rows.start]
-            part = partial(read, out=target, start=start - first, stop=stop - first)
+            parts = [(start, stop, rows.place + start - rows.start), *rows.more]
+            targets = [(out[to : to + last - one], one - first, last - first) for one, last, to in parts]
             piece = buffer[place[0] - span.start : place[1] - span.start]
-            work: Callable[[], None] = partial(self._tried, rows.key, *place, piece, part)
+            work: Callable[[], None] = partial(
+                self._tried, rows.key, place, piece, partial(read, targets=targets), bounds
+            )
             if decoders is None:
                 work()
             else:
@@ -234,17 +252,21 @@ class RangeReader:
             first += array.chunk_rows
         return futures
 
-    def _tried(self, key: str, start: int, stop: int, buffer: Buffer, read: Callable[[Buffer], _T]) -> _T:
-        """Read bytes; when they are corrupted and came over a network, fetch them again."""
+    def _tried(
+        self, key: str, place: tuple[int, int], buffer: Buffer, read: Callable[[Buffer], _T], span: tuple[int, int]
+    ) -> _T:
+        """Read bytes that came in a span; when they are corrupted and came over a network, fetch them again."""
         more = REFETCHES if self._folder is None else 0
         while True:
             try:
                 return read(buffer)
             except CorruptedError as error:
                 if not more:
-                    raise self._lost(key, f"bytes {start} to {stop}: corrupted, {error}") from error
+                    raise self._lost(key, f"bytes {place[0]} to {place[1]}: corrupted, {error}") from error
             more -= 1
-            buffer = self._fetched(key, start, stop)()
+            if self._cache is not None:
+                self._cache.drop(entry_name(self._digest, key, self._size(key), *span))
+            buffer = self._joined(key, *place, self._requested(key, *place))
 
     def _size(self, key: str) -> int:
         if key not in self._expected:
@@ -255,16 +277,12 @@ class RangeReader:
         return LostDataError(f"{self._url}: {key}: {problem}. Restore the object.")
 
 
-def _wanted(array: StoredArray, ranges: Sequence[tuple[int, int]]) -> list[_Rows]:
-    """Return what to read of each object, in the order of the result."""
-    wanted, place = [], 0
-    for begin, end in ranges:
-        for number, start, stop in array.pieces(begin, end):
-            last = min(array.object_rows, array.shape[0] - number * array.object_rows) - 1
-            whole = start < array.chunk_rows and stop > last // array.chunk_rows * array.chunk_rows
-            wanted.append(_Rows(key=array.key(number), start=start, stop=stop, place=place, whole=whole))
-            place += stop - start
-    return wanted
+def _fetched_into(out: Buffer, url: str, start: int) -> Buffer:
+    """Fetch the bytes of an object from ``start`` on into ``out`` and return as many of it as there were."""
+    found = remote.fetch_view(url, start, start + len(out))
+    if found:
+        out[: len(found)] = np.frombuffer(found, dtype=np.uint8)
+    return out[: len(found)]
 
 
 @cache

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Final, cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from biomech_xr.schema import LABELS
 from biomech_xr.store import layout, ledger
 from biomech_xr.store.encoding import decode_emg
 from biomech_xr.store.finishing import read_seal, unfinished
+from biomech_xr.store.local_cache import LocalCache
 from biomech_xr.store.objects import Url, exists, join, names, read_sealed
 from biomech_xr.store.persons import load_table
 from biomech_xr.store.ranges import RangeReader
@@ -83,7 +85,7 @@ def require_one_chain(manifests: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def open_part(folder: Url, *, part: str = "") -> Part:
+def open_part(folder: Url, *, part: str = "", cache: LocalCache | None = None) -> Part:
     """Return one part of a source's strides for raw reading.
 
     Parameters
@@ -92,6 +94,8 @@ def open_part(folder: Url, *, part: str = "") -> Part:
         ``<root>/strides/<chain>/<dataset>``.
     part
         Name of the part; may be left out where the manifest lists one alone.
+    cache
+        Where to keep what `Part.read` fetches from storage that is no disk.
 
     Raises
     ------
@@ -107,7 +111,7 @@ def open_part(folder: Url, *, part: str = "") -> Part:
         if len(listed) != 1:
             raise StoreError(f"{folder}: found the parts {', '.join(listed)}; name one of them with `part`.")
         part = listed[0]
-    return Part(os.fspath(folder), part, read_seal(os.fspath(folder), part))
+    return Part(os.fspath(folder), part, read_seal(os.fspath(folder), part), cache)
 
 
 def open_parts(folder: Url) -> list[Part]:
@@ -125,9 +129,10 @@ class Part:
     folder: str
     name: str
     manifest: Mapping[str, Any]
+    cache: LocalCache | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Part, (self.folder, self.name, self.manifest)
+        return Part, (self.folder, self.name, self.manifest, self.cache)
 
     @property
     def url(self) -> str:
@@ -197,9 +202,10 @@ class Part:
 
     @cached_property
     def _reader(self) -> RangeReader:
-        return RangeReader(self.url, self.manifest["objects"])
+        digest = self.manifest.get("digest", "")
+        return RangeReader(self.url, self.manifest["objects"], cache=self.cache, digest=digest)
 
-    def read(self, name: str, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, name: str, start: int, stop: int, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
         """Return strides ``start`` to ``stop`` of a variable as they are stored.
 
         Parameters
@@ -208,6 +214,8 @@ class Part:
             Variable; ``emg`` comes as int16 (see `biomech_xr.store.encoding`), masks as bool, others as float32.
         start, stop
             Range of strides; multiples of `chunk` read nothing twice.
+        out
+            Where the values go, of their shape and type; a new array when left out.
 
         Raises
         ------
@@ -216,7 +224,7 @@ class Part:
         LostDataError
             A chunk is missing, short or corrupted.
         """
-        return self._read(name, self._range(start, stop))
+        return self._read(name, self._range(start, stop), out=out)
 
     def decoded(self, name: str, start: int, stop: int) -> npt.NDArray[Any]:
         """Return strides ``start`` to ``stop`` of a variable, EMG as float32 (unit 1); all else as for `read`."""
@@ -256,13 +264,31 @@ class Part:
         return self._reader.read(self._arrays[name], ranges, **decoding)
 
 
-@lru_cache(maxsize=64)
-def part_here(folder: str, name: str, digest: str) -> Part:
-    """Return a part opened in this process, once; a process that was forked opens its own."""
-    part = open_part(folder, part=name)
-    if part.manifest["digest"] != digest:
-        raise LostDataError(f"{folder}: the store was written anew after it was opened. Open it again.")
+_PARTS: dict[tuple[str, str, str, LocalCache | None], Part] = {}
+_OPENING = threading.Lock()
+_KEPT: Final = 4096
+
+
+def part_here(folder: str, name: str, digest: str, cache: LocalCache | None = None) -> Part:
+    """Return a part opened in this process, once for all its threads; a process that was forked opens its own."""
+    key = folder, name, digest, cache
+    if (part := _PARTS.get(key)) is None:
+        with _OPENING:
+            if (part := _PARTS.get(key)) is None:
+                part = open_part(folder, part=name, cache=cache)
+                if part.manifest["digest"] != digest:
+                    raise LostDataError(f"{folder}: the store was written anew after it was opened. Open it again.")
+                while len(_PARTS) >= _KEPT:
+                    del _PARTS[next(iter(_PARTS))]
+                _PARTS[key] = part
     return part
 
 
-os.register_at_fork(after_in_child=part_here.cache_clear)
+def forget_parts() -> None:
+    """Open parts anew from now on, in a process that has just been forked too."""
+    global _OPENING
+    _OPENING = threading.Lock()
+    _PARTS.clear()
+
+
+os.register_at_fork(after_in_child=forget_parts)

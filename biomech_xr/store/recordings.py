@@ -21,23 +21,19 @@ from biomech_xr.errors import LostDataError, NotAStoreError
 from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial, rejected_table, stride_table
 from biomech_xr.store import layout, ledger
 from biomech_xr.store.objects import Url, digest, exists, join, names, plain, read_sealed
-from biomech_xr.store.table import fingerprint, read_table, write_table
-from biomech_xr.store.trials import (
-    common_patient,
-    common_units,
-    groups_of,
-    row_attrs,
-    row_blocks,
-    row_count,
-    row_labels,
-    signal_of,
-    spool,
-    trial_table,
-    union_labels,
-)
+from biomech_xr.store.recording_group import write_group
+from biomech_xr.store.table import fingerprint, read_table
+from biomech_xr.store.trials import common_patient, row_attrs, row_labels, signal_of, spool, trial_table
 
 
-def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, config_hash: str) -> dict[str, Any]:
+def write_patient(
+    root: Url,
+    spec: DatasetSpec,
+    trials: Iterable[Trial],
+    *,
+    config_hash: str,
+    software: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Write the recordings of one patient and return the ledger entry.
 
     A patient that is committed under the same configuration is left alone. What an attempt that died left behind is
@@ -54,6 +50,8 @@ def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, conf
         The trials of one patient; dims and units as in `biomech_xr.schema`.
     config_hash
         Hash of the run's configuration.
+    software
+        What is recorded as the releases and the code that made them (see `ledger.software`), those of now by default.
 
     Raises
     ------
@@ -81,9 +79,10 @@ def write_patient(root: Url, spec: DatasetSpec, trials: Iterable[Trial], *, conf
             return entry
         ledger.clear_leftovers(url)
         tables = _tables(listed)
-        facts = {"spec": ledger.spec_facts(spec), "software": ledger.software(), "config_hash": config_hash}
+        made_with = dict(software or ledger.software())
+        facts = {"spec": ledger.spec_facts(spec), "software": made_with, "config_hash": config_hash}
         facts |= {"reader_version": spec.reader_version, "fingerprint": _fingerprint(patient, tables)}
-        _write_group(url, {**facts, "patient": asdict(patient)}, listed, tables)
+        write_group(url, {**facts, "patient": asdict(patient)}, listed, tables)
     counts = {name: len(table) for name, table in tables.items()}
     entry = {"dataset": spec.name, "patient": patient.patient, **facts, "counts": counts}
     entry["reasons"] = reason_counts(tables["rejected"])
@@ -106,31 +105,6 @@ def reason_counts(rejected: pd.DataFrame) -> dict[str, int]:
 def _fingerprint(patient: Patient, tables: Mapping[str, pd.DataFrame]) -> str:
     """Return a hash of the person and the tables, which hold the SHA-256 of every source file."""
     return digest([plain(asdict(patient)), {name: fingerprint(table) for name, table in tables.items()}])
-
-
-def _write_group(
-    url: str, attributes: Mapping[str, Any], trials: list[Trial], tables: Mapping[str, pd.DataFrame]
-) -> None:
-    root = ledger.create_root(url, {**attributes, "groups": groups_of(trials)})
-    for group in groups_of(trials):
-        labels = union_labels(group, trials)
-        tail = tuple(len(names) for names in labels.values())
-        rows = row_count(group, trials)
-        chunks = (min(rows, layout.recording_rows(4 * math.prod(tail))), *tail)
-        array = layout.create_array(
-            root,
-            group,
-            shape=(rows, *tail),
-            dims=GROUP_DIMS[group],
-            dtype="float32",
-            chunks=chunks,
-            attributes={"units": common_units(group, trials), "labels": labels},
-        )
-        for number, block in enumerate(row_blocks(group, trials, labels, chunks[0])):
-            array[number * chunks[0] : number * chunks[0] + len(block)] = block
-    for name, table in tables.items():
-        write_table(root, name, table)
-    ledger.consolidate(url)
 
 
 def _tables(trials: list[Trial]) -> dict[str, pd.DataFrame]:

@@ -20,9 +20,10 @@ from functools import cache
 from typing import Final, TypeVar
 
 from biomech_xr.errors import StoreError
-from biomech_xr.store.clients import MISSING, Client
+from biomech_xr.store.clients import MISSING, Body, Client
 from biomech_xr.store.connections import SETTING, client_of
 from biomech_xr.store.failures import denied, failures, first_line, refusal
+from biomech_xr.store.stopping import running_request, stopped
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -117,9 +118,14 @@ def fetch(url: str, start: int = 0, stop: int | None = None) -> bytes:
     StoreError
         No permission, or the storage could not be reached for `LONGEST` seconds.
     """
+    return bytes(fetch_view(url, start, stop))
+
+
+def fetch_view(url: str, start: int = 0, stop: int | None = None) -> Body:
+    """Return the same as `fetch` without a copy, where the client allows it."""
     tries = 0
 
-    def read(client: Client, path: str) -> bytes:
+    def read(client: Client, path: str) -> Body:
         nonlocal tries
         tries += 1
         found = client.read(path, start, stop)
@@ -220,22 +226,24 @@ def request(url: str, doing: str, send: Callable[[Client, str], _T]) -> _T:
     FileNotFoundError, FileExistsError
         That is the answer.
     StoreError
-        No permission; the request is wrong; or no answer in `LONGEST` seconds.
+        No permission; the request is wrong; no answer in `LONGEST` seconds; or the process is being ended.
     """
     client, path = client_of(url)
     if not client.remote:
         return send(client, path)
-    started, tries = time.monotonic(), 0
-    while True:
+    started, tries, given_up = time.monotonic(), 0, stopped()
+    while not given_up:
         tries += 1
         _COUNTING.add(requests=1, retries=int(tries > 1))
         try:
-            return send(client, path)
+            with running_request():
+                return send(client, path)
         except (*MISSING, FileExistsError):
             raise
         except failures() as error:
             wait = _wait_after(error, url, doing, tries, started)
-        time.sleep(wait)
+        given_up = stopped(wait)
+    raise StoreError(f"{url}: {doing} it was given up, because this process is being stopped.")
 
 
 def _wait_after(error: Exception, url: str, doing: str, tries: int, started: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ Buffer = npt.NDArray[np.uint8]
 CRC_SIZE: Final = 4
 
 Convert = Callable[[npt.NDArray[Any], npt.NDArray[Any]], object]
+
+Target = tuple[npt.NDArray[Any], int, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,17 +113,37 @@ def read_index(buffer: Buffer) -> npt.NDArray[np.uint64]:
     return np.frombuffer(checked(buffer).tobytes(), dtype="<u8").reshape(-1, 2)
 
 
-def decode(
-    buffer: Buffer, out: npt.NDArray[Any], *, array: StoredArray, start: int, stop: int, convert: Convert | None
-) -> None:
-    """Decode rows ``start`` to ``stop`` of a stored chunk into ``out``, which has as many rows.
+def check_range(array: StoredArray, start: int, index: npt.NDArray[np.uint64] | None, buffer: Buffer) -> None:
+    """Raise `CorruptedError` unless all checksums in a range of an object match.
+
+    Parameters
+    ----------
+    array, buffer
+        Facts of the array; the range: an index, whole chunks, or a whole object.
+    start
+        First byte of the range in the object.
+    index
+        The index of the object; may be None for a range that begins with it.
+    """
+    if not array.index_size:
+        checked(buffer)
+        return
+    if start == 0:
+        index = read_index(buffer[: array.index_size])
+    for first, size in [] if index is None else index.tolist():
+        if start <= first and first + size <= start + len(buffer):
+            checked(buffer[first - start : first - start + size])
+
+
+def decode(buffer: Buffer, targets: Sequence[Target], *, array: StoredArray, convert: Convert | None) -> None:
+    """Decode a stored chunk once, and put rows of it where they go.
 
     Parameters
     ----------
     buffer
         The chunk with its checksum.
-    out, start, stop
-        Where the values go, and which they are.
+    targets
+        ``(out, start, stop)``: where values go, and which rows of the chunk they are.
     array
         Facts of the array.
     convert
@@ -133,7 +155,8 @@ def decode(
         The bytes are not those of such a chunk.
     """
     content = checked(buffer)
-    direct = convert is None and stop - start == array.chunk_rows and out.flags.c_contiguous
+    out, start, stop = targets[0]
+    direct = convert is None and len(targets) == 1 and stop - start == array.chunk_rows and out.flags.c_contiguous
     stored = out if direct else np.empty(array.chunk_shape, dtype=array.dtype)
     if int.from_bytes(content[4:8], "little") != stored.nbytes:
         raise CorruptedError("the chunk has another shape")
@@ -141,7 +164,8 @@ def decode(
         numcodecs.blosc.decompress(content, stored)
     except (RuntimeError, ValueError) as error:
         raise CorruptedError(f"the chunk cannot be decoded ({error})") from error
-    if convert is not None:
-        convert(stored[start:stop], out)
-    elif not direct:
-        out[...] = stored[start:stop]
+    for out, start, stop in () if direct else targets:
+        if convert is not None:
+            convert(stored[start:stop], out)
+        else:
+            out[...] = stored[start:stop]

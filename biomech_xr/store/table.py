@@ -32,11 +32,25 @@ def _kind(column: pd.Series[Any]) -> str:
 
 def as_categorical(column: pd.Series[Any]) -> pd.Categorical:
     """Return a text column as a Categorical with sorted categories, none unused; missing text stays missing."""
-    present = column.dropna()
-    wrong = [value for value in present.array if not isinstance(value, str)]
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        texts = sorted(set(_texts(column.name, column.dropna().tolist())))
+        return pd.Categorical(column, categories=pd.Index(texts, dtype=object))
+    values = cast("pd.Categorical", column.array)
+    codes, names = np.asarray(values.codes), values.categories
+    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(names) + 1)[1:])
+    present = _texts(column.name, names.take(used).tolist())
+    order = sorted(range(used.size), key=present.__getitem__)
+    place = np.full(len(names) + 1, -1)  # the last one is that of what is missing
+    place[used[order]] = np.arange(used.size)
+    return pd.Categorical.from_codes(place[codes], categories=pd.Index([present[i] for i in order], dtype=object))
+
+
+def _texts(column: object, values: list[Any]) -> list[str]:
+    """Return values that are all text, or raise `SchemaError`."""
+    wrong = [value for value in values if not isinstance(value, str)]
     if wrong:
-        raise SchemaError.of(f"column {column.name!r}", [f"{value!r} is not text" for value in wrong[:5]])
-    return pd.Categorical(column, categories=pd.Index(sorted(set(present)), dtype=object))
+        raise SchemaError.of(f"column {column!r}", [f"{value!r} is not text" for value in wrong[:5]])
+    return values
 
 
 def fingerprint(table: pd.DataFrame) -> str:

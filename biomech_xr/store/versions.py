@@ -15,6 +15,7 @@ from typing import Any, Final
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.store import layout
 from biomech_xr.store.catalogue import Catalogue, catalogue_url, read_catalogue, write_catalogue
+from biomech_xr.store.finishing import joined_software
 from biomech_xr.store.objects import Url, digest, join, names, read_sealed, write_sealed
 from biomech_xr.store.reading import open_part, read_manifest, require_one_chain
 
@@ -45,6 +46,11 @@ class Version:
     def strides(self) -> int:
         """Number of strides of all sources."""
         return sum(int(source["counts"]["strides"]) for source in self.pointer["sources"].values())
+
+    @property
+    def software(self) -> dict[str, str]:
+        """Library (and ``code``) -> releases that made the sources, separated by commas."""
+        return joined_software(source["software"] for source in self.pointer["sources"].values())
 
     @property
     def parts(self) -> list[tuple[str, str, str]]:
@@ -109,7 +115,7 @@ def read_version(root: Url, chain: str, number: int | None = None) -> Version:
     return Version(root=str(root), chain=chain, number=wanted, pointer=pointer)
 
 
-def publish(root: Url, chain: str, datasets: Iterable[str]) -> Version:
+def publish(root: Url, chain: str, datasets: Iterable[str], *, without: Iterable[str] = ()) -> Version:
     """Make a version of the finished strides of these sources and of those that the newest version holds besides.
 
     Nothing new makes no version: the newest one is returned. When somebody else publishes at the same time, the next
@@ -121,21 +127,28 @@ def publish(root: Url, chain: str, datasets: Iterable[str]) -> Version:
         URL of the store; name of the chain.
     datasets
         Sources with a manifest (see `finish`).
+    without
+        Sources that the version leaves out; their objects stay, for the versions before it.
 
     Raises
     ------
     NotAStoreError
-        A source has no finished strides.
+        A source has no finished strides, or one to leave out is not there.
     StoreError
         The sources were processed under different configurations; nothing is written.
     """
-    wanted = list(datasets)
+    wanted, left_out = list(datasets), set(without)
     for _ in range(_ATTEMPTS):
         fresh = {name: source_content(read_manifest(layout.strides_url(root, chain, name))) for name in wanted}
         known = list_versions(root, chain)
         newest = read_version(root, chain, known[-1]) if known else None
         sources = {**(newest.pointer["sources"] if newest else {}), **fresh}
-        sources = {name: sources[name] for name in sorted(sources)}
+        if left_out - set(sources) or left_out >= set(sources):
+            raise NotAStoreError(
+                f"{root}: chain {chain!r}: cannot leave out {', '.join(sorted(left_out))}; expected some, not all, of "
+                f"{', '.join(sorted(sources)) or 'no sources'}."
+            )
+        sources = {name: sources[name] for name in sorted(sources) if name not in left_out}
         require_one_chain({"chain": chain, "dataset": name, **source} for name, source in sources.items())
         if newest and newest.pointer["sources"] == sources:
             return newest
@@ -196,10 +209,7 @@ def differences(old: Version, new: Version) -> dict[str, Any]:
         for name in sorted({*before, *after})
         if _parts(before.get(name)) != _parts(after.get(name))
     }
-    facts = [
-        {"config_hash": version.pointer["config_hash"], "software": _software(version.pointer["sources"].values())}
-        for version in (old, new)
-    ]
+    facts = [{"config_hash": version.pointer["config_hash"], "software": version.software} for version in (old, new)]
     changed = {key: (facts[0][key], facts[1][key]) for key in facts[0] if facts[0][key] != facts[1][key]}
     return {
         "sources": {"added": sorted(set(after) - set(before)), "removed": sorted(set(before) - set(after))},
@@ -215,12 +225,3 @@ def _strides(source: Mapping[str, Any] | None) -> int:
 
 def _parts(source: Mapping[str, Any] | None) -> Sequence[Any]:
     return source["parts"] if source else ()
-
-
-def _software(sources: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return library -> versions that made the sources."""
-    found: dict[str, set[str]] = {}
-    for source in sources:
-        for library, release in source["software"].items():
-            found.setdefault(library, set()).add(str(release))
-    return {library: ", ".join(sorted(releases)) for library, releases in sorted(found.items())}

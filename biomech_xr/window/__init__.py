@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from biomech_xr.window.assignment import SPLITS, assign
     from biomech_xr.window.index import LOST_REASONS, Grid, Horizon, StrideFacts, WindowIndex, index_windows
+    from biomech_xr.window.lanes import LaneOrder
+    from biomech_xr.window.mixing import Mixing
     from biomech_xr.window.order import EpochOrder, Share
     from biomech_xr.window.split import SplitManifest, load, load_or_create, members_of
 
 _HOME = {
     "assignment": ("SPLITS", "assign"),
     "index": ("LOST_REASONS", "Grid", "Horizon", "StrideFacts", "WindowIndex", "index_windows"),
+    "lanes": ("LaneOrder",),
+    "mixing": ("Mixing",),
     "order": ("EpochOrder", "Share"),
     "split": ("SplitManifest", "load", "load_or_create", "members_of"),
 }
@@ -24,6 +28,8 @@ __all__ = [
     "EpochOrder",
     "Grid",
     "Horizon",
+    "LaneOrder",
+    "Mixing",
     "Share",
     "SplitManifest",
     "StrideFacts",

@@ -11,15 +11,20 @@ One corpus (camargo: band-passed EMG of eleven muscles at 1 kHz, angles and mome
 * ``cluster``: our graph on a LocalCluster of two workers with one thread each.
 
 Each is run ``--repeats`` times in turn and the best time counts. The first four read and write what the others do, but
-the loop pickles what it makes.
+the loop pickles what it makes. Overhead is the share of the workers' time in which no task ran, from the graph to the
+last result: graph, scheduler, transfers, waiting. Memory is that of a driver of its own (``--driver``) that plans and
+drives the same work on a LocalCluster, because the process that measures holds the baselines' strides too.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
+import json
 import math
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -65,7 +70,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--chain", default="bandpassed")
     parser.add_argument("--quick", action="store_true", help="400 strides, one repeat, a small graph")
+    parser.add_argument("--driver", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.driver:
+        print(json.dumps(drive(given.driver, given.chain)))
+        return
     strides, repeats = (400, 1) if given.quick else (given.strides, given.repeats)
     with tempfile.TemporaryDirectory() as folder:
         setting = make_setting(folder, strides, repeats, load_chain(given.chain))
@@ -96,7 +105,7 @@ def road_cases(setting: Setting) -> dict[str, Case]:
     }
     best = dict.fromkeys([*ways, "cluster"], 0.0)
     cpu = dict.fromkeys(best, 0.0)
-    shares, worker = [], 0
+    shares = []
     with connect(ClusterConfig()) as client:
         client.run(_warm, setting.root, setting.plan.chain)
         for _ in range(setting.repeats):
@@ -108,7 +117,6 @@ def road_cases(setting: Setting) -> dict[str, Case]:
                 pace, share = cluster(client, setting, out)
             best["cluster"] = max(best["cluster"], pace)
             shares.append(share)
-        worker = max(client.run(peak_memory).values())
     ours = max(best["threads"], best["cluster"])
     rate = f"strides/s of {len(setting.plan.labels):,} strides of {DATASET}, chain {setting.plan.chain.name}"
     cases = {
@@ -123,9 +131,28 @@ def road_cases(setting: Setting) -> dict[str, Case]:
     cases["overhead"] = Case(
         value=100 * overhead, unit="%", baseline=10.0, ratio=overhead / 0.1, note="of the workers' time, no task ran"
     )
-    cases["driver memory"] = _memory(peak_memory(), 2**30)
-    cases["worker memory"] = _memory(worker, 2 * 2**30)
-    return cases
+    return cases | memory_cases(setting)
+
+
+def memory_cases(setting: Setting) -> dict[str, Case]:
+    """Return the peak memory of a driver of the whole work, in a process of its own, and of its workers."""
+    command = [sys.executable, "-m", "tests.benchmarks.processing_dask", "--driver", setting.root]
+    command += ["--chain", setting.plan.chain.name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    driver, worker = json.loads(done.stdout.splitlines()[-1])
+    return {"driver memory": _memory(driver, 2**30), "worker memory": _memory(worker, 2 * 2**30)}
+
+
+def drive(root: str, chain: str) -> tuple[int, int]:
+    """Build the plan and the graph of `STRIDES` strides, process a store on a LocalCluster; return the peaks, bytes."""
+    whole = synthetic_plan(STRIDES)
+    graph, _ = graph_of(whole, split=True)
+    setting = Setting(root=root, plan=make_plan(root, DATASET, load_chain(chain)), repeats=1, loop_strides=0)
+    with connect(ClusterConfig()) as client, tempfile.TemporaryDirectory() as out:
+        cluster(client, setting, out)
+        worker = max(client.run(peak_memory).values())
+    del graph
+    return peak_memory(), worker
 
 
 def graph_cases(strides: int) -> dict[str, Case]:
@@ -220,15 +247,19 @@ def threaded(setting: Setting, out: str, *, threads: int) -> float:
 
 
 def cluster(client: Client, setting: Setting, out: str) -> tuple[float, float]:
-    """Return strides a second of our graph on a cluster, and the share of the workers' time in which no task ran."""
+    """Return strides a second of our graph on a cluster, and the share of the workers' time in which no task ran.
+
+    The strides a second include the metadata that the driver writes first; the share begins with the graph.
+    """
     busy = client.run_on_scheduler(busy_seconds)
     started = time.perf_counter()
     work = plan_work(out, setting.plan)
+    planned = time.perf_counter()
     graph, keys = work.graph(split=True)
     client.gather(client.get(graph, keys, sync=False, priority=priority_of))
     seconds = time.perf_counter() - started
     busy = client.run_on_scheduler(busy_seconds) - busy
-    return work.strides / seconds, max(0.0, 1 - busy / (2 * seconds))
+    return work.strides / seconds, max(0.0, 1 - busy / (2 * (started + seconds - planned)))
 
 
 def _warm(root: str, chain: Chain) -> None:

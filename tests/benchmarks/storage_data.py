@@ -29,12 +29,13 @@ def make_strides(strides: int, *, seed: int = 1) -> Product:
     end of a stride, at 1 kHz from 0.25 s before its contact.
     """
     product = make_product("hu", strides=strides, time=TIME, seed=seed)
-    people = [_person(seed, number) for number in range(PEOPLE)]
+    people = [make_person_strides(seed, number) for number in range(PEOPLE)]
     emg = np.concatenate([people[number % PEOPLE] for number in range(-(-strides // PER_PERSON))])[:strides]
     return dataclasses.replace(product, block={**product.block, "emg": emg})
 
 
-def _person(seed: int, number: int) -> npt.NDArray[np.float32]:
+def make_person_strides(seed: int, number: int) -> npt.NDArray[np.float32]:
+    """Return the EMG of `PER_PERSON` strides of one person, as `make_strides` has it."""
     rng = generator(seed, "strides", number)
     person = make_person(f"AB{number}", seed=seed)
     gait = make_gait(person, [Bout(activity="walk", duration=1.35 * PER_PERSON)], rng, grid=RATE)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from biomech_xr.store import open_part, remote
 from tests.benchmarks.common import Case
@@ -35,14 +36,16 @@ def measure(store: Path, place: str, strides: int) -> dict[str, Case]:
         try:
             upload(store)
             clients = ["fsspec", *(["obstore"] if importlib.util.find_spec("obstore") else [])]
-            found = {name: child(name, place) for name in clients}
+            found = {name: child(name, place, emulator.pid) for name in clients}
         finally:
             emulator.terminate()
     cases = {}
     for kind, count, what in (("bulk", strides, "zarr's own shard reads"), ("random", _RANDOM, "zarr, one by one")):
         for name, seconds in found.items():
             ours, zarrs = seconds[kind], seconds[f"zarr {kind}"]
-            note = f"beside {what}; {seconds[f'{kind} requests']} requests"
+            used = [1e3 * seconds[f"{kind} {who}"] / count for who in ("reader", "emulator")]
+            note = f"beside {what}; {seconds[f'{kind} requests']} requests; processor time for 1,000 strides: reader "
+            note += f"{used[0]:.3f} s, emulator {used[1]:.3f} s"
             cases[f"bucket: {kind}, {name}"] = Case(
                 value=count / ours, unit="1/s", baseline=count / zarrs, ratio=zarrs / ours, note=note
             )
@@ -58,17 +61,18 @@ def upload(store: Path) -> None:
         done.result()
 
 
-def child(client: str, place: str) -> dict[str, Any]:
+def child(client: str, place: str, emulator: int) -> dict[str, Any]:
     """Run the rows of one client in a process of its own."""
-    command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.storage_remote", place]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.storage_remote", place, str(emulator)]
     environment = {**os.environ, "BIOMECH_XR_READER": client}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
-def run_child(place: str) -> None:
+def run_child(place: str, emulator: int) -> None:
     """Time our reader and zarr's on the same part; print the seconds. Connections are open and the code is warm."""
+    server = psutil.Process(emulator)
     part = open_part(f"{_ROOT}/{place}")
     array: Any = part.group["emg"]
     rows = np.random.default_rng(0).choice(part.size, _RANDOM, replace=False)
@@ -83,15 +87,17 @@ def run_child(place: str) -> None:
     for name, read in rounds.items():
         repeats = 1 if name == "zarr random" else 3
         with remote.count_requests() as counted:
-            seconds = []
+            spent = []
             for _ in range(repeats):
-                started = time.perf_counter()
+                started = np.array([time.perf_counter(), time.process_time(), sum(server.cpu_times()[:2])])
                 read()
-                seconds.append(time.perf_counter() - started)
-        result[name] = min(seconds) * (_RANDOM / 16 if name == "zarr random" else 1)
+                ended = np.array([time.perf_counter(), time.process_time(), sum(server.cpu_times()[:2])])
+                spent.append(ended - started)
+        least = np.min(spent, axis=0) * (_RANDOM / 16 if name == "zarr random" else 1)
+        result |= dict(zip((name, f"{name} reader", f"{name} emulator"), least.tolist(), strict=True))
         result[f"{name} requests"] = counted.requests // repeats
     print(json.dumps(result))
 
 
 if __name__ == "__main__":
-    run_child(sys.argv[1])
+    run_child(sys.argv[1], int(sys.argv[2]))

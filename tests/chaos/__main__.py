@@ -1,6 +1,6 @@
 """Run the faults and print what became of the store, as a table.
 
-    python -m tests.chaos                       every fault, about 20 minutes on two idle cores
+    python -m tests.chaos                       every fault, about 40 minutes on two idle cores
     python -m tests.chaos kill_workers poison   some of them
     python -m tests.chaos --markdown docs/explanation/faults.md --json faults.json
 
@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.buckets import emulated_gcs, emulated_s3
-from tests.chaos import faults, units
+from tests.chaos import faults, rest, units
 from tests.chaos.bench import PEOPLE, Bench, Row
 
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
@@ -38,7 +38,9 @@ FAULTS: dict[str, Callable[[Bench], Row]] = {
     "refusals": faults.refusals,
     "disk_full": faults.disk_full,
     "sigterm": faults.sigterm,
+    "sigterm_away": partial(faults.sigterm, away=True),
     "poison": faults.poison,
+    "at_rest": rest.at_rest,
 }
 
 

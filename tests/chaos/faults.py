@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import itertools
 import signal
 import subprocess
 import sys
@@ -12,9 +13,8 @@ import time
 from pathlib import Path
 
 from biomech_xr.testing.gcs import Faults, Rule
+from pipelines import parse, process
 from pipelines.command import main
-from pipelines.parse import ParseConfig
-from pipelines.parse import run as parse_run
 from tests.buckets import GCS, environment
 from tests.chaos.bench import LONGEST, Bench, Row, contents, descendants, survivors, timed, torn, workers
 
@@ -71,10 +71,15 @@ def kill_driver(bench: Bench, kills: int = 10) -> Row:
     return row
 
 
-def sigterm(bench: Bench, times: int = 3, within: float = 15.0) -> Row:
-    """Send SIGTERM while it works: it says one line, leaves no process, and a rerun goes on."""
-    row = Row(f"SIGTERM, {times} times")
-    root, slowest, left, total = f"{GCS}/sigterm", 0.0, times, len(bench.reference)
+def sigterm(bench: Bench, times: int = 3, within: float = 15.0, *, away: bool = False) -> Row:
+    """Send SIGTERM while it works: it says one line, leaves no process, and a rerun goes on.
+
+    ``away`` lets the storage answer 503 to all that is asked from two seconds before the signal on.
+    """
+    name = "sigterm-away" if away else "sigterm"
+    row = Row(f"SIGTERM, {times} times{', while the storage answers 503 to all' if away else ''}")
+    root, slowest, left, total = f"{GCS}/{name}", 0.0, times, len(bench.reference)
+    outage = Faults(rules=(Rule(action="http_503", match="*", count=None),))
     with timed(row):
         while left:
             with bench.road(root) as run:
@@ -82,15 +87,19 @@ def sigterm(bench: Bench, times: int = 3, within: float = 15.0) -> Row:
                 if not bench.wait_for_writes(run, bench.random.randint(1, total // (times + 1))):
                     row.wrong.append(f"ended before SIGTERM: {bench.said(run)[-600:]}")
                     break
+                if away:
+                    bench.gcs.faults = outage
+                    time.sleep(2)
                 children, started = descendants(run), time.monotonic()
                 run.send_signal(signal.SIGTERM)
                 left -= 1
                 code = run.wait(LONGEST)
                 slowest = max(slowest, time.monotonic() - started)
-                last = bench.said(run).strip().splitlines()[-1]
+                last = [line for line in bench.said(run).splitlines() if "resource_tracker" not in line][-1]
                 row.wrong += [f"still there: {child}" for child in survivors(children)]
                 if code != 143 or not last.startswith("interrupted: nothing that was finished is lost"):
                     row.wrong.append(f"exit code {code}: {bench.said(run)[-600:]}")
+            bench.gcs.faults = Faults()
             row.torn += len(torn(root, bench.reference))
         bench.finish(row, root)
     if slowest > within:
@@ -223,32 +232,40 @@ def storages(bench: Bench) -> Row:
 def refusals(bench: Bench, within: float = 5.0, readers: tuple[str, ...] = ("obstore", "fsspec")) -> Row:
     """Ask for what is not allowed, or not there: one line says so, and soon."""
     row = Row("403, and a bucket that does not exist")
-    bench.gcs.faults = Faults(rules=(Rule(action="http_403", match="biomech/forbidden/*", count=None),))
+    refused = (Rule(action="http_403", match="biomech/forbidden/*", count=None),)
+    read_only = (Rule(action="http_403", match="biomech/read-only/*", kind="write", count=None),)
+    bench.gcs.faults = Faults(rules=refused + read_only)
     slowest = 0.0
     for reader in readers:
         importlib.import_module("gcsfs" if reader == "fsspec" else reader)
+    places = {f"{GCS}/forbidden": "no permission", f"{GCS}/read-only": "no permission"}
     with timed(row):
-        for root, word in ((f"{GCS}/forbidden", "no permission"), ("gs://biomech-absent/store", "no such bucket")):
-            for reader in readers:
-                with environment({"BIOMECH_XR_READER": reader}):
-                    code, said, seconds = _parse_here(bench, root)
-                row.runs += 1
-                slowest = max(slowest, seconds)
-                if code != 2 or said.count("\n") != 1 or word not in said or seconds > within:
-                    row.wrong.append(f"{reader}: exit code {code} after {seconds:.1f} s: {said}")
+        for (root, word), reader, pipeline in itertools.product(
+            (*places.items(), ("gs://biomech-absent/store", "no such bucket")), readers, ("parse", "process")
+        ):
+            with environment({"BIOMECH_XR_READER": reader}):
+                code, said, seconds = _run_here(bench, pipeline, root)
+            row.runs += 1
+            slowest = max(slowest, seconds)
+            if code != 2 or said.count("\n") != 1 or word not in said or seconds > within:
+                row.wrong.append(f"{pipeline}, {reader}: exit code {code} after {seconds:.1f} s: {said}")
     bench.gcs.faults = Faults()
     row.injected = f"{row.runs} refusals"
     row.said = f"one line after at most {slowest:.1f} s"
     return row
 
 
-def _parse_here(bench: Bench, root: str) -> tuple[int, str, float]:
-    """Run the parse pipeline in this process; return its exit code, what it says of errors, and its seconds."""
-    before, sys.argv = sys.argv, ["parse", f"store={root}", f"sources.hu.raw={bench.raw}/hu"]
+def _run_here(bench: Bench, pipeline: str, root: str) -> tuple[int, str, float]:
+    """Run a pipeline in this process; return its exit code, what it says of errors, and its seconds."""
+    own = [f"sources.hu.raw={bench.raw}/hu"] if pipeline == "parse" else []
+    before, sys.argv = sys.argv, [pipeline, f"store={root}", *own]
     started = time.monotonic()
     try:
         with contextlib.redirect_stderr(io.StringIO()) as said, contextlib.redirect_stdout(io.StringIO()):
-            code = main(ParseConfig, parse_run, "")
+            if pipeline == "parse":
+                code = main(parse.ParseConfig, parse.run, "")
+            else:
+                code = main(process.ProcessConfig, process.run, "")
     finally:
         sys.argv = before
     return code, said.getvalue(), time.monotonic() - started

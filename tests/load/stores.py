@@ -55,7 +55,7 @@ def make_block(labels: pd.DataFrame, *, grid: dict[str, float], time: int, rng: 
     """Return random signals that are NaN wherever the labels say that there is nothing, and in a few more places."""
     n = len(labels)
     duration = labels["duration"].to_numpy()
-    points = int(grid["phase"]) if "phase" in grid else int(np.ceil(0.6 * grid["rate"]))
+    points = int(grid["phase"]) if "phase" in grid else int(np.ceil((time - HISTORY) / 1000 * grid["rate"]))
     stamps = np.arange(-HISTORY, time - HISTORY)
     emg = rng.uniform(0, 1, (n, 13, time)).astype(np.float32)
     emg[np.broadcast_to(stamps >= 1000 * duration[:, None], (n, time))[:, None].repeat(13, 1)] = np.nan
@@ -114,12 +114,27 @@ def write_store(
     kinematics_delay: float = 0.0,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    """Write one finished part."""
+    """Write one finished part of random signals."""
     rng = np.random.default_rng(seed)
     grid = grid or {"phase": 40}
     labels = make_labels(dataset, strides, rng)
     labels["person_group"] = labels["person_group"].replace(person_groups or {})
     block = make_block(labels, grid=grid, time=time, rng=rng)
+    attrs = {"kinematics_delay": kinematics_delay} | (facts or {})
+    write_block(root, dataset, labels, block, grid=grid, chain=chain, facts=attrs)
+
+
+def write_block(
+    root: Path,
+    dataset: str,
+    labels: pd.DataFrame,
+    block: dict[str, Any],
+    *,
+    grid: dict[str, float],
+    chain: str = "envelope",
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Write labels and signals as one finished part."""
     kinematic = "phase" if "phase" in grid else "time_kinematics"
     dims = {"emg": ("stride", "channel", "time"), "emg_scale": ("stride", "channel")}
     dims |= {"kinematics": (*JOINTS, kinematic), "kinetics": (*JOINTS, kinematic)}
@@ -129,7 +144,7 @@ def write_store(
         dims |= {f"{name}_mask": base, f"{name}_coverage": base}
     template = {name: (dims[name], values.shape[1:]) for name, values in block.items()}
     rejected = pd.DataFrame({"patient": pd.Series([], dtype=object)})
-    attrs = {"spec": {}, "lookahead": 0.1, "grid": grid, "kinematics_delay": kinematics_delay}
+    attrs = {"spec": {}, "lookahead": 0.1, "grid": grid, "kinematics_delay": 0.0}
     attrs |= {"kinematics_lookahead_known": True, "calibration": "none: as made"} | (facts or {})
     entry = create_part(str(root), chain, dataset, labels, rejected, template, attrs, config_hash="test")
     for shard in range(shard_count(len(labels))):

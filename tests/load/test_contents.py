@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import xarray as xr
 
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError
-from biomech_xr.load import StrideWindows
+from biomech_xr.load import StrideWindows, host
 from biomech_xr.schema import BEFORE
 from biomech_xr.store import open_strides
 from tests.load.reference import SlowWindows
@@ -22,7 +24,7 @@ VALUES = ("emg", "kinematic_state", "target_kinematic_state", "target_torque")
 CASES = [
     ("store", {"samples": 1}, "require", 200, 1, 0.0),
     ("store", {"ms": 100}, "mask", 300, 3, 0.0),
-    ("rate_store", {"ms": 50}, "require", 120, 2, 90.0),
+    ("rate_store", {"ms": 50}, "require", 123, 2, 90.0),
     ("rate_store", {"samples": 3}, "mask", 120, 1, 90.0),
     ("delayed_store", {"ms": 50}, "mask", 120, 1, 90.0),
     ("delayed_store", {"samples": 2}, "require", 120, 3, 90.0),
@@ -70,6 +72,21 @@ def compare(expected: dict[str, np.ndarray], got: dict[str, np.ndarray]) -> None
     np.testing.assert_allclose(got["phase"], expected["phase"], atol=1e-6)
     np.testing.assert_allclose(got["horizon"], expected["horizon"], rtol=1e-5)
     np.testing.assert_allclose(got["state_age"], expected["state_age"], rtol=1e-6)
+
+
+def test_pieces_and_threads_change_no_batch(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"global_batch": 64, "window": 101, "filters": {}, "history": "mask"}
+    whole = list(StrideWindows(store, **options))
+    monkeypatch.setattr(host, "PIECE", 5)
+    names = set()
+    for one, other in zip(whole, StrideWindows(store, **options), strict=True):
+        assert all(torch.equal(value, other[name]) for name, value in one.items())
+        names |= {thread.name.split("_")[0] for thread in threading.enumerate()}
+    assert "biomech-xr-cut" in names
+    deadline = time.monotonic() + 10
+    while any(thread.name.startswith("biomech-xr-cut") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline, "the threads of an iteration end with it"
+        time.sleep(0.01)
 
 
 def test_reconstruction_leaves_the_third_difference(store: Path) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomech_xr.errors import ConfigError
-from biomech_xr.load import DeviceWindows, StrideWindows, gather, kernels
+from biomech_xr.load import DeviceWindows, StrideWindows, kernels
+from biomech_xr.load.measured import find_measured
 from biomech_xr.schema import HISTORY
 from biomech_xr.store.encoding import MISSING
 from tests.load.test_contents import CASES
@@ -94,9 +95,8 @@ def test_a_window_is_measured_when_all_of_its_codes_are(seed: int, window: int, 
         row[gap : gap + rng.integers(0, 3)] = MISSING
     floats = np.zeros((2, len(kernels.FLOATS)))
     floats[:, :2] = duration, 40
-    nothing = np.empty((2, 9, 1), np.float32)
-    block = gather.Block(emg=emg, angles=nothing, moments=nothing, floats=floats, ints=np.zeros((3, 8), np.int64))
-    got = gather.find_measured(block, window=window, points=40)
+    got = np.empty((2, 40, 13), np.bool_)
+    find_measured(emg, floats, window=window, out=got)
     for k in range(40):
         end = HISTORY + int(1000 * k * duration / 40 + 1e-6)
         piece = emg[:, :, max(0, end - window + 1) : end + 1]

@@ -24,7 +24,8 @@ from tests.process.test_leak import pair
 
 AT = 8.2345
 RATES = {"rate": 1111.11, "joints": 250.0}
-INPUTS = ("emg", "emg_mask", "kinematic_state", "kinematic_state_mask")
+SIGNALS = ("emg", "kinematic_state", "companion_state")
+INPUTS = (*SIGNALS, *(f"{name}_mask" for name in SIGNALS), "companion_age", "phase", "phase_mask")
 INT16_STEP = 2.0**-11
 Batches = dict[str, np.ndarray]
 Walk = Callable[[process.Chain], list[tuple[Batches, StrideWindows, xr.Dataset]]]
@@ -45,7 +46,15 @@ def _walk(root: Path, chain: process.Chain) -> tuple[Batches, StrideWindows, xr.
     finish_strides(work)
     publish(str(root), chain.name, ["made"])
     windows = StrideWindows(
-        root, chain=chain.name, global_batch=64, window=200, history="mask", remainder="pad", horizon={"samples": 1}
+        root,
+        chain=chain.name,
+        global_batch=64,
+        window=200,
+        history="mask",
+        remainder="pad",
+        horizon={"samples": 1},
+        phase="estimated",
+        companion=True,
     )
     batches = list(windows)
     whole = {name: torch.cat([batch[name] for batch in batches]).numpy() for name in batches[0]}
@@ -73,12 +82,13 @@ def test_realtime_inputs_are_bit_identical_whatever_comes_later(walk: Walk) -> N
     assert known.sum() > 300, "strides after the five that calibrate"
     for name in INPUTS:
         np.testing.assert_array_equal(one[name][known], other[name][known])
-        if not name.endswith("_mask"):
-            later = t > AT + 0.1
+        if name in SIGNALS:
+            later = (t > AT + 0.1) & one[f"{name}_mask"].any(axis=1)
             moved = (one[name] != other[name]).reshape(len(t), -1).any(axis=1)
             assert moved[later].mean() > 0.99, "another future must show, or this test shows nothing"
-    assert one["emg_mask"][known].any()
-    assert one["kinematic_state_mask"][known].any()
+    for name in (*SIGNALS, "phase"):
+        assert one[f"{name}_mask"][known].mean() > 0.05
+    assert (one["companion_age"] >= one["state_age"])[one["companion_state_mask"].any(axis=1)].all()
 
 
 @pytest.mark.parametrize(("name", "bound"), [("envelope", 1e-4), ("bandpassed", 1e-3)])

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from biomech_xr.errors import ConfigError, LostDataError, NotAStoreError, SplitError
+from biomech_xr.errors import ConfigError, LostDataError, SplitError
 from biomech_xr.load import LoaderProcessError, StrideWindows
 from biomech_xr.load.buffers import Buffers
 from biomech_xr.window.split import load
@@ -117,6 +117,36 @@ def test_states_begin_and_end_epochs(store: Path) -> None:
     assert sorted(itertools.chain(*second)) == sorted(itertools.chain(*first))
     with pytest.raises(ConfigError, match="seed: found 0, expected 7"):
         open_windows(store, seed=7).load_state_dict(done)
+
+
+def test_a_state_goes_on_with_the_lanes_with_which_it_was_saved(store: Path) -> None:
+    windows, few = open_windows(store), open_windows(store, lanes=2)
+    stream = iter(few)
+    next(stream)
+    windows.load_state_dict(few.state_dict())
+    assert keys(next(iter(windows))) == keys(next(stream))
+    incomplete = {name: value for name, value in few.state_dict().items() if name != "lanes"}
+    with pytest.raises(ConfigError, match="lanes: found None"):
+        windows.load_state_dict(incomplete)
+
+
+def test_a_version_that_is_published_meanwhile_changes_nothing(store: Path, tmp_path: Path) -> None:
+    root = tmp_path / "growing"
+    shutil.copytree(store, root)
+    expected = [keys(batch) for batch in open_windows(root, datasets=["camargo"])]
+    windows = open_windows(root, datasets=["camargo"])
+    stream = iter(windows)
+    got = [keys(next(stream))]
+    state = windows.state_dict()
+    write_store(root, "camargo", {"a": 12}, time=250 + 640, seed=9)
+    assert got + [keys(batch) for batch in stream] == expected
+    newest = open_windows(root, datasets=["camargo"])
+    assert newest.version == windows.version + 1
+    with pytest.raises(ConfigError, match="Resume with the data and options"):
+        newest.load_state_dict(state)
+    pinned = open_windows(root, datasets=["camargo"], version=windows.version)
+    pinned.load_state_dict(state)
+    assert [keys(batch) for batch in pinned] == expected[1:]
 
 
 def test_remainders_are_counted(store: Path) -> None:
@@ -236,18 +266,3 @@ def test_kept_batches_are_never_overwritten_and_dropped_ones_are_used_again() ->
         del arrays
     assert len(places) == 1
     assert bool((kept == 7).all())
-
-
-def test_impossible_options_are_refused(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="multiple of world_size=5"):
-        open_windows(store, world_size=5, rank=0)
-    with pytest.raises(ConfigError, match="rank 2"):
-        open_windows(store, world_size=2, rank=2)
-    with pytest.raises(ConfigError, match="phase"):
-        open_windows(store, phase="estimated")
-    with pytest.raises(NotAStoreError, match="no strides here"):
-        open_windows(tmp_path)
-    monkeypatch.setenv("RANK", "1")
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    windows = open_windows(store)
-    assert (windows.rank, windows.world_size) == (1, 4)

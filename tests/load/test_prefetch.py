@@ -8,11 +8,11 @@ import pytest
 
 from biomech_xr.errors import LostDataError
 from biomech_xr.load.prefetch import prefetched
-from biomech_xr.window import EpochOrder
+from tests.window.pools import PoolOrder
 
 
 def test_each_block_is_read_once_and_given_to_every_step_that_needs_it() -> None:
-    order = EpochOrder([40] * 30, seed=0, epoch=0, global_batch=16, pool_blocks=4)
+    order = PoolOrder([40] * 30, seed=0, epoch=0, global_batch=16, pool_blocks=4)
     read: list[int] = []
     steps = [order.share(step) for step in range(order.steps)]
     for at, (share, blocks) in enumerate(prefetched(order, iter(steps), lambda b: read.append(b) or -b, ahead=4)):
@@ -24,7 +24,7 @@ def test_each_block_is_read_once_and_given_to_every_step_that_needs_it() -> None
 
 
 def test_an_error_is_raised_where_its_block_is_needed_and_threads_end() -> None:
-    order = EpochOrder([40] * 8, seed=0, epoch=0, global_batch=16, pool_blocks=1)
+    order = PoolOrder([40] * 8, seed=0, epoch=0, global_batch=16, pool_blocks=1)
     bad = int(order.share(10).block[0])
 
     def read(block: int) -> int:

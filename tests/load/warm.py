@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from biomech_xr.load import gather, kernels
+from biomech_xr.load.measured import find_measured
 from biomech_xr.schema import AFTER, BEFORE, HISTORY
 
 
@@ -12,13 +13,16 @@ def compile_loops(points: int = 40) -> None:
     """Cut one window of one empty stride."""
     block = gather.Block(
         emg=np.zeros((1, kernels.CHANNELS, HISTORY + 600), np.int16),
-        angles=np.zeros((1, kernels.COMPONENTS, BEFORE + points + AFTER), np.float32),
-        moments=np.zeros((1, kernels.COMPONENTS, points + AFTER), np.float32),
+        measured=np.zeros((1, points, kernels.CHANNELS), np.bool_),
+        angles=np.zeros((1, BEFORE + points + AFTER, kernels.COMPONENTS), np.float32),
+        moments=np.zeros((1, points + AFTER, kernels.COMPONENTS), np.float32),
         floats=np.ones((1, len(kernels.FLOATS))),
         ints=np.array([[0] * len(kernels.INTS), [1] * len(kernels.INTS)]),
     )
     arrays = {name: np.zeros(shape, dtype) for name, (shape, dtype) in gather.fields(1, 20).items()}
-    gather.fill(arrays, [gather.make_ready(block)], np.zeros(1, np.int64), np.zeros(1, np.int64))
+    find_measured(block.emg, block.floats, window=20, out=block.measured)
+    ready = gather.make_ready(block)
+    gather.Cut(arrays, ready.row[None], np.zeros(1, np.int64), np.zeros(1, np.int64)).windows(0, 1)
 
 
 compile_loops()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from pipelines.cluster import ClusterConfig, connect
 PEOPLE = {"hu": 3, "camargo": 2, "falisse": 1, "lab": 2}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
     for name, patients in PEOPLE.items():
@@ -24,9 +25,10 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def client() -> Client:
-    with connect(ClusterConfig()) as started:
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """Return a client of a cluster of one process; it ends with the file, because also idle ones use processor time."""
+    with connect(ClusterConfig(workers=1)) as started:
         yield started
 
 
@@ -38,7 +40,7 @@ def units(raw: Path, root: str) -> list[parse.Unit]:
     ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def store(raw: Path, client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
     root = str(tmp_path_factory.mktemp("store"))
     assert parse.parse(client, root, units(raw, root)) == 0

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.cluster
 
 
 def config(out: Path, **changes: object) -> demo.DemoConfig:
-    small = {"patients": {"hu": 3, "falisse": 1}, "minutes": 0.3, "training": "training/configs/smoke.yaml"}
-    return demo.DemoConfig.of({"out": str(out), **small, **changes})
+    small = {"patients": {"hu": 3, "falisse": 1}, "minutes": 0.2, "training": "training/configs/smoke.yaml"}
+    return demo.DemoConfig.of({"out": str(out), "workers": 1, **small, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("demo") / "demo"
     assert demo.run(config(out)) == 0
     return out
+
+
+def test_two_ranks_train_on_the_store_and_the_run_is_scored(made: Path) -> None:
+    steps = [json.loads(line) for line in (made / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["step"] for line in steps if "learning_rate" in line] == [1, 2, 3, 4]
+    assert demo.DemoConfig(out="x").ranks == 2
+    result = json.loads((made / "run" / "scores.json").read_text(encoding="utf-8"))
+    assert result["persons"] == {"train": 2, "validation": 1, "test": 1}
+    assert result["windows"] > 0
+    assert {row["persons"] for row in result["scores"]} == {1}
 
 
 def test_it_leaves_stores_run_scores_and_page(made: Path) -> None:

@@ -7,14 +7,16 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from biomech_xr.errors import DataFormatError
-from biomech_xr.store import clients, list_patients
+from biomech_xr.errors import DataFormatError, StoreError
+from biomech_xr.store import clients, list_patients, remote
 from biomech_xr.store.objects import names
 from biomech_xr.store.remote import count_requests
+from biomech_xr.store.stopping import stop_retrying
 from biomech_xr.testing.gcs import Faults, Rule
 from pipelines import command, parse
 from tests.buckets import GCS, SECOND, emulated_gcs, emulated_s3
@@ -122,9 +124,37 @@ def test_sigterm_ends_a_pipeline_with_one_line(
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr("sys.argv", ["parse", f"store={tmp_path}", "sources.hu.raw=raw"])
     assert command.main(parse.ParseConfig, run, "") == 143
+    stop_retrying(asked=False)
     assert stopped == [True]
     assert capsys.readouterr().err == "interrupted: nothing that was finished is lost; the same command goes on\n"
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_sigterm_ends_a_pipeline_although_the_storage_is_away(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Future[bytes]] = []
+
+    def run(_: parse.ParseConfig) -> int:
+        with ThreadPoolExecutor(2) as pool:
+            waiting.extend(pool.submit(remote.fetch, f"{GCS}/away/{number}") for number in range(4))
+            time.sleep(1.5)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        return 0
+
+    bench.gcs.faults = Faults(rules=(Rule(action="http_503", match="*/away/*", count=None),))
+    monkeypatch.setattr("sys.argv", ["parse", f"store={tmp_path}", "sources.hu.raw=raw"])
+    started = time.monotonic()
+    try:
+        assert command.main(parse.ParseConfig, run, "") == 143
+    finally:
+        stop_retrying(asked=False)
+        bench.gcs.faults = Faults()
+    assert time.monotonic() - started < 15
+    for future in waiting:
+        with pytest.raises(StoreError, match="given up, because this process is being stopped"):
+            future.result()
 
 
 def test_a_file_that_kills_its_reader_is_put_into_quarantine_until_it_changes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,17 @@ from biomech_xr.store import open_patient
 from biomech_xr.synthetic.corpus import corpus_trials
 from biomech_xr.synthetic.corpus_forms import FORMS
 from pipelines import command, process, rehearse
+from tests.clusters import cluster_here
 
 ENVELOPE = load_chain("envelope")
 SMALL = {"datasets": ["bacek", "lencioni"], "scale": 0.001}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """Return a client of a cluster in this process: what it does in processes of its own is tested by the road."""
+    with cluster_here() as address, Client(address, set_as_default=False) as started:
+        yield started
 
 
 def contents(root: Path) -> dict[str, bytes]:

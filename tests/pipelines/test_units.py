@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from distributed import LocalCluster
 
 from biomech_xr.errors import DataFormatError, OccupiedError
 from biomech_xr.process import load_chain, make_plan
@@ -17,12 +16,28 @@ from biomech_xr.run import parse_patient, pending_patients
 from biomech_xr.store import list_patients, read_manifest
 from biomech_xr.synthetic import write
 from pipelines import parse, process
+from tests.clusters import cluster_here
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with raw files of two people, and a store of the first."""
+    folder = tmp_path_factory.mktemp("begun")
+    write("lab", folder / "raw", patients=2, minutes=0.1)
+    both = keep_one_person(folder / "raw")
+    parse_patient("lab", str(folder / "raw"), str(folder / "store"), "P01")
+    (folder / "raw" / "lab.yaml").write_text(both, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Path:
-    write("lab", tmp_path / "raw", patients=2, minutes=0.2)
-    return tmp_path / "raw"
+def lab(begun: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(begun / "raw", tmp_path / "raw"))
+
+
+@pytest.fixture
+def store(begun: Path, tmp_path: Path) -> str:
+    return str(shutil.copytree(begun / "store", tmp_path / "store"))
 
 
 def keep_one_person(raw: Path) -> str:
@@ -33,34 +48,29 @@ def keep_one_person(raw: Path) -> str:
     return mapping
 
 
-def test_a_person_added_to_the_mapping_joins_those_that_are_there(lab: Path, tmp_path: Path) -> None:
-    root = str(tmp_path / "store")
+def test_a_person_added_to_the_mapping_joins_those_that_are_there(lab: Path, store: str) -> None:
     both = keep_one_person(lab)
-    assert pending_patients("lab", lab, root) == (["P01"], [])
-    parse_patient("lab", str(lab), root, "P01")
+    assert pending_patients("lab", lab, store) == ([], ["P01"])
     (lab / "lab.yaml").write_text(both, encoding="utf-8")
-    assert pending_patients("lab", lab, root) == (["P02"], ["P01"])
-    parse_patient("lab", str(lab), root, "P02")
-    assert make_plan(root, "lab", load_chain("envelope")).labels["patient"].nunique() == 2
+    assert pending_patients("lab", lab, store) == (["P02"], ["P01"])
+    parse_patient("lab", str(lab), store, "P02")
+    assert make_plan(store, "lab", load_chain("envelope")).labels["patient"].nunique() == 2
 
 
-def test_a_corrected_mapping_is_not_mistaken_for_done_work(lab: Path, tmp_path: Path) -> None:
-    root = str(tmp_path / "store")
-    parse_patient("lab", str(lab), root, "P01")
+def test_a_corrected_mapping_is_not_mistaken_for_done_work(lab: Path, store: str) -> None:
     mapping = (lab / "lab.yaml").read_text(encoding="utf-8")
     corrected = mapping.replace("muscle: soleus", "muscle: gluteus_medius", 1)
     assert corrected != mapping
     (lab / "lab.yaml").write_text(corrected, encoding="utf-8")
     with pytest.raises(OccupiedError, match=r"lab: .*P01 parsed by another .*mapping"):
-        pending_patients("lab", lab, root)
+        pending_patients("lab", lab, store)
 
 
-def test_synthetic_people_do_not_mix_with_recorded_ones(lab: Path, tmp_path: Path) -> None:
-    root = str(tmp_path / "store")
-    parse_patient("lab", str(lab), root, "P01")
+def test_synthetic_people_do_not_mix_with_recorded_ones(lab: Path, store: str) -> None:
+    assert pending_patients("lab", lab, store) == (["P02"], ["P01"])
     (lab / "SYNTHETIC.txt").unlink()
     with pytest.raises(OccupiedError):
-        pending_patients("lab", lab, root)
+        pending_patients("lab", lab, store)
 
 
 def cut_file(raw: Path) -> str:
@@ -69,19 +79,27 @@ def cut_file(raw: Path) -> str:
     return file.name
 
 
+def one_file(raw: Path) -> Path:
+    """Return a file of a person whose others are removed."""
+    first, *others = sorted(raw.glob("AB156/**/*_post.csv"))
+    for file in others:
+        file.unlink()
+    return first
+
+
 def empty_channel(raw: Path) -> str:
-    for file in raw.glob("AB156/**/*_post.csv"):
-        table = pd.read_csv(file)
-        table["Right_TA"] = np.nan
-        table.to_csv(file, index=False, na_rep="NaN")
+    file = one_file(raw)
+    table = pd.read_csv(file, dtype=str)
+    table["Right_TA"] = "NaN"
+    table.to_csv(file, index=False, na_rep="NaN")
     return "Right_TA"
 
 
 def no_events(raw: Path) -> str:
-    for file in raw.glob("AB156/**/*_post.csv"):
-        table = pd.read_csv(file)
-        table[[name for name in table if "Contact" in name or "Toe_Off" in name]] = np.nan
-        table.to_csv(file, index=False, na_rep="NaN")
+    file = one_file(raw)
+    table = pd.read_csv(file, dtype=str)
+    table[[name for name in table if "Contact" in name or "Toe_Off" in name]] = "NaN"
+    table.to_csv(file, index=False, na_rep="NaN")
     return "strides"
 
 
@@ -93,7 +111,7 @@ def test_bad_raw_files_are_one_clear_error_and_leave_no_patient(
     tmp_path: Path, dataset: str, patient: str, spoil: Callable[[Path], str]
 ) -> None:
     raw, root = tmp_path / "raw", str(tmp_path / "store")
-    write(dataset, raw, patients=1, minutes=0.2)
+    write(dataset, raw, patients=1, minutes=0.1)
     named = spoil(raw)
     with pytest.raises(DataFormatError, match=rf"{dataset}: .*{re.escape(named)}.*found .*expected ") as caught:
         parse_patient(dataset, str(raw), root, patient)
@@ -102,14 +120,13 @@ def test_bad_raw_files_are_one_clear_error_and_leave_no_patient(
 
 
 @pytest.mark.cluster
-def test_the_pipelines_join_a_running_scheduler(lab: Path, tmp_path: Path) -> None:
-    root = str(tmp_path / "store")
-    with LocalCluster(
-        n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
-    ) as cluster:
-        where = {"store": root, "cluster": cluster.scheduler_address}
-        assert cluster.scheduler_address.startswith("tcp://")
-        assert parse.run(parse.ParseConfig.of({**where, "sources": {"lab": {"raw": str(lab)}}})) == 0
+def test_the_pipelines_join_a_running_scheduler(tmp_path: Path) -> None:
+    raw, root = tmp_path / "raw", str(tmp_path / "store")
+    write("lencioni", raw, patients=2, minutes=0.1)
+    with cluster_here() as address:
+        where = {"store": root, "cluster": address}
+        assert address.startswith("tcp://")
+        assert parse.run(parse.ParseConfig.of({**where, "sources": {"lencioni": {"raw": str(raw)}}})) == 0
         assert process.run(process.ProcessConfig.of(where)) == 0
-    assert [name for _, name in list_patients(root)] == ["lab-P01", "lab-P02"]
-    assert read_manifest(f"{root}/strides/envelope/lab")["counts"]["patients"] == 2
+    assert len(list_patients(root)) == 2
+    assert read_manifest(f"{root}/strides/envelope/lencioni")["counts"]["patients"] == 2

@@ -229,3 +229,19 @@ def test_zeros_before_a_constant_are_a_constant() -> None:
     block = processed(walking_trial(emg=emg), ENVELOPE)
     assert (block["emg_reason"][LEFT, SOL] == reasons.CONSTANT).all()
     other_channels_are_whole(block)
+
+
+@pytest.mark.parametrize("chain", ["envelope", "realtime"])
+@pytest.mark.parametrize(("step", "quiet"), [(1e-4, 60), (1e-4, 15), (0.05, 60)])
+def test_zeros_that_no_electrode_gives_are_a_gap(chain: str, step: float, quiet: int) -> None:
+    emg = np.round(raw_emg(12.0, 1000.0, seed=0) / step) * step
+    emg[3000 : 3000 + quiet, 0, 1] = 0
+    found = processed(walking_trial(emg=emg), process.load_chain(chain))
+    left = np.arange(18) < 9
+    dropout = chain == "envelope" and step < 1e-3 and quiet > 20
+    times = 0.5 + 1.1 * np.arange(9)
+    hit = (times < 3.0 + quiet / 1000) & (times + 1.1 > 3.0)
+    assert found["emg_mask"][left, SOL].tolist() == (~(hit & dropout)).tolist()
+    assert found["emg_mask"][~left, SOL].all()
+    expected = np.where(hit & dropout, reasons.GAP, reasons.MEASURED)
+    assert found["emg_reason"][left, SOL].tolist() == expected.tolist()

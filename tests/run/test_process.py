@@ -15,6 +15,7 @@ from biomech_xr.process import Plan, load_chain, make_plan
 from biomech_xr.process.graph import graph_of, priority_of
 from biomech_xr.process.packed import assemble, pack
 from biomech_xr.process.tasks import groups_of
+from biomech_xr.process.trials.trial import TrialStrides
 from biomech_xr.run import finish_strides, shard_work
 from biomech_xr.run.corpus import Corpus, CorpusPerson, write_person
 from biomech_xr.store import layout, publish
@@ -151,26 +152,36 @@ def test_a_changed_parameter_redoes_what_depends_on_it_and_nothing_else(root: st
 def test_packing_loses_nothing() -> None:
     rng = np.random.default_rng(0)
     ends = np.array([300, 410, 777])
-    emg = rng.standard_normal((3, 13, 900)).astype(np.float32)
-    emg[np.broadcast_to((np.arange(900) >= ends[:, None])[:, None], emg.shape)] = np.nan
-    emg[:, [2, 7]] = np.nan
-    emg[1, 4, 50:90] = np.nan
-    block = {
-        "emg": emg,
-        "peaks": np.ones((3, 13), np.float32),
-        "emg_mask": np.isfinite(emg[..., 260:300]).all(axis=-1),
+    flat = rng.standard_normal((12, ends.sum())).astype(np.float32)
+    flat[7] = np.nan
+    flat[4, 350:390] = np.nan
+    channels = np.delete(np.arange(13), 2)
+    past = rng.integers(0, 251, (3, 13))
+    mask = np.ones((3, 13), dtype=bool)
+    mask[:, [2, 8]] = mask[1, 4] = False
+    values = {
+        "emg_mask": mask,
         "emg_coverage": np.ones((3, 13), np.float32),
-        "emg_history": np.full(3, 250),
+        "emg_reason": np.zeros((3, 13), np.float32),
         "kinetics": np.full((3, 3, 3, 200), np.nan, np.float32),
     }
-    if "emg_reason" in synthetic_plan(60, people=1).template:
-        block["emg_reason"] = np.zeros((3, 13), np.float32)
-    packed = pack(block, slice(1, 3), ends[1:], start=11)
+    strides = TrialStrides(
+        flat=flat, channels=channels, ends=ends, peaks=np.ones((3, 13), np.float32), past=past, values=values
+    )
+    packed = pack(strides, slice(1, 3), start=11)
     assert packed.emg.shape == (11, 410 + 777)
     assert "kinetics" not in packed.values
-    tails = {name: values.shape[1:] for name, values in block.items() if name != "peaks"}
+    tails = {name: array.shape[1:] for name, array in values.items()}
     scale = np.full((2, 13), 2, np.float32)
-    out = assemble([(packed, scale)], {**tails, "emg_scale": (13,)}, first=11, stop=13)
-    np.testing.assert_array_equal(out["emg"] * 2, emg[1:])
-    np.testing.assert_array_equal(out["kinetics"], block["kinetics"][1:])
+    scale[1, 0] = np.nan
+    whole = {**tails, "emg": (13, 900), "emg_scale": (13,), "emg_history": ()}
+    out = assemble([(packed, scale)], whole, first=11, stop=13)
+    expected = np.full((2, 13, 900), np.nan, np.float32)
+    expected[0, channels, :410], expected[1, channels, :777] = flat[:, 300:710], flat[:, 710:]
+    expected[1, 0] = np.nan
+    np.testing.assert_array_equal(out["emg"] * 2, expected)
+    np.testing.assert_array_equal(out["kinetics"], values["kinetics"][1:])
     np.testing.assert_array_equal(out["emg_scale"], scale)
+    mask[2, 0] = False
+    least = np.where(mask, past, 999).min(axis=1)
+    np.testing.assert_array_equal(out["emg_history"], least[1:])

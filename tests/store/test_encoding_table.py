@@ -12,8 +12,10 @@ from hypothesis.extra import numpy as hnp
 from zarr.storage import MemoryStore
 
 from biomech_xr.errors import NotAStoreError, SchemaError
+from biomech_xr.store import layout
 from biomech_xr.store.encoding import decode_emg, encode_emg
 from biomech_xr.store.table import read_table, write_table
+from tests.benchmarks.storage_data import make_person_strides
 
 ARRAYS = hnp.arrays(
     np.float32,
@@ -47,6 +49,16 @@ def test_what_is_too_large_is_clipped_with_its_sign_and_its_stride_is_flagged() 
     assert clipped.tolist() == [False, True, True, True, False]
     assert (codes[1, 0, 1], codes[2, 1, 2], codes[3, 0, 0]) == (32767, -32767, 32767)
     assert np.isnan(decode_emg(codes)[4, 1, 1])
+
+
+def test_band_passed_emg_takes_at_most_a_third_of_its_finite_samples() -> None:
+    """One chunk of the benchmark's EMG, stored as `layout` says."""
+    emg = make_person_strides(1, 0)[:64]
+    array = layout.create_stride_array(
+        zarr.create_group(store={}), "emg", strides=64, tail=emg.shape[1:], dims=("stride", "channel", "time")
+    )
+    array[...] = encode_emg(emg)[0]
+    assert array.nbytes_stored() <= 0.33 * 4 * np.isfinite(emg).sum()
 
 
 TEXT = st.one_of(st.none(), st.text(max_size=5))

@@ -20,7 +20,7 @@ from zarr.codecs import GzipCodec
 from biomech_xr.errors import LostDataError, NotAStoreError, StoreError
 from biomech_xr.store import Part, open_part, open_strides, ranges, remote
 from biomech_xr.store.layout import strides_url
-from biomech_xr.store.stored_array import StoredArray
+from biomech_xr.store.stored_array import StoredArray, decode
 from tests.store.samples import CHAIN, Product, make_product
 
 VARIABLES = ("emg", "kinematics", "emg_mask", "kinetics_artefact", "kinematics_after")
@@ -70,6 +70,26 @@ def test_any_range_has_the_values_that_zarr_reads(
     np.testing.assert_array_equal(part.take(name, rows), truth[name][np.array(rows, dtype=int)])
 
 
+@pytest.mark.parametrize("kind", ["disk", "remote"])
+def test_strides_of_one_chunk_cost_one_range_and_are_decoded_once(
+    both: dict[str, Part], truth: dict[str, np.ndarray], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+
+    def counting(buffer: np.ndarray, *arguments: Any, **options: Any) -> None:
+        decoded.append(len(buffer))
+        decode(buffer, *arguments, **options)
+
+    monkeypatch.setattr(ranges, "decode", counting)
+    rows = [70, 3, 529, 64, 3, 0, 100]
+    both[kind].take("emg", [0])  # the index is known
+    decoded.clear()
+    with remote.count_requests() as counted:
+        np.testing.assert_array_equal(both[kind].take("emg", rows), truth["emg"][rows])
+    assert len(decoded) == 3
+    assert counted.requests == (3 if kind == "remote" else 0)
+
+
 def test_emg_is_decoded_as_the_encoding_says(both: dict[str, Part], truth: dict[str, np.ndarray]) -> None:
     found = both["remote"].decoded("emg", 60, 200)
     stored = truth["emg"][60:200]
@@ -113,7 +133,7 @@ def test_what_is_not_there_is_said(both: dict[str, Part]) -> None:
 
 def damaged_fetch(monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes], bytes], times: int) -> None:
     """Let the first replies about chunks of EMG be changed on their way."""
-    real, left = remote.fetch, [times]
+    real, left = remote.fetch_view, [times]
 
     def fetch(url: str, start: int = 0, stop: int | None = None) -> bytes:
         data = real(url, start, stop)
@@ -122,7 +142,7 @@ def damaged_fetch(monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes], byt
             return change(data)
         return data
 
-    monkeypatch.setattr(remote, "fetch", fetch)
+    monkeypatch.setattr(remote, "fetch_view", fetch)
 
 
 def flipped(data: bytes) -> bytes:

@@ -15,7 +15,7 @@ import xarray as xr
 
 from biomech_xr.errors import NotAStoreError, OccupiedError, SchemaError
 from biomech_xr.schema import Trial
-from biomech_xr.store import list_patients, open_patient, open_recordings, recordings, write_patient
+from biomech_xr.store import list_patients, open_patient, open_recordings, recording_group, write_patient
 from biomech_xr.store.objects import exists, join, sizes, write_json
 from tests.store.samples import make_spec, make_trials
 
@@ -78,7 +78,7 @@ def test_an_attempt_that_died_is_invisible_and_replaced(root: str, monkeypatch: 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(recordings, "write_table", die)
+        patch.setattr(recording_group, "write_table", die)
         with pytest.raises(KeyboardInterrupt):
             write(root, make_trials()[:1])
     url = join(root, "recordings", "hu", "hu-AB01.zarr")

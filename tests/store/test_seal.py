@@ -119,6 +119,29 @@ def test_a_shard_entry_that_does_not_fit_the_part_is_done_again(root: str, small
     assert shards_done(root, CHAIN, "hu", fingerprint=entry["fingerprint"]) == {0}
 
 
+def test_a_shard_of_which_another_run_wrote_other_values_meanwhile_is_said_to_be_so(
+    root: str, small: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One wins, the other stops; the next run does the shard again, whosever values lie there."""
+    entry = small.create(root)
+    other = dataclasses.replace(small, block={**small.block, "kinetics": np.zeros_like(small.block["kinetics"])})
+    real = part.encoded_block
+
+    def theirs_first(*arguments: Any) -> dict[str, Any]:
+        monkeypatch.setattr(part, "encoded_block", real)
+        other.write_shard(root, 0, entry)
+        return real(*arguments)
+
+    monkeypatch.setattr(part, "encoded_block", theirs_first)
+    with pytest.raises(OccupiedError, match="another run wrote this shard meanwhile"):
+        small.write_shard(root, 0, entry)
+    assert shards_done(root, CHAIN, "hu", fingerprint=entry["fingerprint"]) == set()
+    small.write_shard(root, 0, entry)
+    finish(root, CHAIN, "hu", [entry["fingerprint"]])
+    read = open_part(strides_url(root, CHAIN, "hu")).read("kinetics", 0, 70)
+    np.testing.assert_array_equal(read, small.block["kinetics"])
+
+
 def test_a_part_is_not_sealed_over_replaced_metadata(tmp_path: Path, small: Product) -> None:
     """Another run wrote over ours; the sizes are the same, and each object is whole."""
     entry = small.create(str(tmp_path))
@@ -148,7 +171,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, other_run
 
 
 def test_two_runs_on_one_patient(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    meanwhile(monkeypatch, recordings, "_write_group", lambda: write(root, "beef"))
+    meanwhile(monkeypatch, recordings, "write_group", lambda: write(root, "beef"))
     with pytest.raises(OccupiedError, match="another run is writing"):
         write(root)
     assert open_patient(root, "hu", "hu-AB01").ledger["config_hash"] == "beef"
@@ -156,7 +179,7 @@ def test_two_runs_on_one_patient(root: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_two_runs_on_one_patient_with_the_same_content_both_go_on(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    meanwhile(monkeypatch, recordings, "_write_group", lambda: write(root))
+    meanwhile(monkeypatch, recordings, "write_group", lambda: write(root))
     assert write(root) == patient_entry(root, "hu", "hu-AB01")
 
 

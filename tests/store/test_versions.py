@@ -14,6 +14,7 @@ from biomech_xr.cli import app
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.load import StrideWindows
 from biomech_xr.store import (
+    check_store,
     differences,
     finish,
     list_versions,
@@ -185,3 +186,32 @@ def test_the_commands_list_and_compare(tmp_path: Any, whole: Product) -> None:
     assert "strides of hu: 40 -> 60" in said
     assert "no difference" in runner.invoke(app, ["diff", root, "2", "2"]).output
     assert runner.invoke(app, ["versions", str(tmp_path / "nowhere")]).exit_code != 0
+
+
+def test_a_source_can_leave_and_earlier_versions_keep_it(tmp_path: Any, whole: Product) -> None:
+    root = str(tmp_path)
+    for product in (whole, make_product("bacek", strides=5, time=300, seed=1, phase=20)):
+        product.write(root)
+    before = sizes(root)
+    result = CliRunner().invoke(app, ["withdraw", root, "hu", "--json"])
+    assert json.loads(result.output) == {"chain": CHAIN, "version": 3, "sources": ["bacek"], "strides": 5}
+    assert set(open_strides(root)["dataset"].values) == {"bacek"}
+    assert open_strides(root, version=2).sizes["stride"] == 85
+    assert {key: size for key, size in sizes(root).items() if key in before} == before
+    assert not any(unit.problems or unit.leftover for unit in check_store(root))
+    assert publish(root, CHAIN, ["bacek"]).number == 3, "who publishes other sources does not bring it back"
+    for wrong in ("bacek", "nobody"):
+        with pytest.raises(NotAStoreError, match=f"cannot leave out {wrong}; expected some, not all, of bacek"):
+            publish(root, CHAIN, [], without=[wrong])
+    assert publish(root, CHAIN, ["hu"]).datasets == ["bacek", "hu"]
+
+
+def test_check_tells_of_a_version_without_a_trace(tmp_path: Any, whole: Product) -> None:
+    root = str(tmp_path)
+    for product in (whole, make_product("bacek", strides=5, time=300, seed=1, phase=20)):
+        product.write(root)
+    remove_tree(join(root, "versions", CHAIN, read_version(root, CHAIN, 1).pointer["catalogue"]["name"]))
+    remove_tree(version_url(root, CHAIN, 1))
+    (told,) = [unit for unit in check_store(root) if unit.problems or unit.leftover]
+    assert (told.name, told.problems) == (f"versions/{CHAIN}/000001", ())
+    assert "removed, lost" in told.leftover

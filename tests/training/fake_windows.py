@@ -96,8 +96,8 @@ class FakeWindows:
     def set_epoch(self, epoch: int) -> None:
         self._epoch, self._done = epoch, 0
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"epoch": self._epoch, "step": self._done}
+    def state_dict(self, *, steps: int | None = None) -> dict[str, Any]:
+        return {"epoch": self._epoch, "step": self._done if steps is None else steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._epoch, self._done = state["epoch"], state["step"]

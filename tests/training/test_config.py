@@ -10,6 +10,7 @@ from biomech_xr.errors import ConfigError
 from training.config import TrainConfig
 from training.train import main
 
+AUGMENT = {"augment": [{"kind": "time_jitter", "ms": 5.0}]}
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.yaml"))
 
 
@@ -33,6 +34,10 @@ def test_every_shipped_configuration_loads(file: Path) -> None:
         ({"horizon": {}}, "either samples or ms"),
         ({"model": {"features": 20, "heads": 3}}, "multiple of twice heads"),
         ({"phase": "oracel"}, "oracle"),
+        ({"augment": [{"kind": "nois", "sd": 1.0}]}, "'channel_dropout', 'amplitude_scale', 'noise', 'time_jitter'"),
+        ({"augment": [{"kind": "noise", "sdd": 1.0}]}, "did you mean 'sd'"),
+        ({"augment": [{"kind": "noise", "sd": 0.0}]}, "greater than 0"),
+        ({"augment": [{"kind": "amplitude_scale", "low": 2.0, "high": 1.0}]}, "must not be above high"),
     ],
 )
 def test_a_wrong_configuration_is_a_clear_error(values: dict[str, object], message: str) -> None:
@@ -44,7 +49,8 @@ def test_hash_ignores_bookkeeping_and_nothing_else() -> None:
     base = TrainConfig.of({"store": "s", "out": "o"})
     same = TrainConfig.of({"store": "s", "out": "p", "log_every": 5, "max_minutes": 3, "checkpoint_every": 7})
     assert base.identity() == same.identity()
-    for change in ({"seed": 1}, {"store": "t"}, {"steps": 5}, {"model": {"dropout": 0.0}}, {"phase": "oracle"}):
+    changes = ({"seed": 1}, {"store": "t"}, {"steps": 5}, {"model": {"dropout": 0.0}}, {"phase": "oracle"}, AUGMENT)
+    for change in changes:
         assert TrainConfig.of({"store": "s", "out": "o", **change}).identity() != base.identity()
 
 

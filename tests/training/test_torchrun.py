@@ -21,6 +21,7 @@ from training.tasks.emg import EmgTask
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow  # the test of the demo takes the same way
 @pytest.mark.cluster
 def test_two_ranks_train_on_a_store_and_the_run_is_scored(tmp_path: Path, capsys: Any) -> None:
     store, run = tmp_path / "store", tmp_path / "run"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
-from biomech_xr.errors import NotAStoreError
+from biomech_xr.errors import ConfigError, NotAStoreError
 from biomech_xr.store import finish, publish
 from tests.store.samples import CHAIN, make_product
 from training.config import TrainConfig
@@ -32,6 +33,18 @@ def test_a_run_keeps_its_version(tmp_path: Path) -> None:
     assert with_version(other).version == 2
     assert with_version(other.model_copy(update={"version": 1})).version == 1
     assert first.identity() != with_version(other).identity()
+
+
+def test_another_version_under_the_same_number_is_refused(tmp_path: Path) -> None:
+    root = str(tmp_path / "store")
+    make_product("hu", strides=20, time=300, seed=1, phase=20).write(root)
+    first = with_version(TrainConfig(store=root, chain=CHAIN, out=str(tmp_path / "run")))
+    claim(first, Ranks(rank=0, world_size=1, device=torch.device("cpu")))
+    shutil.rmtree(tmp_path / "store" / "versions")
+    make_product("bacek", strides=5, time=300, seed=2, phase=20).write(root)
+    for again in (first, first.model_copy(update={"version": None, "version_digest": ""})):
+        with pytest.raises(ConfigError, match=r"version 1 .* is not the one"):
+            with_version(again)
 
 
 def test_a_store_without_strides_is_named(tmp_path: Path) -> None:

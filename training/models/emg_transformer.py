@@ -156,6 +156,7 @@ class EmgTransformer(nn.Module):
         state_BS: torch.Tensor,
         state_mask_BS: torch.Tensor,
         phase_B: torch.Tensor | None = None,
+        phase_mask_B: torch.Tensor | None = None,
     ) -> Prediction:
         """Return the predictions for a batch of windows.
 
@@ -167,14 +168,15 @@ class EmgTransformer(nn.Module):
             Angle, angular velocity, angular acceleration in degree, degree/s, degree/s2; masked alike. A component
             that is not known is predicted as 0, which says nothing.
         phase_B
-            Phase in cycles, [0, 1); only for a model built with `phase_input`.
+            Phase in cycles, [0, 1); only for a model built with `phase_input`. What `phase_mask_B` hides is not looked
+            at.
         """
         zero = emg_BCW.new_zeros(())
         emg_mask_BC, state_mask_BS = emg_mask_BC & self.emg_known, state_mask_BS & self.state_known
         centered_BS = torch.where(state_mask_BS, state_BS - self.state_mean, zero)
         normal_BS = centered_BS / self.state_deviation
         memory_BTF = self._encode(emg_BCW, emg_mask_BC)
-        query_BQF = self._queries(normal_BS, state_mask_BS, phase_B)
+        query_BQF = self._queries(normal_BS, state_mask_BS, phase_B, phase_mask_B)
         answer_BQF = self.decoder(query_BQF, memory_BTF)
         joint_BJF = answer_BQF[:, :COMPONENTS]
         change_BS = self.linear(normal_BS) + _by_derivative(self.change_head(joint_BJF))
@@ -200,7 +202,13 @@ class EmgTransformer(nn.Module):
         encoded_BTF: torch.Tensor = self.encoder(token_BFT.transpose(1, 2) + self.place_TF)
         return encoded_BTF
 
-    def _queries(self, normal_BS: torch.Tensor, mask_BS: torch.Tensor, phase_B: torch.Tensor | None) -> torch.Tensor:
+    def _queries(
+        self,
+        normal_BS: torch.Tensor,
+        mask_BS: torch.Tensor,
+        phase_B: torch.Tensor | None,
+        phase_mask_B: torch.Tensor | None,
+    ) -> torch.Tensor:
         """Return decoder queries (B, Q, F): one per joint component, and one for the phase."""
         seen_BS = mask_BS.to(normal_BS.dtype)
         parts = [values.view(-1, DERIVATIVES, COMPONENTS).transpose(1, 2) for values in (normal_BS, seen_BS)]
@@ -212,7 +220,10 @@ class EmgTransformer(nn.Module):
         if phase_B is None:
             raise ValueError("phase: found none, expected (B,) in cycles. The model was built with phase_input=True.")
         angle_B = 2 * math.pi * phase_B
-        embedded_BF: torch.Tensor = self.embed_phase(torch.stack([angle_B.sin(), angle_B.cos()], dim=1))
+        circle_B2 = torch.stack([angle_B.sin(), angle_B.cos()], dim=1)
+        if phase_mask_B is not None:
+            circle_B2 = torch.where(phase_mask_B[:, None], circle_B2, 0.0)  # the middle: no direction
+        embedded_BF: torch.Tensor = self.embed_phase(circle_B2)
         return query_BQF + embedded_BF[:, None]
 
 

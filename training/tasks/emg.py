@@ -44,6 +44,7 @@ class EmgTask:
         *,
         remainder: Literal["drop", "pad"],
         datasets: Sequence[str] | None = None,
+        augment: bool = False,
         hop: int | None = None,
     ) -> Windows | None:
         """Return the windows of a split, this rank's share; None when nobody is in the split."""
@@ -54,6 +55,8 @@ class EmgTask:
             split=split,
             chain=config.chain,
             version=config.version,
+            cache=config.cache,
+            cache_gb=config.cache_gb,
             window=config.window,
             hop=hop or config.hop,
             horizon=config.horizon.mapping(),
@@ -63,6 +66,8 @@ class EmgTask:
             world_size=ranks.world_size,
             history=config.history,
             phase=config.phase,
+            augment=[one.make() for one in config.augment] if augment else [],
+            mixing=config.mixing if augment else None,
             remainder=remainder,
             datasets=None if chosen is None else list(chosen),
         )
@@ -144,6 +149,7 @@ def _predict(model: nn.Module, batch: Batch) -> Prediction:
         batch["kinematic_state"],
         batch["kinematic_state_mask"] & real_B1,
         batch.get("phase"),
+        batch.get("phase_mask"),
     )
     return prediction
 

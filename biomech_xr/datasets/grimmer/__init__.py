@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.grimmer import files as files_of
 from biomech_xr.datasets.grimmer.files import FloatArray
@@ -191,8 +192,10 @@ def _trial(
     standing, fault = reader.standing(*key)
     knees: dict[str, FloatArray] = {}
     if "kinematics" in signals:
-        angles = signals["kinematics"].values.sel(joint="knee", motion="flexion")
-        knees = {side: angles.sel(side=side).values.astype(np.float64) for _, side in LEGS}
+        place = words.JOINTS.index("knee"), words.MOTIONS.index("flexion")
+        angles = signals["kinematics"].values
+        rows, sides = angles.values[:, :, *place], angles.get_index("side").tolist()
+        knees = {side: rows[:, sides.index(side)].astype(np.float64) for _, side in LEGS}
     context = Context(
         spec=SPEC,
         trial=name,

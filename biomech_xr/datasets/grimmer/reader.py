@@ -36,6 +36,7 @@ class Reader:
     def __init__(self, spec: DatasetSpec, opened: Mapping[str, MatNode], options: Mapping[str, Any]) -> None:
         self._spec = spec
         self._opened = opened
+        self._parts: dict[tuple[int, int], list[Part]] = {}
         self.rate = _rate(opened["touchdowns"]["TD_fs"], 50, 1000)
         self.emg_rate, self._emg_factor = math.nan, math.nan
         for kind in ("kinematics", "kinetics"):
@@ -47,12 +48,14 @@ class Reader:
     def parts(self, config: int, trial: int) -> list[Part]:
         """Return the touchdown lists of one recording."""
         root = self._opened["touchdowns"]
-        return [
-            Part(name=part, side=side, contacts=files_of.touchdowns(node, f"td{leg.upper()}", self.rate))
-            for part in PARTS
-            for node in (files_of.trial_node(root, f"TD_{part}", config, trial),)
-            for leg, side in LEGS
-        ]
+        if (config, trial) not in self._parts:
+            self._parts[config, trial] = [
+                Part(name=part, side=side, contacts=files_of.touchdowns(node, f"td{leg.upper()}", self.rate))
+                for part in PARTS
+                for node in (files_of.trial_node(root, f"TD_{part}", config, trial),)
+                for leg, side in LEGS
+            ]
+        return self._parts[config, trial]
 
     def columns(self, kind: str, config: int, trial: int) -> dict[str, FloatArray]:
         """Return the raw columns of one recording that the platform reads; none where the source has no such trial."""
@@ -70,21 +73,24 @@ class Reader:
             for kind, curves in found.items():
                 columns = self.columns(kind, *key)
                 for part in self.parts(*key) if columns else ():
-                    for raw in (name for name in columns if name.endswith(f"_{part.side[0]}")):
-                        curves[part.name][_stem(raw)] += self._cut(columns[raw], part.contacts)
+                    start, stop = self._whole(part.contacts)
+                    own = {_stem(raw): column for raw, column in columns.items() if raw.endswith(f"_{part.side[0]}")}
+                    for stem, rows in zip(own, resample(list(own.values()), start, stop, self.rate), strict=True):
+                        curves[part.name][stem].append(rows)
         arrays = {
             kind: {
-                part: {raw: np.array(rows).reshape(-1, POINTS) for raw, rows in table.items()}
+                part: {raw: np.concatenate([np.empty((0, POINTS)), *rows]) for raw, rows in table.items()}
                 for part, table in curves.items()
             }
             for kind, curves in found.items()
         }
         return Strides(angles=arrays["kinematics"], moments=arrays["kinetics"])
 
-    def _cut(self, column: FloatArray, contacts: FloatArray) -> list[FloatArray]:
-        low, high = self._spec.minimum_duration, self._spec.maximum_duration
-        whole = np.flatnonzero((np.diff(contacts) >= low) & (np.diff(contacts) <= high))
-        return list(resample(column, contacts[whole], contacts[whole + 1], self.rate))
+    def _whole(self, contacts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return start and stop, (stride,) in s, of the candidates of a possible duration."""
+        duration = np.diff(contacts)
+        whole = (duration >= self._spec.minimum_duration) & (duration <= self._spec.maximum_duration)
+        return contacts[:-1][whole], contacts[1:][whole]
 
     def signals(self, config: int, trial: int, scales: Scales) -> tuple[dict[str, Signal], str]:
         """Return the signal groups of one recording, and why they do not belong together, if they do not."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.deciding import ANGLE_SIGNS, MOMENT_UNIT, Judge, hip_adduction_sign, sign_option
@@ -61,13 +60,16 @@ class Scales:
     notes: Mapping[str, str]
 
 
-def resample(column: FloatArray, start: npt.ArrayLike, stop: npt.ArrayLike, rate: float) -> FloatArray:
-    """Return 101 points of a column (frame,) at ``rate`` Hz from ``start`` to ``stop``, s; NaN beyond its ends.
+def resample(columns: Sequence[FloatArray], start: FloatArray, stop: FloatArray, rate: float) -> list[FloatArray]:
+    """Return 101 points of every stride from ``start`` to ``stop``, (stride,) in s; NaN beyond the ends of a column.
 
-    Of arrays (stride,) of starts and stops it returns (stride, 101).
+    ``columns`` are all (frame,) at ``rate`` Hz; each becomes (stride, 101).
     """
+    if not columns:
+        return []
     frames = (np.multiply.outer(start, 1 - _SHARE) + np.multiply.outer(stop, _SHARE)) * rate
-    return np.interp(frames, np.arange(column.size), column, left=np.nan, right=np.nan)
+    index = np.arange(columns[0].size, dtype=np.float64)
+    return [np.interp(frames, index, column, left=np.nan, right=np.nan) for column in columns]
 
 
 def decide_scales(

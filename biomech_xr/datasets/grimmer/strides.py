@@ -7,6 +7,7 @@ level and bent at one on a stair; going down, it bends in late stance to lower t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -47,7 +48,7 @@ class Standing:
 
         The force must begin within two frames of the contact, end once, and end at 40 to 80 % of the stride.
         """
-        first, last = int(np.ceil(start * self.rate - _ROUNDING)), int(np.ceil(stop * self.rate - _ROUNDING))
+        first, last = (math.ceil(time * self.rate - _ROUNDING) for time in (start, stop))
         rows = self.loaded[first : last - 1]
         stance = np.flatnonzero(rows)
         if rows.size < last - 1 - first or not stance.size or stance[0] > 1:
@@ -100,7 +101,7 @@ def stride_rows(parts: Sequence[Part], context: Context) -> tuple[list[dict[str,
         own_kept: list[list[dict[str, Any]]] = []
         own = [part for part in parts if part.side == side and part.contacts.size]
         for part in sorted(own, key=lambda part: float(part.contacts[0])):
-            grounds = [_activity(part, index, context) for index in range(part.contacts.size - 1)]
+            grounds = _activities(part, context)
             rows = cycles.sort_candidates(
                 spec=context.spec,
                 trial=context.trial,
@@ -151,16 +152,18 @@ class _Judge:
         self._part = part
         self._grounds = grounds
         self._context = context
+        self._samples = cycles.Samples(context.signals, part.side)
+        self._contacts = part.contacts.tolist()
 
     def __call__(self, index: int) -> cycles.Verdict:
         part, context = self._part, self._context
-        start, stop = part.contacts[index : index + 2]
+        start, stop = self._contacts[index : index + 2]
         source = {"source_activity": part.name}
-        if not np.isfinite([start, stop]).all():
+        if not (math.isfinite(start) and math.isfinite(stop)):
             return cycles.Verdict(labels=source, reason="unknown_duration", detail="one of its touchdowns is NaN")
         if context.unpaired:
             return cycles.Verdict(labels=source, reason="unpaired", detail=context.unpaired)
-        if not cycles.has_samples(context.signals, part.side, start, stop):
+        if not self._samples.between(start, stop):
             return cycles.NO_SIGNAL
         activity, changes = self._grounds[index]
         standing = context.standing.get(part.side)
@@ -181,18 +184,25 @@ class _Judge:
         return any(self._grounds[other][0] == "walk" for other in near)
 
 
-def _activity(part: Part, index: int, context: Context) -> tuple[str, bool]:
-    """Return the activity of a candidate and whether its own two contacts differ in height; `other` when in doubt."""
-    start, stop = part.contacts[index : index + 2]
+def _activities(part: Part, context: Context) -> list[tuple[str, bool]]:
+    """Return the activity of every candidate, `other` when in doubt, and whether its two contacts differ in height."""
+    start, stop = part.contacts[:-1], part.contacts[1:]
     knee = context.knees.get(part.side)
-    if knee is None or not stop > start:
-        return "other", False
-    curve = resample(knee, start, stop, context.rate)
-    if part.name == "descent":
-        return {True: "stair_descent", False: "walk", None: "other"}[
-            _above(float(curve[42:49].mean()), STANCE_KNEE)
-        ], False
-    ends = [_above(float(curve[place]), CONTACT_KNEE) for place in (0, -1)]
+    if knee is None:
+        return [("other", False)] * start.size
+    curves = resample([knee], start, stop, context.rate)[0]
+    stance, ends = curves[:, 42:49].mean(axis=1).tolist(), curves[:, [0, -1]].tolist()
+    return [
+        _activity(part.name, mean, pair) if forward else ("other", False)
+        for mean, pair, forward in zip(stance, ends, (stop > start).tolist(), strict=True)
+    ]
+
+
+def _activity(part: str, stance: float, contacts: Sequence[float]) -> tuple[str, bool]:
+    """Return what `_activities` says of one candidate by its knee in late stance and at both contacts, degrees."""
+    if part == "descent":
+        return {True: "stair_descent", False: "walk", None: "other"}[_above(stance, STANCE_KNEE)], False
+    ends = [_above(value, CONTACT_KNEE) for value in contacts]
     if None in ends:
         return "other", False
     return ("stair_ascent" if any(ends) else "walk"), ends[0] != ends[1]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles, segments
+from biomech_xr.datasets.k2muse.alignment import Frames, coarse_errors, curve_error
 from biomech_xr.datasets.k2muse.pairing import pair_by_duration
 from biomech_xr.datasets.k2muse.tree import (
     ANGLES,
@@ -40,8 +41,6 @@ from biomech_xr.datasets.k2muse.tree import (
 from biomech_xr.readers.mat import MatNode
 from biomech_xr.schema import Signal
 
-Frames = dict[words.Side, Array]
-
 CHANNELS: Final[Mapping[words.Side, tuple[int, int]]] = {"right": (0, 9), "left": (9, 13)}
 """First column and column after the last of each leg in continuous EMG."""
 
@@ -51,7 +50,6 @@ _CONTRAST: Final = 1.5
 _HEAD: Final = 60
 _REACH: Final = 2 * round(EMG_RATE)
 _PROBES: Final = 3
-_COARSE: Final = slice(5, -5, 10)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,11 +155,11 @@ def _align_frames(
     if not offsets.size:
         return Unusable(why=f"its {size} rows are fewer than the frames {first} to {last} of the events")
     knee = {side: angles[side, "knee"][:, 0] for side in knees}
-    coarse = np.array([_error(knee, knees, frames, int(offset), endpoint=True, points=_COARSE) for offset in offsets])
+    coarse = coarse_errors(knee, knees, frames, offsets)
     best = int(offsets[int(np.argmin(coarse))])
     others = coarse[np.abs(offsets - best) > 1]
     errors = {
-        (offset, endpoint): _error(knee, knees, frames, offset, endpoint=endpoint, points=slice(None))
+        (offset, endpoint): curve_error(knee, knees, frames, offset, endpoint=endpoint, points=slice(None))
         for offset in (best - 1, best, best + 1)
         for endpoint in (True, False)
     }
@@ -170,28 +168,6 @@ def _align_frames(
         why = f"the cut knee angles do not come back from it (best error {error:.2f} degrees)"
         return Unusable(why=why, contradicts=True)
     return offset, endpoint, error
-
-
-def _error(
-    knee: Mapping[words.Side, Array],
-    cut: Mapping[words.Side, Array],
-    frames: Frames,
-    offset: int,
-    *,
-    endpoint: bool,
-    points: slice,
-) -> float:
-    """Return the root mean square difference (degrees) between cut curves and rows; infinite without a common point."""
-    share = np.arange(POINTS)[points] / (POINTS - 1 if endpoint else POINTS)
-    squares = []
-    for side, curves in cut.items():
-        start, stop = frames[side][:, :1] - offset, frames[side][:, 1:] - offset
-        rows = start + share * (stop - start)
-        values = np.interp(rows, np.arange(len(knee[side])), knee[side], left=np.nan, right=np.nan)
-        squares.append(((values - curves[:, points]) ** 2).ravel())
-    joined = np.concatenate(squares)
-    finite = joined[np.isfinite(joined)]
-    return float(np.sqrt(finite.mean())) if finite.size else np.inf
 
 
 def _align_emg(emg: npt.NDArray[np.float64], leaf: MatNode, frames: Frames, first_frame: int) -> int | str:
@@ -270,19 +246,21 @@ def original_cuts(original: Original, signals: Mapping[str, Signal], place: Plac
     rows = len(next(iter(original.angles.values())))
     first, last = original.first_frame, original.first_frame + rows
     cuts = []
+    labels = place.labels | {"duration_source": "events", "segment": -1}
     for side in SIDES:
+        samples = cycles.Samples(signals, side)
         for start, stop in original.frames.get(side, np.empty((0, 2))).tolist():
             reason, detail = ("", "") if np.isfinite(stop - start) else ("unpaired", NO_FRAME)
             if start < first or stop > last:
                 reason, detail = "outside_trial", f"frames {start:g} to {stop:g}, signals from {first} to {last}"
-            elif not reason and not cycles.has_samples(signals, side, start / FRAME_RATE, stop / FRAME_RATE):
+            elif not reason and not samples.between(start / FRAME_RATE, stop / FRAME_RATE):
                 reason, detail = cycles.NO_SIGNAL.reason, cycles.NO_SIGNAL.detail
             cuts.append(
                 segments.Cut(
                     side=side,
                     duration=(stop - start) / FRAME_RATE,
                     trial_time=start / FRAME_RATE,
-                    labels=place.labels | {"duration_source": "events", "segment": -1},
+                    labels=labels,
                     reason=reason,
                     detail=detail,
                 )

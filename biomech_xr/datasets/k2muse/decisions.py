@@ -146,7 +146,7 @@ def _emg_state(tree: MatNode, level: Sequence[Place]) -> Decision[words.EmgState
         if leaf is None or channels:
             continue
         for side in SIDES:
-            if cells := emg_cells(leaf, side, len(MUSCLES[side]))[:_EMG_STRIDES]:
+            if cells := emg_cells(leaf, side, len(MUSCLES[side]), most=_EMG_STRIDES):
                 joined = np.concatenate(cells)
                 channels |= {f"{side} {muscle}": joined[:, k] for k, muscle in enumerate(MUSCLES[side])}
     channels = {name: values for name, values in channels.items() if np.nan_to_num(values).any()}
@@ -172,10 +172,10 @@ def emg_order(signal: Signal, strides: pd.DataFrame) -> str:
     bounds = _bounds(signal, strides)
     for place, side in enumerate(signal.values["side"].values):
         own = bounds[(strides["side"] == side).to_numpy()]
-        for muscle in (*_CALF, "tibialis_anterior"):
-            if muscle not in channels:
-                continue
-            if np.isfinite(crest := _crest(samples[:, place, channels.index(muscle)], own)):
+        named = [muscle for muscle in (*_CALF, "tibialis_anterior") if muscle in channels]
+        crests = _crests(samples[:, place, [channels.index(muscle) for muscle in named]], own)
+        for muscle, crest in zip(named, crests, strict=True):
+            if np.isfinite(crest):
                 calf = _CALF_CREST[0] < crest < _CALF_CREST[1]
                 (agree if calf == (muscle in _CALF) else doubtful).append(f"{side} {muscle} {crest:.0%}")
     if doubtful:
@@ -195,16 +195,23 @@ def _bounds(signal: Signal, strides: pd.DataFrame) -> npt.NDArray[np.int64]:
     return np.maximum(np.rint(times * signal.sampling_frequency), 0).astype(np.int64)
 
 
-def _crest(samples: npt.NDArray[np.float32], bounds: npt.NDArray[np.int64]) -> float:
-    """Return where in the stride the mean rectified EMG peaks, 0..1; NaN with too few strides."""
-    profiles = []
-    for start, stop in bounds:
+def _crests(samples: npt.NDArray[np.float32], bounds: npt.NDArray[np.int64]) -> list[float]:
+    """Return where in the stride the mean rectified EMG (sample, channel) peaks, 0..1; NaN with too few strides."""
+    profiles = np.full((len(bounds), _BINS, samples.shape[1]), np.nan)
+    rectified = np.abs(samples)
+    for index, (start, stop) in enumerate(bounds.tolist()):
         size = (stop - start) // _BINS * _BINS
-        piece = np.abs(samples[start : start + size])
-        if size and piece.size == size and np.isfinite(piece).all():
-            profiles.append(piece.reshape(_BINS, -1).mean(axis=1))
+        piece = rectified[start : start + size]
+        if size and len(piece) == size:
+            profiles[index] = piece.reshape(_BINS, size // _BINS, -1).sum(axis=1) / (size // _BINS)
+    whole = np.isfinite(profiles).all(axis=1)
+    return [_peak(profiles[whole[:, k], :, k]) for k in range(samples.shape[1])]
+
+
+def _peak(profiles: Array) -> float:
+    """Return where the mean of profiles (stride, bin) peaks, 0..1; NaN with too few."""
     if len(profiles) < _FEWEST:
         return math.nan
-    mean = np.mean(profiles, axis=0)
+    mean = profiles.mean(axis=0)
     smooth = (np.roll(mean, 1) + mean + np.roll(mean, -1)) / 3
     return float((np.argmax(smooth) + 0.5) / _BINS)

@@ -209,16 +209,18 @@ def computed(values: Array) -> Array:
     return np.where((values == 0).all(axis=-1, keepdims=True), np.nan, values)
 
 
-def emg_cells(leaf: MatNode, side: words.Side, channels: int) -> list[Array]:
-    """Return the EMG of each stride of a leg that has some, (sample, channel)."""
+def emg_cells(leaf: MatNode, side: words.Side, channels: int, *, most: int | None = None) -> list[Array]:
+    """Return the EMG of each stride of a leg that has some, (sample, channel); of the first ``most`` where given."""
     group = leaf["EMGData"]
     if group.kind == "empty":
         return []
     node = group[side.title()]
     if node.kind not in ("cell", "empty"):
         raise node.bad(found=node.says(), expected="a cell of strides", action=_RETAKE)
-    cells = []
+    cells: list[Array] = []
     for entry in node.elements():
+        if len(cells) == most:
+            break
         if entry.kind == "empty":
             continue
         values = np.asarray(entry.array(), dtype=np.float64)

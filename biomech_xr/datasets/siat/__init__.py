@@ -246,7 +246,7 @@ def _trial(
 
 def _joint_signal(table: pd.DataFrame, columns: Mapping[str, JointColumn], group: str, notes: dict[str, str]) -> Signal:
     """Return angles or moments; of rows that are held over several times the first alone."""
-    first, step = native_rows(table[list(columns)].to_numpy())
+    first, step = native_rows([table[name].to_numpy() for name in columns])
     notes[f"{group}_rows"] = f"held {step} times: {RATE / step:g} Hz" if step > 1 else "not held: 1920 Hz as written"
     rows = table.iloc[first::step]
     t0 = float(table["Time"].iloc[0]) + first / RATE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,14 +106,18 @@ def read_data(path: Path, spec: DatasetSpec) -> pd.DataFrame:
 _AGAIN: Final = "Download the file again"
 
 
-def native_rows(values: npt.NDArray[np.float64]) -> tuple[int, int]:
+def native_rows(columns: Sequence[npt.NDArray[np.float64]]) -> tuple[int, int]:
     """Return first row and step of the rows that are not mere repetitions of the row before.
 
-    ``values`` has shape (row, column). (0, 1) unless most rows are held, over runs of one length.
+    ``columns`` are (row,) each. (0, 1) unless most rows are held, over runs of one length.
     """
-    changed = (np.diff(values, axis=0) != 0).any(axis=1)
+    changed = np.zeros(columns[0].size - 1, dtype=np.bool_)
+    for column in columns:
+        changed |= column[1:] != column[:-1]
+        if changed.mean() > 0.5:
+            return 0, 1
     starts = np.flatnonzero(changed) + 1
-    if starts.size < 3 or changed.mean() > 0.5:
+    if starts.size < 3:
         return 0, 1
     lengths = np.diff(starts)
     step = int(np.median(lengths))

@@ -130,6 +130,14 @@ def middle(values: Values, rank: int, odd: bool) -> float:  # noqa: FBT001 - com
 
 
 @compiled()
+def _ascends(values: Values) -> bool:
+    for i in range(1, len(values)):  # noqa: SIM110 - a compiled loop
+        if values[i] < values[i - 1]:
+            return False
+    return True
+
+
+@compiled()
 def sort(values: Values) -> None:
     """Sort in place, by ever smaller steps (Shell)."""
     step = 1
@@ -169,7 +177,8 @@ def _least_risk(magnitudes: Values, noise: float) -> float:
     if noise == 0:
         return 0.0
     count = len(magnitudes)
-    sort(magnitudes)
+    if not _ascends(magnitudes):
+        sort(magnitudes)
     limit = noise * math.sqrt(2 * math.log(count))
     best, least, below = 0.0, float(count), 0.0
     for i in range(count):

@@ -155,5 +155,5 @@ def resampling(rate: float, target: float, dtype: type) -> Resampling | None:
     if share == 1:
         return None
     taps = antialias(share.numerator, share.denominator)
-    filters = phases(taps, share.numerator).astype(dtype)
+    filters: Values = phases(taps, share.numerator).astype(dtype)
     return Resampling(share.numerator, share.denominator, filters, side_by_side(filters, share.denominator))

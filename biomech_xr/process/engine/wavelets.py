@@ -67,7 +67,9 @@ def _limits(details: Values, noise: npt.NDArray[np.float64], used: int, size: in
     magnitudes = np.empty(0)
     for lane in range(used):
         if rule != UNIVERSAL:
-            magnitudes = np.abs(details[:, lane], dtype=np.float64)
+            magnitudes = np.abs(details[:, lane])
+            magnitudes.sort()  # with vector instructions, which the compiled sort has not
+            magnitudes = magnitudes.astype(np.float64)
         limits[lane] = threshold_of(magnitudes, noise[lane], size, rule)
     return limits
 

@@ -11,11 +11,12 @@ line counts as present, so that it is removed.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal, stats
+from scipy import fft, signal, stats
 
 from biomech_xr.process.engine.kernels import Array, finite_pieces
 
@@ -53,10 +54,13 @@ def present(values: npt.NDArray[Any], lines: tuple[float, ...], *, rate: float) 
             continue
         similar = lengths[lengths >= max(SHORTEST * rate, lengths.max() / 2)]
         size = round(_SEGMENT * rate) if lengths.max() >= _SEGMENT * rate else int(similar.min())
-        pieces = [values[rows, start:stop] for start, stop in bounds[lengths >= size]]
-        frequency, power, segments = _spectrum(pieces, size, rate)
+        frequency = np.asarray(np.fft.rfftfreq(size, 1 / rate), dtype=np.float64)
+        used = np.flatnonzero(np.any([np.logical_or(*_bins(frequency, line)) for line in lines], axis=0))
+        pieces = bounds[lengths >= size]
+        power, segments = _spectrum(values, rows, pieces, size, rate, used)
         for k, line in enumerate(lines):
-            found[rows, k] = _stands_out(frequency, power, line, segments)
+            at, around = (bins[used] for bins in _bins(frequency, line))
+            found[rows, k] = _stands_out(power, at, around, segments)
     return found
 
 
@@ -71,32 +75,70 @@ def groups(
     return [(np.array(rows), found) for found, rows in members.items()]
 
 
-def _stands_out(frequency: Array, power: Array, line: float, segments: int) -> npt.NDArray[np.bool_]:
-    """Return for each spectrum (m, bins) whether the line stands out."""
+def _bins(frequency: Array, line: float) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return which bins are at a line, and which are around it."""
     distance = np.abs(frequency - line)
     reach = max(1.0, line / 200, 1.01 * float(frequency[1]))
-    at = distance <= reach
-    around = (distance > reach + _NEAR[0]) & (distance <= reach + _NEAR[1])
-    level = np.median(power[:, around], axis=-1)
-    # Half-overlapped Hann segments count for about 3/4 of as many independent ones, two degrees of freedom each; a
-    # median is half as good as a mean. Hann's neighbors and bursts leave about one in three bins around independent.
-    freedom = max(2.0, 1.5 * segments * (_MEDIAN if segments >= ROBUST else 1.0))
-    noise = stats.f.isf(_ONCE / at.sum(), freedom, freedom * around.sum() / 3) * freedom / stats.chi2.median(freedom)
+    return distance <= reach, (distance > reach + _NEAR[0]) & (distance <= reach + _NEAR[1])
+
+
+def _stands_out(
+    power: Array, at: npt.NDArray[np.bool_], around: npt.NDArray[np.bool_], segments: int
+) -> npt.NDArray[np.bool_]:
+    """Return for each spectrum (m, bins) whether the line stands out."""
+    level = _middle(power[:, around])
     highest = power[:, at].max(axis=-1)
-    return np.asarray((highest > max(STANDS_OUT, float(noise)) * level) & (highest > 0))
+    least = max(STANDS_OUT, _noise(int(at.sum()), int(around.sum()), segments))
+    return np.asarray((highest > least * level) & (highest > 0))
 
 
-def _spectrum(pieces: list[npt.NDArray[Any]], size: int, rate: float) -> tuple[Array, Array, int]:
-    """Return frequencies (Hz), the average power (m, bins) of all segments of pieces (m, n), and their number."""
-    parts = []
-    for piece in pieces:
-        frequency, _, power = signal.spectrogram(
-            np.asarray(piece, dtype=np.float64), fs=rate, window="hann", nperseg=size, noverlap=size // 2
-        )
-        parts.append(power)
-    every = np.concatenate(parts, axis=-1)
-    segments = every.shape[-1]
-    return frequency, np.median(every, axis=-1) if segments >= ROBUST else every.mean(axis=-1), segments
+@lru_cache(maxsize=4096)
+def _noise(at: int, around: int, segments: int) -> float:
+    """Return the ratio that the highest of so many bins of noise exceeds about once in a thousand times.
+
+    Half-overlapped Hann segments count for about 3/4 of as many independent ones, two degrees of freedom each; a
+    median is half as good as a mean. Hann's neighbors and bursts leave about one in three bins around independent.
+    """
+    freedom = max(2.0, 1.5 * segments * (_MEDIAN if segments >= ROBUST else 1.0))
+    return float(stats.f.isf(_ONCE / at, freedom, freedom * around / 3) * freedom / stats.chi2.median(freedom))
+
+
+def _spectrum(
+    values: npt.NDArray[Any],
+    rows: npt.NDArray[np.intp],
+    pieces: npt.NDArray[np.int64],
+    size: int,
+    rate: float,
+    used: npt.NDArray[np.intp],
+) -> tuple[Array, int]:
+    """Return the average power (rows, used bins) of all segments of pieces of signals, and their number."""
+    dtype = values.dtype if values.dtype == np.float32 else np.dtype(np.float64)
+    window, step = _window(size, dtype), size - size // 2
+    # Twice for the negative frequencies, which neither 0 Hz nor the Nyquist frequency has.
+    factor = np.where((used == 0) | (2 * used == size), 1.0, 2.0) / (rate * (window**2).sum())
+    power, segments = np.empty((rows.size, used.size)), 0
+    for i, row in enumerate(rows):
+        parts = []
+        for start, stop in pieces:
+            piece = values[row, start:stop].astype(dtype)
+            cut = np.lib.stride_tricks.sliding_window_view(piece, size)[::step]
+            bins = fft.rfft((cut - cut.mean(axis=-1, keepdims=True)) * window)[:, used]
+            parts.append((bins.real**2 + bins.imag**2) * factor)
+        every = np.concatenate(parts)
+        segments = len(every)
+        power[i] = _middle(every.T) if segments >= ROBUST else every.mean(axis=0)
+    return power, segments
+
+
+def _middle(values: Array) -> Array:
+    """Return the median along the last axis; sorting takes a fifth of the time of `numpy.median` here."""
+    ordered, half = np.sort(values, axis=-1), values.shape[-1] // 2
+    return np.asarray(ordered[..., half] if values.shape[-1] % 2 else ordered[..., half - 1 : half + 1].mean(axis=-1))
+
+
+@lru_cache(maxsize=64)
+def _window(size: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    return np.asarray(signal.get_window("hann", size), dtype=dtype)
 
 
 def _alike(values: npt.NDArray[Any]) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]]:

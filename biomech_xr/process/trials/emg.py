@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +15,19 @@ from biomech_xr.errors import ProcessingError
 from biomech_xr.process.chains import responses
 from biomech_xr.process.chains.chain import Chain
 from biomech_xr.process.engine.apply import apply_stages
-from biomech_xr.process.engine.kernels import Array, Array32, suffix_length
+from biomech_xr.process.engine.kernels import Array, Array32
 from biomech_xr.process.steps.labelled import apply_kernel, delayed, rate_of
 from biomech_xr.process.steps.resample import EMG_RATE
 from biomech_xr.process.trials import reasons
+from biomech_xr.process.trials.cutting import cut_strides, highest_of, look_over
 from biomech_xr.process.trials.filtering import HumGroups, decide_hum, finish, groups, product_of
-from biomech_xr.process.trials.pieces import Run, cut_runs, evaluate, evaluate_causal
-from biomech_xr.process.trials.tracks import CHANNELS, Codes, EmgTask, Track, absent, muscle_values, tracks, wanted
-from biomech_xr.schema import HISTORY, Signal
+from biomech_xr.process.trials.pieces import cut_runs, evaluate, evaluate_causal
+from biomech_xr.process.trials.samples import Samples
+from biomech_xr.process.trials.tracks import CHANNELS, Codes, EmgTask, Index, Muscles, Track, muscles_of, tracks, wanted
+from biomech_xr.schema import HISTORY
 
 _NONE = np.empty(0, dtype=np.int64)
+_NOWHERE = -(10**9)
 
 
 def filter_emg(
@@ -64,7 +69,7 @@ def filter_emg(
 
     def kernel(values: Array32) -> Array32:
         flat = values.reshape(-1, values.shape[-1])
-        track = Track(values=flat, rate=rate, band_rate=rate, t0=0.0, rows=_NONE, contacts=np.empty(0))
+        track = Track(values=flat, channels=_NONE, rate=rate, band_rate=rate, t0=0.0, rows=_NONE, contacts=np.empty(0))
         out = np.empty(flat.shape, dtype=np.float32)
         for group in groups(track, chain, state, line_frequency):
             done = product_of(apply_stages(group.values, group.stages, rate=rate, causal=chain.causal), chain)
@@ -78,58 +83,68 @@ def filter_emg(
     return done.assign_attrs(units=chain.unit(emg.attrs["units"])) if "units" in emg.attrs else done
 
 
-def process_emg(signal: Signal | None, task: EmgTask, chain: Chain) -> tuple[Array32, Array32, Codes]:
-    """Return unscaled EMG (n, 13, time), the maximum of each stride's 6 Hz envelope and why it is masked, both (n, 13).
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Emg:
+    """Unscaled EMG of n strides end to end, see `cutting`, and what is known of each stride and channel, (n, 13).
+
+    ``flat`` (m, samples) holds the channels ``channels``; the others have no value. ``peaks`` are the maxima of the
+    6 Hz envelopes, ``codes`` those of `reasons.EMG_REASONS` of the channel in the trial, ``count`` the finite samples
+    from the contact on, ``past`` those before it.
+    """
+
+    flat: Array32
+    channels: Index
+    ends: Index
+    peaks: Array32
+    codes: Codes
+    count: Index
+    past: Index
+
+
+def process_emg(signal: Samples | None, task: EmgTask, chain: Chain) -> Emg:
+    """Return unscaled EMG, the maximum of each stride's 6 Hz envelope, and why channels are masked.
 
     The maxima are those of `PEAK_CUTOFF`, whatever the chain's own low-pass; only envelopes that a source published on
     a grid of points a stride are taken as they are.
-    NaN where nothing was measured: channels the source lacks, gaps, history across a gap or before the piece, and
-    t >= duration. The unit is `Chain.unit` of the source's. The reasons are codes of `reasons.EMG_REASONS`, 0 where the
-    channel is in the trial.
+    NaN where nothing was measured: gaps, history across a gap or before the piece, and t >= duration. The unit is
+    `Chain.unit` of the source's.
     """
-    emg = np.full((task.rows.size, CHANNELS, task.time_size), np.nan, dtype=np.float32)
-    peaks = np.full((task.rows.size, CHANNELS), np.nan, dtype=np.float32)
-    codes = np.full(peaks.shape, reasons.NOT_RECORDED)
     if signal is None:
-        return emg, peaks, codes
-    sides = muscle_values(signal)
-    side_of = task.table["side"].to_numpy()[task.rows]
-    for side, values in sides.items():
-        codes[side_of == side] = absent(signal, side, values)
+        return _Cuts.of(task, {}).emg()
+    whole = task.state == "raw" and signal.kind == "continuous"
+    sides = muscles_of(signal, dropouts=whole and not chain.causal)
+    cuts = _Cuts.of(task, sides)
     rate, contiguity = signal.sampling_frequency, signal.contiguity
     if chain.refusal(state=task.state, kind=signal.kind, contiguity=contiguity, rate=rate):
-        return emg, peaks, np.where(codes == reasons.MEASURED, reasons.REFUSED, codes)
+        cuts.codes[cuts.codes == reasons.MEASURED] = reasons.REFUSED
+        return cuts.emg()
     if signal.kind == "segmented" and task.state == "envelope":
-        for run in cut_runs(signal, task.table, sides):
-            own, kept = wanted(run, task)
-            if own.size == 0:
-                continue
-            if chain.causal and run.members.size == 1:
-                codes[own] = np.where(codes[own] == reasons.MEASURED, reasons.REFUSED, codes[own])
-                continue
-            emg[own] = _interpolated(run, kept, task, own, causal=chain.causal)
-            peaks[own] = _peaks(emg[own], task.owned[own])
-        return emg, peaks, codes
+        _interpolate(signal, task, sides, cuts, causal=chain.causal)
+        return cuts.emg()
     left = np.ones(task.rows.size, dtype=bool)
     for track, found in _tracks(signal, task, sides, chain):
         done, envelope, dropped = finish(track, chain, task, found)
-        emg[track.rows] = _cut(*done, track, task, causal=chain.causal)
-        cut = emg[track.rows] if envelope is done else _cut(*envelope, track, task, causal=chain.causal)
-        peaks[track.rows] = _peaks(cut, task.owned[track.rows])
+        cuts.add(*done, track, causal=chain.causal)
+        if envelope is done:
+            cuts.itself[track.rows] = True
+        else:
+            cuts.add_peaks(*envelope, track, causal=chain.causal)
         left[track.rows] = False
         lost = ~np.isfinite(done[0]).any(axis=1) & np.isfinite(track.values).any(axis=1)
-        known = codes[track.rows]
+        place = np.ix_(track.rows, track.channels)
+        known = cuts.codes[place]
         short = (_too_short(dropped, track, task) | lost) & (known == reasons.MEASURED)
-        codes[track.rows] = np.where(short, reasons.TOO_SHORT, known)
-    alone = left[:, None] & (codes == reasons.MEASURED) & (signal.kind != "continuous")
-    return emg, peaks, np.where(alone, reasons.REFUSED, codes)
+        cuts.codes[place] = np.where(short, reasons.TOO_SHORT, known)
+    if signal.kind != "continuous":
+        cuts.codes[left[:, None] & (cuts.codes == reasons.MEASURED)] = reasons.REFUSED
+    return cuts.emg()
 
 
 def _tracks(
-    signal: Signal, task: EmgTask, sides: Mapping[str, Array32], chain: Chain
+    signal: Samples, task: EmgTask, sides: Mapping[int, Muscles], chain: Chain
 ) -> Iterator[tuple[Track, HumGroups]]:
     """Yield tracks with what is known of their hum; cut ones are held together only where all decide on it."""
-    found = tracks(signal, task, sides, causal=chain.causal)
+    found = (track for track in tracks(signal, task, sides, causal=chain.causal) if track.channels.size)
     if signal.kind == "continuous" or not chain.looks_for_hum:
         yield from ((track, None) for track in found)
         return
@@ -137,38 +152,93 @@ def _tracks(
     yield from zip(listed, decide_hum(listed, chain, task), strict=True)
 
 
-def history_length(emg: Array32, measured: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Return the samples of real EMG before contact, the least over the measured channels, (n,); 0 without one."""
-    lengths = suffix_length(np.isfinite(emg[..., :HISTORY]))
-    least = np.where(measured, lengths, HISTORY).min(axis=1)
-    return np.where(measured.any(axis=1), least, 0)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Cuts:
+    """The strides of a trial while they are filled in; ``itself`` says where the product is the envelope."""
+
+    flat: Array32
+    channels: Index
+    starts: Index
+    ends: Index
+    peaks: Array32
+    codes: Codes
+    itself: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, task: EmgTask, sides: Mapping[int, Muscles]) -> _Cuts:
+        """Return strides without values."""
+        ends, side_of = task.ends, task.sides
+        codes = np.full((ends.size, CHANNELS), reasons.NOT_RECORDED)
+        for side, one in sides.items():
+            codes[side_of == side] = one.codes
+        channels = np.flatnonzero((codes == reasons.MEASURED).any(axis=0))
+        return cls(
+            flat=np.full((channels.size, int(ends.sum())), np.nan, dtype=np.float32),
+            channels=channels,
+            starts=ends.cumsum() - ends,
+            ends=ends,
+            peaks=np.full(codes.shape, np.nan, dtype=np.float32),
+            codes=codes,
+            itself=np.zeros(ends.size, dtype=bool),
+        )
+
+    def add(self, values: Array, rate: float, track: Track, *, causal: bool) -> None:
+        """Cut the product of a track: sample 0 is nearest to contact, in causal chains the last before it.
+
+        The stamps are whole ms after sample 0; the rounding of the contact to a sample is at most 0.5 ms (causal:
+        1 ms, always a delay).
+        """
+        rows, place = track.rows, np.searchsorted(self.channels, track.channels)
+        zero = _zero(track, rate, causal=causal)
+        cut_strides(np.ascontiguousarray(values), zero, self.starts[rows], self.ends[rows], HISTORY, place, self.flat)
+
+    def add_peaks(self, envelope: Array, rate: float, track: Track, *, causal: bool) -> None:
+        """Find the maxima of the envelope of a track over 0 <= t < duration; NaN where it is not fully measured."""
+        found = np.empty((track.rows.size, track.channels.size), dtype=np.float32)
+        sizes = self.ends[track.rows] - HISTORY
+        highest_of(np.ascontiguousarray(envelope), _zero(track, rate, causal=causal), sizes, found)
+        self.peaks[np.ix_(track.rows, track.channels)] = found
+
+    def emg(self) -> Emg:
+        """Return the strides as they are."""
+        shape = self.ends.size, self.channels.size
+        count, past, highest = np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape, np.float32)
+        look_over(self.flat, self.starts, self.ends, HISTORY, count, past, highest)
+        whole = [np.zeros(self.codes.shape, dtype=np.int64) for _ in range(2)]
+        for every, some in zip(whole, (count, past), strict=True):
+            every[:, self.channels] = some
+        own = np.ix_(np.flatnonzero(self.itself), self.channels)
+        self.peaks[own] = highest[self.itself]
+        return Emg(
+            flat=self.flat,
+            channels=self.channels,
+            ends=self.ends,
+            peaks=self.peaks,
+            codes=self.codes,
+            count=whole[0],
+            past=whole[1],
+        )
 
 
-def _cut(values: Array, rate: float, track: Track, task: EmgTask, *, causal: bool) -> Array32:
-    """Return the strides of a track (n, 13, time): sample 0 is nearest to contact, in causal chains the last before it.
-
-    The stamps are whole ms after sample 0; the rounding of the contact to a sample is at most 0.5 ms (causal: 1 ms,
-    always a delay).
-    """
+def _zero(track: Track, rate: float, *, causal: bool) -> Index:
+    """Return the sample that becomes the contact of each stride of a track; far away for a contact of unknown time."""
     place = (track.contacts - track.t0) * rate
     zero = np.floor(place + (1e-6 if causal else 0.5))
-    zero = np.where(np.isfinite(zero), zero, -10 * task.time_size).astype(np.int64)
-    columns = zero[:, None] + np.arange(-HISTORY, task.time_size - HISTORY)
-    outside = (columns < 0) | (columns >= values.shape[1])
-    k = np.arange(-HISTORY, task.time_size - HISTORY)
-    outside |= k >= task.owned[track.rows][:, None]
-    single = values.astype(np.float32)
-    out = np.ascontiguousarray(single[:, np.clip(columns, 0, max(values.shape[1] - 1, 0))].swapaxes(0, 1))
-    out[np.broadcast_to(outside[:, None], out.shape)] = np.nan
-    return _same_piece(out)
+    return np.where(np.isfinite(zero), zero, _NOWHERE).astype(np.int64)
+
+
+def least_history(past: npt.NDArray[np.integer[Any]], measured: npt.NDArray[np.bool_]) -> Index:
+    """Return the samples of real EMG before contact, the least over the measured channels, (n,); 0 without one."""
+    least = np.where(measured, past, HISTORY).min(axis=1)
+    return np.where(measured.any(axis=1), least, 0).astype(np.int64)
 
 
 def _too_short(dropped: npt.NDArray[np.bool_], track: Track, task: EmgTask) -> npt.NDArray[np.bool_]:
-    """Return which channels of the strides of a track (n, 13) lack samples only because their piece is too short."""
+    """Return which channels of the strides of a track (n, m) lack samples only because their piece is too short."""
     short = np.zeros((track.rows.size, len(track.values)), dtype=bool)
     if not dropped.any():
         return short
-    durations = task.table["duration"].to_numpy(dtype=np.float64)[task.rows][track.rows]
+    durations = task.strides.duration[task.rows][track.rows]
     starts = (track.contacts - track.t0) * track.rate
     stops = starts + durations * track.rate
     for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
@@ -179,33 +249,21 @@ def _too_short(dropped: npt.NDArray[np.bool_], track: Track, task: EmgTask) -> n
     return short
 
 
-def _interpolated(
-    run: Run, kept: npt.NDArray[np.bool_], task: EmgTask, own: npt.NDArray[np.int64], *, causal: bool
-) -> Array32:
-    """Return published envelopes of a run on 1 kHz over their own strides, with the history their run has."""
-    k = np.arange(-HISTORY, task.time_size - HISTORY)
-    owned = k < task.owned[own][:, None]
-    query = (run.starts[kept, None] + k / EMG_RATE)[owned]
-    found = evaluate_causal(run, query) if causal else evaluate(run, query)
-    out = np.full((own.size, CHANNELS, k.size), np.nan, dtype=np.float32)
-    out.swapaxes(0, 1)[:, owned] = np.maximum(found, 0.0)
-    return _same_piece(out)
-
-
-def _same_piece(emg: Array32) -> Array32:
-    """Blank history that lies before a gap: it belongs to another piece of signal."""
-    past = emg[..., :HISTORY]
-    whole = suffix_length(np.isfinite(past))
-    past[np.arange(HISTORY) < HISTORY - whole[..., None]] = np.nan
-    contact_missing = ~np.isfinite(emg[..., HISTORY])
-    past[contact_missing] = np.nan
-    return emg
-
-
-def _peaks(envelope: Array32, owned: npt.NDArray[np.int64]) -> Array32:
-    """Return each stride's maximum over 0 <= t < duration, (n, 13); NaN where the channel is not fully measured."""
-    stride = envelope[..., HISTORY:]
-    inside = np.arange(stride.shape[-1]) < owned[:, None, None]
-    whole = (np.isfinite(stride) | ~inside).all(axis=-1)
-    highest = np.where(inside & np.isfinite(stride), stride, -np.inf).max(axis=-1, initial=-np.inf)
-    return np.where(whole & np.isfinite(highest), highest, np.nan).astype(np.float32)
+def _interpolate(signal: Samples, task: EmgTask, sides: Mapping[int, Muscles], cuts: _Cuts, *, causal: bool) -> None:
+    """Bring published envelopes to 1 kHz over their own strides, with the history their run has."""
+    for run in cut_runs(signal, task.strides, {side: one.values for side, one in sides.items()}):
+        own, kept = wanted(run, task)
+        if own.size == 0:
+            continue
+        if causal and run.members.size == 1:
+            codes = cuts.codes[own]
+            cuts.codes[own] = np.where(codes == reasons.MEASURED, reasons.REFUSED, codes)
+            continue
+        sizes = cuts.ends[own]
+        k = np.arange(sizes.sum()) - np.repeat(sizes.cumsum() - sizes, sizes)
+        query = np.repeat(run.starts[kept], sizes) + (k - HISTORY) / EMG_RATE
+        found = evaluate_causal(run, query) if causal else evaluate(run, query)
+        rows = np.searchsorted(cuts.channels, sides[int(task.sides[own[0]])].channels)
+        columns = np.repeat(cuts.starts[own], sizes) + k
+        cuts.flat[np.ix_(rows, columns)] = np.maximum(found, 0.0)
+        cuts.itself[own] = True

@@ -59,17 +59,17 @@ def decide_hum(listed: Sequence[Track], chain: Chain, task: EmgTask) -> list[Hum
     """
     if not chain.looks_for_hum or task.state == "envelope":
         return [None] * len(listed)
-    sides = task.table["side"].to_numpy()[task.rows]
-    alike: dict[tuple[str, float], list[Track]] = {}
+    sides = task.sides
+    alike: dict[tuple[int, float], list[Track]] = {}
     for track in listed:
-        alike.setdefault((str(sides[track.rows[0]]), track.rate), []).append(track)
-    found: dict[tuple[str, float, tuple[float, ...]], HumGroups] = {}
+        alike.setdefault((int(sides[track.rows[0]]), track.rate), []).append(track)
+    found: dict[tuple[int, float, tuple[float, ...]], HumGroups] = {}
     for (side, rate), members in alike.items():
         apart = np.full((len(members[0].values), 1), np.nan)
         whole = np.concatenate([part for track in members for part in (track.values, apart)], axis=1)
         for lines in {_lines(track, chain, task.line_frequency) for track in members}:
             found[side, rate, lines] = hum.groups(whole, lines, rate=rate)
-    return [found[str(sides[track.rows[0]]), track.rate, _lines(track, chain, task.line_frequency)] for track in listed]
+    return [found[int(sides[track.rows[0]]), track.rate, _lines(track, chain, task.line_frequency)] for track in listed]
 
 
 def finish(track: Track, chain: Chain, task: EmgTask, found: HumGroups = None) -> Finished:
@@ -137,6 +137,8 @@ def _finish_group(
     """Return the product and the 6 Hz envelope of channels with the same stages, at the rate returned."""
 
     def run(data: npt.NDArray[Any], steps: tuple[Stage, ...]) -> Array:
+        if not steps:
+            return np.asarray(data, dtype=np.float64)
         return np.asarray(apply_stages(data, steps, rate=native, causal=chain.causal), dtype=np.float64)
 
     signed = 0 if state == "envelope" else len(stages)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.process.chains.chain import Chain
 from biomech_xr.process.engine.kernels import Array, Array32, delayed_linear, filter_sections, spline
 from biomech_xr.process.trials.pieces import cut_runs, evaluate, evaluate_causal, segment_rows
-from biomech_xr.schema import AFTER, BEFORE, Signal
+from biomech_xr.process.trials.samples import Candidates, Samples
+from biomech_xr.schema import AFTER, BEFORE
 
 COMPONENTS = len(words.JOINTS) * len(words.MOTIONS)
 
@@ -32,13 +32,13 @@ class GridTimes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JointTask:
-    """What is wanted of a trial's angles or moments: its stride table, the n rows wanted, their grid, and the chain.
+    """What is wanted of a trial's angles or moments: its strides, the n rows wanted, their grid, and the chain.
 
     `maximum_duration` (s) is the dataset's; `delay` (s) is how far causal values lag at least, so that angles and
     moments of all trials lag alike.
     """
 
-    table: pd.DataFrame
+    strides: Candidates
     rows: npt.NDArray[np.int64]
     grid: GridTimes
     chain: Chain
@@ -71,15 +71,17 @@ def grid_times(chain: Chain, duration: Array, size: int) -> GridTimes:
     return GridTimes(offsets=np.concatenate((inside, after), axis=1), owned=owned, size=size)
 
 
-def sample_group(signal: Signal | None, task: JointTask) -> Array32:
+def sample_group(signal: Samples | None, sides: Mapping[int, Array32], task: JointTask) -> Array32:
     """Return the nine components of angles or moments on the grid.
 
     Parameters
     ----------
     signal
-        Dims (sample, side, joint, motion), canonical units; None where the trial has none. Continuous signals of a
-        higher rate than the grid's are low-passed first (`Chain.joint_lowpass`), each gap-free piece for itself; cut
-        strides are interpolated as they are.
+        In canonical units; None where the trial has none. Continuous signals of a higher rate than the grid's are
+        low-passed first (`Chain.joint_lowpass`), each gap-free piece for itself; cut strides are interpolated as they
+        are.
+    sides
+        See `side_values`.
     task
         A causal chain interpolates linearly, delayed by `Chain.kinematics_delay`; others take the cubic spline of each
         gap-free piece.
@@ -90,35 +92,39 @@ def sample_group(signal: Signal | None, task: JointTask) -> Array32:
         Shape (n, joint x motion, before + grid + after), NaN where nothing was measured: no side, a gap, outside the
         trial, or beyond an isolated stride.
     """
-    out = np.full((task.rows.size, COMPONENTS, task.grid.offsets.shape[1]), np.nan, dtype=np.float32)
-    if signal is None:
-        return out
-    sides = side_values(signal)
-    if signal.kind == "continuous":
-        side_of = task.table["side"].to_numpy()[task.rows]
-        contact = task.table["trial_time"].to_numpy(dtype=np.float64)[task.rows]
+    out = np.empty((task.rows.size, COMPONENTS, task.grid.offsets.shape[1]), dtype=np.float32)
+    done = np.zeros(task.rows.size, dtype=bool)
+    if signal is not None and signal.kind == "continuous":
+        side_of, contact = task.strides.side[task.rows], task.strides.time[task.rows]
         for side, values in sides.items():
             own = np.flatnonzero(side_of == side)
-            if own.size == 0:
-                continue
-            query = (contact[own, None] + task.grid.offsets[own]).reshape(-1)
-            found = _continuous(signal, values, query, task)
-            out[own] = found.reshape(COMPONENTS, own.size, -1).swapaxes(0, 1)
-        return out
-    position = np.full(len(task.table), -1)
-    position[task.rows] = np.arange(task.rows.size)
-    for run in cut_runs(signal, task.table, sides):
-        kept = position[run.members] >= 0
-        own = position[run.members][kept]
-        if own.size == 0:
-            continue
-        query = (run.starts[kept, None] + task.grid.offsets[own]).reshape(-1)
-        found = evaluate_causal(run, query, delay=task.delay) if task.chain.causal else evaluate(run, query)
-        out[own] = found.reshape(COMPONENTS, own.size, -1).swapaxes(0, 1)
+            if own.size:
+                query = (contact[own, None] + task.grid.offsets[own]).reshape(-1)
+                _put(_continuous(signal, values, query, task), own, out)
+                done[own] = True
+    elif signal is not None:
+        position = np.full(task.strides.side.size, -1)
+        position[task.rows] = np.arange(task.rows.size)
+        for run in cut_runs(signal, task.strides, sides):
+            kept = position[run.members] >= 0
+            own = position[run.members][kept]
+            if own.size:
+                query = (run.starts[kept, None] + task.grid.offsets[own]).reshape(-1)
+                found = evaluate_causal(run, query, delay=task.delay) if task.chain.causal else evaluate(run, query)
+                _put(found, own, out)
+                done[own] = True
+    out[~done] = np.nan
     return out
 
 
-def native_share(signal: Signal | None, table: pd.DataFrame, rows: npt.NDArray[np.int64]) -> Array:
+def _put(found: Array, own: npt.NDArray[np.int64], out: Array32) -> None:
+    """Write components (m, strides x times) to the strides of ``out`` (n, m, times)."""
+    out[own] = found.reshape(COMPONENTS, own.size, -1).swapaxes(0, 1)
+
+
+def native_share(
+    signal: Samples | None, sides: Mapping[int, Array32], strides: Candidates, rows: npt.NDArray[np.int64]
+) -> Array:
     """Return the share of each stride's native samples that are finite, (n, joint x motion).
 
     The samples are those in contact <= t < contact + duration; those outside the recording count as missing. Without
@@ -127,69 +133,73 @@ def native_share(signal: Signal | None, table: pd.DataFrame, rows: npt.NDArray[n
     share = np.zeros((rows.size, COMPONENTS))
     if signal is None:
         return share
-    edges = _own_rows(signal, table, rows)
+    edges = _own_rows(signal, strides, rows)
     if signal.kind == "segmented" and signal.endpoint:
         edges[:, 1] -= edges[:, 1] > edges[:, 0]  # the last point is the next contact
-    side_of = table["side"].to_numpy()[rows]
-    for side, values in side_values(signal).items():
-        own = np.flatnonzero(side_of == side)
-        before = np.pad(np.isfinite(values).cumsum(axis=1), ((0, 0), (1, 0)))
+    for side, values in sides.items():
+        own = np.flatnonzero(strides.side[rows] == side)
         start, stop = edges[own].T
         inside = np.clip((start, stop), 0, values.shape[1])
-        share[own] = ((before[:, inside[1]] - before[:, inside[0]]) / np.maximum(stop - start, 1)).T
+        finite = np.isfinite(values)
+        every = finite.all(axis=1)
+        count = np.broadcast_to(inside[1] - inside[0], (COMPONENTS, own.size)).copy()
+        before = np.pad(finite[~every].cumsum(axis=1), ((0, 0), (1, 0)))
+        count[~every] = before[:, inside[1]] - before[:, inside[0]]
+        share[own] = (count / np.maximum(stop - start, 1)).T
     return share
 
 
-def side_values(signal: Signal) -> Mapping[str, Array32]:
+def side_values(signal: Samples | None) -> Mapping[int, Array32]:
     """Return the samples of each side present, (components, rows)."""
-    values = signal.values.transpose("sample", "side", ...)
-    data = values.to_numpy().reshape(values.sizes["sample"], values.sizes["side"], -1)
-    return {str(side): np.ascontiguousarray(data[:, i].T) for i, side in enumerate(values["side"].to_numpy())}
+    if signal is None:
+        return {}
+    data = signal.values.reshape(signal.size, len(signal.sides), -1)
+    return {side: np.ascontiguousarray(data[:, i].T) for i, side in enumerate(signal.sides)}
 
 
-def without_artefacts(signal: Signal, limit: float) -> tuple[Signal, npt.NDArray[np.bool_]]:
+def without_artefacts(signal: Samples, limit: float) -> tuple[Samples, npt.NDArray[np.bool_]]:
     """Return moments with plate artefacts blanked, and which rows of which side lost a value, (rows, side).
 
     A moment above ``limit`` (N m/kg) in absolute value, and two native frames on both sides of it, become NaN in that
     component; blanking stays within the segment of a cut signal.
     """
-    data = signal.values.to_numpy()
-    bad = np.abs(data) > limit
+    data = signal.values
+    bad = np.asarray(np.abs(data) > limit)
     if not bad.any():
         return signal, np.zeros(data.shape[:2], dtype=bool)
     whole = np.array([[0, len(data)]])
     for start, stop in whole if signal.kind == "continuous" else segment_rows(signal):
         bad[start:stop] = _spread(bad[start:stop])
-    clean = replace(signal, values=signal.values.copy(data=np.where(bad, np.float32(np.nan), data)))
-    return clean, bad.reshape(*data.shape[:2], -1).any(axis=-1)
+    clean = replace(signal, values=np.where(bad, np.float32(np.nan), data))
+    return clean, np.asarray(bad.reshape(*data.shape[:2], -1).any(axis=-1))
 
 
 def artefact_strides(
-    signal: Signal, bad: npt.NDArray[np.bool_], table: pd.DataFrame, rows: npt.NDArray[np.int64]
+    signal: Samples, bad: npt.NDArray[np.bool_], strides: Candidates, rows: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
     """Return for each stride whether a row of its own side and its own time was blanked, (n,)."""
     flags = np.zeros(rows.size, dtype=bool)
-    sides = [str(side) for side in signal.values["side"].to_numpy()]
-    edges = _own_rows(signal, table, rows).clip(0, len(bad))
-    for i, (side, (start, stop)) in enumerate(zip(table["side"].astype(str).iloc[rows], edges, strict=True)):
-        if side in sides:
-            flags[i] = bool(bad[start:stop, sides.index(side)].any())
+    if not bad.any():
+        return flags
+    edges = _own_rows(signal, strides, rows).clip(0, len(bad))
+    for i, (side, (start, stop)) in enumerate(zip(strides.side[rows], edges, strict=True)):
+        if side in signal.sides:
+            flags[i] = bool(bad[start:stop, signal.sides.index(side)].any())
     return flags
 
 
-def _own_rows(signal: Signal, table: pd.DataFrame, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _own_rows(signal: Samples, strides: Candidates, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return first native row and row after the last of each stride, (n, 2); they may lie outside the recording."""
-    own = table.iloc[rows]
     if signal.kind == "continuous":
-        contact = own["trial_time"].to_numpy(dtype=np.float64) - signal.t0
-        edges = np.stack((contact, contact + own["duration"].to_numpy(dtype=np.float64)), axis=1)
+        contact = strides.time[rows] - signal.t0
+        edges = np.stack((contact, contact + strides.duration[rows]), axis=1)
         return np.asarray(np.nan_to_num(np.ceil(edges * signal.sampling_frequency - 1e-6)).astype(np.int64))
     bounds = np.append(segment_rows(signal), [[0, 0]], axis=0)
-    segment = own["segment"].to_numpy(dtype=np.int64)
+    segment = strides.segment[rows]
     return np.asarray(bounds[np.where((segment >= 0) & (segment < len(bounds)), segment, -1)])
 
 
-def _continuous(signal: Signal, values: Array32, query: Array, task: JointTask) -> Array:
+def _continuous(signal: Samples, values: Array32, query: Array, task: JointTask) -> Array:
     """Return the components of one side (m, q) at times of the trial, s."""
     rate, chain = signal.sampling_frequency, task.chain
     samples: Array | Array32 = values

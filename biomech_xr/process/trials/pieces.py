@@ -12,10 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from biomech_xr.process.engine.kernels import TIME_TOLERANCE, Array, Array32, Index, delayed_linear, spline
-from biomech_xr.schema import Signal
+from biomech_xr.process.trials.samples import Candidates, Samples
 
 _SAME_CONTACT = 2e-3
 """Two contact times (s) that differ by less are one contact (published times are rounded to ms)."""
@@ -51,38 +50,37 @@ class Run:
         return float(max(np.diff(knots).max() for knots in self.knots))
 
 
-def segment_rows(signal: Signal) -> npt.NDArray[np.int64]:
+def segment_rows(signal: Samples) -> npt.NDArray[np.int64]:
     """Return first row and row after the last of each segment of a cut signal, shape (segments, 2)."""
     if signal.kind == "segmented":
-        lengths = np.full(signal.values.sizes["sample"] // signal.points, signal.points, dtype=np.int64)
+        lengths = np.full(signal.size // signal.points, signal.points, dtype=np.int64)
     else:
         lengths = np.asarray(signal.lengths, dtype=np.int64)
     stops = lengths.cumsum()
     return np.stack((stops - lengths, stops), axis=1)
 
 
-def cut_runs(signal: Signal, table: pd.DataFrame, sides: Mapping[str, Array32]) -> list[Run]:
+def cut_runs(signal: Samples, strides: Candidates, sides: Mapping[int, Array32]) -> list[Run]:
     """Return the runs of a cut signal.
 
     Parameters
     ----------
     signal
         Segmented or ragged signal of the trial.
-    table
-        All strides of the trial (columns of `schema.STRIDE_COLUMNS`), so that rejected neighbors still give history.
+    strides
+        All strides of the trial, so that rejected neighbors still give history.
     sides
         The signal's samples (m, rows) of each side present.
     """
     bounds = segment_rows(signal)
+    there = (strides.segment >= 0) & (strides.segment < len(bounds))
     runs = []
     for side, values in sides.items():
-        own = np.flatnonzero(
-            (table["side"] == side).to_numpy() & table["segment"].between(0, len(bounds) - 1).to_numpy()
-        )
-        own = own[np.argsort(table["stride_number"].to_numpy()[own], kind="stable")]
-        lengths = np.diff(bounds[table["segment"].to_numpy()[own]], axis=1)[:, 0]
+        own = np.flatnonzero((strides.side == side) & there)
+        own = own[np.argsort(strides.number[own], kind="stable")]
+        lengths = np.diff(bounds[strides.segment[own]], axis=1)[:, 0]
         own = own[lengths >= 2]
-        runs += [_run(signal, table, members, bounds, values) for members in _consecutive(signal, table, own)]
+        runs += [_run(signal, strides, members, bounds, values) for members in _consecutive(signal, strides, own)]
     return runs
 
 
@@ -138,18 +136,18 @@ def follows(number: npt.ArrayLike, start: npt.ArrayLike, duration: npt.ArrayLike
     return np.asarray((np.diff(np.asarray(number)) == 1) & known & ~apart)
 
 
-def _consecutive(signal: Signal, table: pd.DataFrame, own: Index) -> list[Index]:
+def _consecutive(signal: Samples, strides: Candidates, own: Index) -> list[Index]:
     if own.size == 0:
         return []
     if signal.contiguity == "isolated":
         return [own[i : i + 1] for i in range(own.size)]
-    columns = (table[name].to_numpy()[own] for name in ("stride_number", "trial_time", "duration"))
-    return np.split(own, np.flatnonzero(~follows(*columns)) + 1)
+    joined = follows(strides.number[own], strides.time[own], strides.duration[own])
+    return np.split(own, np.flatnonzero(~joined) + 1)
 
 
-def _run(signal: Signal, table: pd.DataFrame, members: Index, bounds: npt.NDArray[np.int64], values: Array32) -> Run:
-    durations = table["duration"].to_numpy(dtype=np.float64)[members]
-    rows = bounds[table["segment"].to_numpy()[members]]
+def _run(signal: Samples, strides: Candidates, members: Index, bounds: npt.NDArray[np.int64], values: Array32) -> Run:
+    durations = strides.duration[members]
+    rows = bounds[strides.segment[members]]
     knots = []
     for duration, (start, stop) in zip(durations, rows, strict=True):
         count = int(stop - start)

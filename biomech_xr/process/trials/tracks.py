@@ -2,111 +2,145 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.process.engine.kernels import Array, Array32
 from biomech_xr.process.steps.resample import EMG_RATE
 from biomech_xr.process.trials import reasons
+from biomech_xr.process.trials.cutting import blank_dropouts, pick_columns, recorded
 from biomech_xr.process.trials.kinematics import owned_samples
 from biomech_xr.process.trials.pieces import Run, cut_runs, evaluate, evaluate_causal
-from biomech_xr.schema import Signal
+from biomech_xr.process.trials.samples import Candidates, Samples
+from biomech_xr.schema import HISTORY
 
 Codes = npt.NDArray[np.int64]
+Index = npt.NDArray[np.int64]
 
 CHANNELS = len(words.MUSCLES)
 
-_LOOK = 4096
-"""Samples looked at at a time; nearly every channel shows in the first few that it was measured."""
+_DROPOUT = 0.02
+"""Seconds of zeros from which raw EMG was not measured, where its resolution would show the noise of an electrode."""
+
+_RESOLVED = 1e-3
+"""Steps of that share of a channel's deviation do show it: electrodes and amplifiers make 1 uV or more at rest, and the
+muscle at work hardly ever a thousand times as much."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Track:
-    """EMG of one side that is filtered in one go: values (13, samples) at ``rate`` Hz, first sample at ``t0`` s.
+    """EMG of one side that is filtered in one go: values (m, samples) at ``rate`` Hz, first sample at ``t0`` s.
 
-    `band_rate` is the native rate where the values were brought to ``rate`` from a lower one. `rows` are the strides
-    (positions in the result) to cut from it, `contacts` their contacts on the track's clock in s.
+    `channels` are the m channels of the product. `band_rate` is the native rate where the values were brought to
+    ``rate`` from a lower one. `rows` are the strides (positions in the result) to cut from it, `contacts` their
+    contacts on the track's clock in s.
     """
 
     values: npt.NDArray[np.float32] | Array
+    channels: Index
     rate: float
     band_rate: float
     t0: float
-    rows: npt.NDArray[np.int64]
+    rows: Index
     contacts: Array
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmgTask:
-    """What is wanted of one trial: its stride table, the n rows wanted, and the columns of the result."""
+    """What is wanted of one trial: its candidate strides, the n rows wanted, and the samples stored at most."""
 
-    table: pd.DataFrame
-    rows: npt.NDArray[np.int64]
+    strides: Candidates
+    rows: Index
     state: words.EmgState
     line_frequency: float
     time_size: int
 
     @property
-    def owned(self) -> npt.NDArray[np.int64]:
+    def sides(self) -> Index:
+        """Return the side of each stride wanted, (n,)."""
+        return self.strides.side[self.rows]
+
+    @property
+    def owned(self) -> Index:
         """Return the 1 kHz samples that each stride owns, (n,)."""
-        return owned_samples(self.table["duration"].to_numpy(dtype=np.float64)[self.rows], EMG_RATE)
+        return owned_samples(self.strides.duration[self.rows], EMG_RATE)
+
+    @property
+    def ends(self) -> Index:
+        """Return the samples stored of each stride, history included, (n,)."""
+        return np.minimum(self.owned + HISTORY, self.time_size)
 
 
-def muscle_values(signal: Signal) -> Mapping[str, Array32]:
-    """Return the 13 channels of the product for each side present, (13, rows), NaN for muscles the source lacks.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Muscles:
+    """The channels of the product that one side has: their places, their samples (m, rows), and all channels' codes.
+
+    A code is that of `reasons.EMG_REASONS` for a channel without values, 0 with values.
+    """
+
+    channels: Index
+    values: Array32
+    codes: Codes
+
+
+def muscles_of(signal: Samples, *, dropouts: bool) -> Mapping[int, Muscles]:
+    """Return the channels of the product for each side present.
 
     A muscle of `vocabulary.SUBSTITUTES` stands in where its own channel is absent. Samples before a channel's first
-    non-zero one were not measured, and a channel that never changes from there on was not measured at all: both are
-    NaN.
+    non-zero one were not measured, and a channel that never changes from there on was not measured at all. With
+    ``dropouts`` neither were `_DROPOUT` s or more of zeros, unless the resolution is too coarse to tell: for continuous
+    recordings of raw EMG only, because processing may make zeros, and not for causal chains, because it looks ahead.
     """
-    names = [str(name) for name in signal.values["channel"].to_numpy()]
-    values = signal.values.transpose("side", "channel", "sample").to_numpy()
+    flat = signal.values.reshape(signal.size, -1)
+    there = recorded(flat).reshape(len(signal.sides), -1)
+    place = {name: i for i, name in enumerate(signal.names)}
     out = {}
-    for i, side in enumerate(signal.values["side"].to_numpy()):
-        picked = np.full((CHANNELS, values.shape[-1]), np.nan, dtype=np.float32)
+    for i, side in enumerate(signal.sides):
+        columns = np.full(CHANNELS, -1)
         for j, muscle in enumerate(words.MUSCLES):
             for candidate in (muscle, words.SUBSTITUTES.get(muscle)):
-                if candidate in names and np.isfinite(values[i, names.index(candidate)]).any():
-                    picked[j] = values[i, names.index(candidate)]
+                if candidate in place and there[i, place[candidate]]:
+                    columns[j] = i * len(signal.names) + place[candidate]
                     break
-        for row in picked:
-            nothing = row[: _first(row)]
-            nothing[...] = np.nan
-        picked[~_varies(picked)] = np.nan
-        out[str(side)] = picked
+        channels = np.flatnonzero(columns >= 0)
+        values = np.empty((channels.size, signal.size), dtype=np.float32)
+        changes = pick_columns(flat, columns[channels], values)
+        codes = np.where(columns >= 0, reasons.CONSTANT, reasons.NOT_RECORDED)
+        codes[channels[changes]] = reasons.MEASURED
+        if not changes.all():
+            channels, values = channels[changes], values[changes]
+        if dropouts:
+            blank_dropouts(values, max(2, math.ceil(_DROPOUT * signal.sampling_frequency - 1e-6)), _RESOLVED)
+        out[side] = Muscles(channels=channels, values=values, codes=codes)
     return out
 
 
-def _first(row: Array32) -> int:
-    """Return the place of the first sample that is finite and not 0; the length where there is none."""
-    for start in range(0, row.size, _LOOK):
-        piece = row[start : start + _LOOK]
-        alive = np.flatnonzero(np.isfinite(piece) & (piece != 0))
-        if alive.size:
-            return start + int(alive[0])
-    return row.size
-
-
-def tracks(signal: Signal, task: EmgTask, sides: Mapping[str, Array32], *, causal: bool) -> Iterator[Track]:
+def tracks(signal: Samples, task: EmgTask, sides: Mapping[int, Muscles], *, causal: bool) -> Iterator[Track]:
     """Yield what is filtered in one go; a stride alone has no past to start a causal filter on.
 
     Cut strides are joined by splines, of causal chains linearly and one sample late.
     """
     if signal.kind == "continuous":
-        side_of = task.table["side"].to_numpy()[task.rows]
-        contacts = task.table["trial_time"].to_numpy(dtype=np.float64)[task.rows]
-        rate = signal.sampling_frequency
-        for side, values in sides.items():
-            own = np.flatnonzero(side_of == side)
+        contacts, rate = task.strides.time[task.rows], signal.sampling_frequency
+        for side, one in sides.items():
+            own = np.flatnonzero(task.sides == side)
             if own.size:
-                yield Track(values=values, rate=rate, band_rate=rate, t0=signal.t0, rows=own, contacts=contacts[own])
+                yield Track(
+                    values=one.values,
+                    channels=one.channels,
+                    rate=rate,
+                    band_rate=rate,
+                    t0=signal.t0,
+                    rows=own,
+                    contacts=contacts[own],
+                )
         return
-    for run in cut_runs(signal, task.table, sides):
+    for run in cut_runs(signal, task.strides, {side: one.values for side, one in sides.items()}):
         own, kept = wanted(run, task)
         if own.size == 0 or (causal and run.members.size == 1):
             continue
@@ -117,36 +151,20 @@ def tracks(signal: Signal, task: EmgTask, sides: Mapping[str, Array32], *, causa
             rate = float(max(EMG_RATE, np.ceil(1 / run.finest - 1e-6)))
         query = np.arange(int(np.ceil(run.end * rate - 1e-6))) / rate
         joined = evaluate_causal(run, query, hold=True) if causal else evaluate(run, query)
-        yield Track(values=joined, rate=rate, band_rate=native, t0=0.0, rows=own, contacts=run.starts[kept])
+        yield Track(
+            values=joined,
+            channels=sides[int(task.sides[own[0]])].channels,
+            rate=rate,
+            band_rate=native,
+            t0=0.0,
+            rows=own,
+            contacts=run.starts[kept],
+        )
 
 
-def wanted(run: Run, task: EmgTask) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def wanted(run: Run, task: EmgTask) -> tuple[Index, npt.NDArray[np.bool_]]:
     """Return the positions in the result of a run's strides, and which of its members are wanted."""
-    position = np.full(len(task.table), -1)
+    position = np.full(task.strides.side.size, -1)
     position[task.rows] = np.arange(task.rows.size)
     kept = position[run.members] >= 0
     return position[run.members][kept], kept
-
-
-def absent(signal: Signal, side: str, values: Array32) -> Codes:
-    """Return for each of the 13 channels of a side why it has no values, as a code; 0 where it has."""
-    own = signal.values.sel(side=side)
-    recorded = np.isfinite(own.to_numpy()).any(axis=own.dims.index("sample"))
-    names = {str(name) for name, there in zip(own["channel"].to_numpy(), recorded, strict=True) if there}
-    there = [muscle in names or words.SUBSTITUTES.get(muscle) in names for muscle in words.MUSCLES]
-    missing = np.where(there, reasons.CONSTANT, reasons.NOT_RECORDED)
-    return np.where(np.isfinite(values).any(axis=1), reasons.MEASURED, missing)
-
-
-def _varies(values: Array32) -> npt.NDArray[np.bool_]:
-    """Return which signals (m, n) have two different finite samples."""
-    return np.array([_differs(row) for row in values], dtype=np.bool_)
-
-
-def _differs(row: Array32) -> bool:
-    """Return whether a signal has two different finite samples; most show it in the first few."""
-    for piece in (row[:_LOOK], row):
-        finite = piece[np.isfinite(piece)]
-        if finite.size and finite.max() > finite.min():
-            return True
-    return False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ from biomech_xr import vocabulary as words
 from biomech_xr.errors import ProcessingError, describe
 from biomech_xr.process.chains.chain import Chain
 from biomech_xr.process.engine.kernels import Array32, suffix_length
-from biomech_xr.process.trials.emg import history_length, process_emg
+from biomech_xr.process.trials.cutting import unpack
+from biomech_xr.process.trials.emg import least_history, process_emg
 from biomech_xr.process.trials.kinematics import (
     JointTask,
     artefact_strides,
@@ -21,15 +23,35 @@ from biomech_xr.process.trials.kinematics import (
     grid_times,
     native_share,
     sample_group,
+    side_values,
     without_artefacts,
 )
 from biomech_xr.process.trials.reasons import masked_because
-from biomech_xr.process.trials.tracks import EmgTask
+from biomech_xr.process.trials.samples import Candidates, Index, TrialData, codes_of, samples_of
+from biomech_xr.process.trials.tracks import CHANNELS, EmgTask
 from biomech_xr.schema import BEFORE, HISTORY, Patient, Signal
 from biomech_xr.store.recordings import open_patient
 
 Block = dict[str, npt.NDArray[Any]]
 """Arrays by variable name, first dim stride."""
+
+MODALITIES: Final = ("emg", "kinematics", "kinetics")
+"""Signal groups that are processed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialStrides:
+    """Processed strides of one trial: EMG end to end (see `cutting`), its maxima and history, other variables by name.
+
+    ``flat`` (m, samples) holds the rows ``channels`` of the product; ``past`` (n, channel) are samples before contact.
+    """
+
+    flat: Array32
+    channels: Index
+    ends: Index
+    peaks: Array32
+    past: Index
+    values: Block
 
 
 class Recordings(Protocol):
@@ -104,65 +126,96 @@ def process_recording(
     ProcessingError
         The chain cannot be applied to this trial; the message names dataset, patient and trial.
     """
+    data = trial_data(recordings, trial)
+    chosen = data.strides.places(codes_of(rows["side"], words.SIDES), rows["stride_number"].to_numpy())
+    done = process_strides(data, chosen, chain, time_size=time_size, joint_delay=joint_delay)
+    emg = np.empty((chosen.size, CHANNELS, time_size), dtype=np.float32)
+    unpack(done.flat, done.ends, done.channels, np.ones((chosen.size, done.channels.size), dtype=np.float32), emg)
+    history = least_history(done.past, done.values["emg_mask"])
+    return {"emg": emg, "peaks": done.peaks, "emg_history": history, **done.values}
+
+
+def trial_data(recordings: Recordings, trial: str) -> TrialData:
+    """Return what one trial of some recordings is processed from."""
     table = recordings.strides
-    table = table[(table["trial"] == trial).to_numpy()].reset_index(drop=True)
-    chosen = _positions(table, rows)
     info = recordings.trials[(recordings.trials["trial"] == trial).to_numpy()].iloc[0]
-    task = EmgTask(
-        table=table,
-        rows=chosen,
+    found = {group: recordings.signal(trial, group) for group in MODALITIES}
+    return TrialData(
+        patient=recordings.patient.patient,
+        trial=trial,
         state=info["emg_state"],
         line_frequency=float(recordings.spec["line_frequency"]),
-        time_size=time_size,
+        kinetics_limit=float(recordings.spec.get("kinetics_limit", np.inf)),
+        strides=Candidates.of(table[(table["trial"] == trial).to_numpy()]),
+        signals={group: None if one is None else samples_of(one, group) for group, one in found.items()},
+    )
+
+
+def process_strides(
+    data: TrialData, rows: Index, chain: Chain, *, time_size: int, joint_delay: float = 0.0
+) -> TrialStrides:
+    """Return the processed strides of one trial, EMG not yet divided by its reference.
+
+    Parameters
+    ----------
+    data
+        The trial.
+    rows
+        The n candidate strides wanted.
+    time_size, joint_delay
+        As for `process_recording`.
+
+    Raises
+    ------
+    ProcessingError
+        As in `process_recording`.
+    """
+    task = EmgTask(
+        strides=data.strides, rows=rows, state=data.state, line_frequency=data.line_frequency, time_size=time_size
     )
     try:
-        emg, peaks, codes = process_emg(recordings.signal(trial, "emg"), task, chain)
+        emg = process_emg(data.signals["emg"], task, chain)
     except ProcessingError as error:
-        where = describe(dataset=recordings.patient.patient, file=f"trial {trial}", field="emg")
+        where = describe(dataset=data.patient, file=f"trial {data.trial}", field="emg")
         raise ProcessingError(f"{where} Chain {chain.name!r}: {error}") from error
-    inside = np.arange(time_size - HISTORY) < task.owned[:, None, None]
-    finite = np.isfinite(emg[..., HISTORY:])
-    mask = np.asarray((finite | ~inside).all(axis=-1))
-    block: Block = {
-        "emg": emg,
-        "peaks": peaks,
+    mask = emg.count == (emg.ends - HISTORY)[:, None]
+    values = {
         "emg_mask": mask,
-        "emg_coverage": _share((finite & inside).sum(axis=-1), task.owned),
-        "emg_reason": masked_because(mask, codes),
-        "emg_history": history_length(emg, mask),
+        "emg_coverage": _share(emg.count, task.owned),
+        "emg_reason": masked_because(mask, emg.codes),
     }
-    duration, longest = table["duration"].to_numpy(dtype=np.float64)[chosen], (time_size - HISTORY) / 1000
+    duration, longest = data.strides.duration[rows], (time_size - HISTORY) / 1000
     joints = JointTask(
-        table=table,
-        rows=chosen,
+        strides=data.strides,
+        rows=rows,
         grid=grid_times(chain, duration, grid_size(chain, longest)),
         chain=chain,
         maximum_duration=longest,
         delay=joint_delay,
     )
-    return block | _joints(recordings, trial, joints)
+    return TrialStrides(
+        flat=emg.flat,
+        channels=emg.channels,
+        ends=emg.ends,
+        peaks=emg.peaks,
+        past=emg.past,
+        values=values | _joints(data, joints),
+    )
 
 
-def _positions(table: pd.DataFrame, rows: pd.DataFrame) -> npt.NDArray[np.int64]:
-    place = {
-        key: i for i, key in enumerate(zip(table["side"].astype(str), table["stride_number"].astype(int), strict=True))
-    }
-    wanted = zip(rows["side"].astype(str), rows["stride_number"].astype(int), strict=True)
-    return np.array([place[key] for key in wanted], dtype=np.int64)
-
-
-def _joints(recordings: Recordings, trial: str, task: JointTask) -> Block:
-    signals = {name: recordings.signal(trial, name) for name in ("kinematics", "kinetics")}
+def _joints(data: TrialData, task: JointTask) -> Block:
+    signals = {name: data.signals[name] for name in ("kinematics", "kinetics")}
     block: Block = {"kinetics_artefact": np.zeros(task.rows.size, dtype=bool)}
     moments = signals["kinetics"]
     if moments is not None:
-        clean, bad = without_artefacts(moments, float(recordings.spec.get("kinetics_limit", np.inf)))
-        block["kinetics_artefact"] = artefact_strides(moments, bad, task.table, task.rows)
+        clean, bad = without_artefacts(moments, data.kinetics_limit)
+        block["kinetics_artefact"] = artefact_strides(moments, bad, task.strides, task.rows)
         signals["kinetics"] = clean
     for name, signal in signals.items():
-        values = sample_group(signal, task)
+        sides = side_values(signal)
+        values = sample_group(signal, sides, task)
         before, inside, after = np.split(values, (BEFORE, BEFORE + task.grid.size), axis=-1)
-        native = native_share(signal, task.table, task.rows)
+        native = native_share(signal, sides, task.strides, task.rows)
         count = np.isfinite(inside).sum(axis=-1)
         measured = (count == task.grid.owned[:, None]) & (native == 1)
         block[name] = _joint_dims(inside)

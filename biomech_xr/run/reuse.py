@@ -1,0 +1,106 @@
+"""What of a source's strides need not be made again: finished parts, and parts that an earlier run began."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from biomech_xr.process import Chain
+from biomech_xr.store import layout, ledger, list_versions, read_version, shards_done
+from biomech_xr.store.objects import exists, join, names
+from biomech_xr.store.part import sealed_or_none
+from biomech_xr.store.reading import read_manifest
+
+_ENTRY: Final = re.compile(r"(part-[0-9a-f]{12})\.json")
+
+
+def finished_parts(
+    root: str, dataset: str, chain: Chain, recordings: Mapping[str, str], *, same_code: bool = False
+) -> list[dict[str, Any]]:
+    """Return the finished parts that a run would make again just as they are, nobody in two of them.
+
+    Those of the source's manifest come first, then others that are still there, because settings were changed and
+    changed back, or because a run died between a part and the manifest.
+
+    Parameters
+    ----------
+    root, dataset, chain
+        URL of the store; name of the source; the chain, whose settings the parts must have.
+    recordings
+        Patient -> digest of the ledger entry of the recordings, as they are now.
+    same_code
+        Only parts of this process's code and libraries.
+    """
+    folder = layout.strides_url(root, chain.name, dataset)
+    kept: list[dict[str, Any]] = []
+    people: set[str] = set()
+    for part in _listed(folder, root, dataset, chain):
+        made_of = part["recordings"]
+        if not made_of or not people.isdisjoint(made_of) or not _same(made_of, recordings):
+            continue
+        if same_code and part["software"] != ledger.software():
+            continue
+        done = shards_done(root, chain.name, dataset, fingerprint=part["fingerprint"])
+        if len(done) == layout.shard_count(part["size"]):
+            kept.append(part)
+            people |= made_of.keys()
+    return kept
+
+
+def _same(made_of: Mapping[str, str], recordings: Mapping[str, str]) -> bool:
+    return all(recordings.get(name) == digest for name, digest in made_of.items())
+
+
+def _listed(folder: str, root: str, dataset: str, chain: Chain) -> Iterator[dict[str, Any]]:
+    """Yield the parts of these settings: of the manifest, then those that were finished and are not in it."""
+    known: set[str] = set()
+    if exists(join(folder, layout.MANIFEST)):
+        manifest = read_manifest(folder)
+        known = {part["name"] for part in manifest["parts"]}
+        if manifest["config_hash"] == chain.hash():
+            yield from manifest["parts"]
+    there = set(names(join(folder, layout.LEDGER)))
+    finished = [name for name in _begun(there) if f"{name}.finished.json" in there and name not in known]
+    order = _order(root, dataset, chain) if finished else {}
+    for name in sorted(finished, key=lambda name: (order.get(name, len(order)), name)):
+        seal = sealed_or_none(layout.part_seal_url(folder, name))
+        if seal is not None and seal["config_hash"] == chain.hash():
+            yield seal
+
+
+def _begun(there: set[str]) -> list[str]:
+    return sorted(match[1] for name in there if (match := _ENTRY.fullmatch(name)))
+
+
+def _order(root: str, dataset: str, chain: Chain) -> dict[str, int]:
+    """Return part -> place in the newest version that holds the source under these settings."""
+    for number in reversed(list_versions(root, chain.name)):
+        source = read_version(root, chain.name, number).pointer["sources"].get(dataset)
+        if source is not None and source["config_hash"] == chain.hash():
+            return {part["name"]: place for place, part in enumerate(source["parts"])}
+    return {}
+
+
+def started_people(root: str, dataset: str, chain: Chain, recordings: Mapping[str, str]) -> list[str]:
+    """Return the people of a part that a run of the same code and settings began and did not finish, none for no part.
+
+    Parameters
+    ----------
+    root, dataset, chain
+        As for `finished_parts`.
+    recordings
+        Those who are in no finished part.
+    """
+    folder = layout.strides_url(root, chain.name, dataset)
+    there = set(names(join(folder, layout.LEDGER)))
+    for name in _begun(there):
+        if f"{name}.finished.json" in there or not any(one.startswith(f"{name}.shard-") for one in there):
+            continue
+        entry = sealed_or_none(layout.part_ledger_url(folder, name))
+        if entry is None or entry["config_hash"] != chain.hash() or entry["software"] != ledger.software():
+            continue
+        made_of = entry["attrs"].get("recordings", {})
+        if made_of and _same(made_of, recordings):
+            return [name for name in recordings if name in made_of]
+    return []

@@ -1,0 +1,148 @@
+"""`biomech-xr bench-loader`: what it measures, the local cache under a loader, and advice that follows from numbers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from biomech_xr.cli import app
+from biomech_xr.errors import ConfigError
+from biomech_xr.load import StrideWindows, speed
+from biomech_xr.load.quality import OrderQuality, Spread
+from biomech_xr.store.remote import count_requests
+from tests.load.stores import write_store
+
+ELSEWHERE: Any = "memory://bench-loader"
+SPREAD = Spread(total=4, mean=4.0, full=4.0, ratio=1.0)
+PASS = speed.Pass(
+    start=0.1, seconds=2.0, windows=1_000_000, size=10**10, waited=0.02, processor=3.0, requests=0, fetched=0
+)
+PLACE = speed.Place(elsewhere=False, stored=4 * 10**9, limit=None, cores=2, world_size=2, global_batch=512)
+QUALITY = OrderQuality(
+    steps=9,
+    global_batch=512,
+    people=SPREAD,
+    activities=SPREAD,
+    strides=SPREAD,
+    blocks=32.0,
+    repeated=0.0,
+    reading=1.0,
+    amplification={1: 1.0, 2: 1.2, 4: 1.9, 8: 3.7},
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stored() -> None:
+    for dataset in ("hu", "va"):
+        write_store(ELSEWHERE, dataset, {"a": 70, "b": 50}, seed=len(dataset))
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, ["bench-loader", *words], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_a_second_epoch_from_the_cache_is_the_first_and_asks_for_nothing(tmp_path: Path) -> None:
+    plain = list(StrideWindows(ELSEWHERE, global_batch=256, hop=4))
+    kept = StrideWindows(ELSEWHERE, global_batch=256, hop=4, cache=tmp_path)
+    for _ in range(2):
+        with count_requests() as asked:
+            found = list(kept)
+        assert len(found) == len(plain) > 3
+        for ours, theirs in zip(found, plain, strict=True):
+            assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert asked.requests == 0
+    anew = StrideWindows(ELSEWHERE, global_batch=256, hop=4, cache=tmp_path)
+    with count_requests() as asked:
+        assert len(list(anew)) == len(plain)
+    assert asked.requests == 0
+
+
+def test_it_measures_what_a_cache_changes(tmp_path: Path) -> None:
+    found = json.loads(run(ELSEWHERE, "--global-batch", "64", "--steps", "20", "--cache", str(tmp_path), "--json"))
+    first, again = found["passes"]
+    assert first["requests"] > again["requests"] == 0
+    assert again["fetched_mb"] == 0 < first["fetched_mb"] <= found["place"]["stored"] / 1e6 * 1.1
+    for one in (first, again):
+        assert one["windows_per_s"] * 13 * 200 * 4 < one["mb_per_s"] * 1e6
+        assert 0 <= one["wait_share"] <= 1
+        assert one["cpu_s_per_million"] > 0
+    assert found["windows"] > 64 * 20
+    assert set(found["read_amplification"]) == {"1", "2", "4", "8"}
+    assert found["advice"]
+    assert found["peak_memory"] > 2**27
+
+
+def test_a_store_here_needs_no_cache_and_the_table_fits_100_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_store(tmp_path / "here", "hu", {"a": 30, "b": 30})
+    monkeypatch.setenv("COLUMNS", "100")
+    with caplog.at_level(logging.WARNING):
+        text = run(str(tmp_path / "here"), "--global-batch", "64", "--steps", "5", "--cache", str(tmp_path / "fast"))
+    assert "not used" in caplog.text
+    assert "from the cache" not in text
+    for words in ("windows/s", "waits for blocks", "CPU s per million windows", "peak memory", "order", "advice"):
+        assert words in text
+    lines = [line for line in text.splitlines() if str(tmp_path) not in line]
+    assert max(map(len, lines)) <= 100
+
+
+def test_an_epoch_of_one_step_cannot_be_measured() -> None:
+    with pytest.raises(ConfigError, match="smaller global batch"):
+        run(ELSEWHERE, "--global-batch", "1000000")
+
+
+def advice(changes: dict[str, Any], place: dict[str, Any] | None = None, **quality: Any) -> list[str]:
+    last = replace(PASS, **changes)
+    said = speed.advise([last], replace(QUALITY, **quality), replace(PLACE, **(place or {})))
+    return [line.partition(":")[0] for line in said]
+
+
+@pytest.mark.parametrize(
+    ("waited", "place", "word"),
+    [
+        (0.02, {}, "reading"),
+        (0.39, {"elsewhere": True}, "reading"),
+        (0.41, {"elsewhere": True}, "cache"),
+        (0.41, {"elsewhere": True, "limit": 10**9}, "cache"),
+        (0.41, {"elsewhere": True, "limit": 5 * 10**9}, "disk"),
+        (0.41, {}, "disk"),
+        (0.41, {"cores": 1}, "cores"),
+    ],
+)
+def test_what_is_waited_for_decides(waited: float, place: dict[str, Any], word: str) -> None:
+    assert advice({"waited": waited}, place)[0] == word
+
+
+def test_every_sentence_has_its_number() -> None:
+    elsewhere = replace(PLACE, elsewhere=True)
+    line = speed.advise([replace(PASS, waited=0.5)], QUALITY, elsewhere)[0]
+    assert "25% of the time" in line
+    assert "4 GB" in line
+    small = speed.advise([replace(PASS, waited=0.5)], QUALITY, replace(elsewhere, limit=10**9))[0]
+    assert "1 GB, raise cache_gb to the 4 GB" in small
+
+
+def test_ranks_that_read_too_much_and_people_that_are_not_mixed_are_said() -> None:
+    assert "global batch" not in advice({}, {"world_size": 4})
+    for ranks in (5, 8, 16):
+        assert "global batch" in advice({}, {"world_size": ranks})
+    assert "lanes" not in advice({})
+    assert "lanes" in advice({}, people=replace(SPREAD, ratio=2.5))
+    assert "lanes" not in advice({}, people=replace(SPREAD, ratio=float("nan")))
+
+
+def test_workers_are_for_cores_that_are_idle_and_a_busy_machine_is_no_measure() -> None:
+    assert advice({})[1] == "workers"
+    assert "workers: 0;" in speed.advise([PASS], QUALITY, PLACE)[1]
+    assert "2 workers" in speed.advise([PASS], QUALITY, replace(PLACE, cores=16))[1]
+    assert advice({"processor": 0.6})[1] == "measure again"
