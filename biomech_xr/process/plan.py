@@ -146,12 +146,17 @@ def _refuse_mixed(recordings: Sequence[Recordings], dataset: str) -> None:
     """One product has one set of facts: a person parsed under others (synthetic, other mapping) does not belong."""
     facts = recordings[0].spec
     for one in recordings[1:]:
-        other = sorted(name for name in facts if name not in BIBLIOGRAPHIC and one.spec.get(name) != facts[name])
+        differing = (name for name, fact in facts.items() if not _same_fact(one.spec.get(name), fact))
+        other = sorted(set(differing) - BIBLIOGRAPHIC)
         if other:
             raise ProcessingError(
                 f"{dataset}: {one.patient.patient} was parsed under other facts than {recordings[0].patient.patient} "
                 f"({', '.join(other)}); expected one set. Parse all of them again into a new store."
             )
+
+
+def _same_fact(one: object, two: object) -> bool:
+    return one == two or (one != one and two != two)  # unknown numbers are NaN
 
 
 def _candidates(one: Recordings, chain: Chain) -> pd.DataFrame:

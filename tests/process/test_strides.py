@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import dask
 import numpy as np
@@ -220,6 +222,21 @@ def test_stores_that_state_no_upstream_lookahead_of_kinematics_count_as_unknown(
     plan = plan_recordings([FakePatient([emg_only], FACTS_BEFORE)], "memory", "made", REALTIME)
     assert plan.attrs["kinematics_lookahead_known"], "there are none, so nothing is unknown of them"
     assert "test strides included" in planned([trial], ENVELOPE).attrs["calibration"]
+
+
+def test_people_of_one_product_have_the_same_facts_and_an_unknown_one_is_no_difference() -> None:
+    trial = walking_trial()
+    other = walking_trial(person="B")
+
+    def plan(**facts: Any) -> process.Plan:
+        people = [FakePatient([trial], asdict(SPEC)), FakePatient([other], asdict(SPEC) | facts)]
+        return plan_recordings(people, "memory", "made", ENVELOPE)
+
+    assert math.isnan(SPEC.kinematics_lookahead)
+    both = {one.patient.patient for one in (trial, other)}
+    assert set(plan(kinematics_lookahead=float("nan")).labels["patient"]) == both
+    with pytest.raises(ProcessingError, match=r"made-B was parsed under other facts .*\(kinematics_lookahead\)"):
+        plan(kinematics_lookahead=0.1)
 
 
 def test_ambiguous_channels_are_labelled_per_side() -> None:
