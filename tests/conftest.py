@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -28,6 +29,15 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _requests_are_sent_again() -> Generator[None, None, None]:
+    """Take back what a pipeline said that was told to stop in this process: the process goes on to the next test."""
+    yield
+    stopping = sys.modules.get("biomech_xr.store.stopping")
+    if stopping is not None:
+        stopping.stop_retrying(asked=False)
 
 
 @pytest.fixture(scope="session")

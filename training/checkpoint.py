@@ -14,12 +14,14 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError  # what torch raises when it refuses; nothing is unpickled
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 
 from biomech_xr.errors import BiomechXRError, ConfigError, NotAStoreError, describe
 
+FORMAT: Final = 3
+"""What is written; 1 and 2, whose .json does not say it, drew other numbers for augmentation and validation."""
 KEEP = 2
 """How many of the newest checkpoints stay, besides the best."""
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Entry:
     validation: float | None
     size: int
     sha256: str
+    format: int = FORMAT
 
 
 def save(folder: Path, state: dict[str, Any], *, step: int, config_hash: str, validation: float | None) -> Path:
@@ -78,8 +81,9 @@ def load(folder: Path, *, config_hash: str, which: Literal["last", "best"] = "la
     ConfigError
         The checkpoint belongs to another configuration.
     CheckpointError
-        There are checkpoints and none can be read; all are named.
+        There are checkpoints and none can be read; all are named. Or see `check_format`.
     """
+    check_format(folder)
     found = entries(folder)
     if not found:
         raise NotAStoreError(describe(file=folder, found="no checkpoint", expected="step-*.pt", action="Train first."))
@@ -105,6 +109,21 @@ def load(folder: Path, *, config_hash: str, which: Literal["last", "best"] = "la
         log.warning("%s: %s; the checkpoint is ignored", file, problem)
         problems.append(f"{file.name}: {problem}")
     raise CheckpointError(f"{folder}: no checkpoint can be read ({'; '.join(problems)}). Start again in another `out`.")
+
+
+def check_format(folder: Path) -> None:
+    """Raise `CheckpointError` when another version of this package wrote a checkpoint in ``folder``."""
+    for file in sorted(folder.glob("step-*.json")):
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            continue
+        found = values.get("format", "1 or 2") if isinstance(values, dict) else FORMAT
+        if found != FORMAT:
+            action = "Another version of this package wrote it. Train again in another `out`, or remove the run."
+            raise CheckpointError(
+                describe(file=file, field="format of the checkpoint", found=found, expected=FORMAT, action=action)
+            )
 
 
 def entries(folder: Path) -> list[Entry]:

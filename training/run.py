@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import torch
 import yaml
@@ -24,8 +24,6 @@ from training.distributed import Ranks
 from training.task import Batch, Task, Windows
 
 log = logging.getLogger(__name__)
-FORMAT: Final = 2
-"""What `save` writes; 1 did not say which components training windows measure."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -59,8 +57,9 @@ def begin(config: TrainConfig, task: Task, ranks: Ranks) -> Run:
     OccupiedError
         `config.out` holds a run of another configuration, or something else.
     CheckpointError
-        There are checkpoints and none can be read.
+        There are checkpoints and none can be read, or another version of this package wrote them.
     """
+    checkpoint.check_format(Path(config.out) / "checkpoints")
     folder = claim(config, ranks)
     saved = _last_checkpoint(folder, config)
     windows = _training_windows(config, task, ranks)
@@ -98,7 +97,6 @@ def save(run: Run, config: TrainConfig, *, validation: float | None) -> Path:
     The random state is the pair (seed, step), see `training.loop`, and the learning rate a function of the step.
     """
     state = {
-        "format": FORMAT,
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "windows": json.dumps(run.windows.state_dict(steps=run.step - run.epoch * run.windows.steps_per_epoch)),
@@ -148,11 +146,13 @@ def with_version(config: TrainConfig) -> TrainConfig:
         The store has no finished strides of the chain, or not this version.
     ConfigError
         The version that the run began with was lost, and another one has its number now.
+    CheckpointError
+        See `training.checkpoint.check_format`.
     """
     from biomech_xr.store import read_version  # here, because the libraries of stores take seconds to import
 
     file = Path(config.out) / "config.yaml"
-    before = TrainConfig.load(file) if file.is_file() else config
+    before = read_config(file.parent) if file.is_file() else config
     found = read_version(config.store, config.chain, config.version or before.version)
     digest = str(found.pointer["digest"])
     known = config.version_digest or (before.version_digest if before.version == found.number else "")
@@ -172,11 +172,14 @@ def read_config(run: Path) -> TrainConfig:
     ------
     NotAStoreError
         The folder is not a training run.
+    CheckpointError
+        See `training.checkpoint.check_format`.
     """
     file = run / "config.yaml"
     if not file.is_file():
         action = "Give the `out` folder of a training run."
         raise NotAStoreError(describe(file=run, found="no config.yaml", expected="a training run", action=action))
+    checkpoint.check_format(run / "checkpoints")  # first, because an earlier configuration may have other fields
     return TrainConfig.load(file)
 
 
@@ -188,16 +191,9 @@ def read_checkpoint(
     Raises
     ------
     NotAStoreError, ConfigError, CheckpointError
-        See `training.checkpoint.load`; also a checkpoint of another version of this package.
+        See `training.checkpoint.load`.
     """
-    state, entry = checkpoint.load(run / "checkpoints", config_hash=config.identity(), which=which)
-    found = state.get("format", 1)
-    if found != FORMAT:
-        action = "Another version of this package wrote it. Train again in another `out`, or remove the run."
-        raise checkpoint.CheckpointError(
-            describe(file=run, field="format of the checkpoint", found=found, expected=str(FORMAT), action=action)
-        )
-    return state, entry
+    return checkpoint.load(run / "checkpoints", config_hash=config.identity(), which=which)
 
 
 def _differences(found: TrainConfig, wanted: TrainConfig) -> list[str]:

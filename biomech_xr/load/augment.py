@@ -1,7 +1,8 @@
 """Augmentation of training batches: what a measured window could as well have looked like.
 
-Every augmentation draws from a generator of its own, which knows nothing but seed, epoch, step and window: a window
-of an epoch comes out the same for any number of ranks and workers, on any device, and after a resume.
+Every augmentation draws from a generator of its own, which knows nothing but seed, epoch, step, window and its place in
+the step: a window of an epoch comes out the same for any number of ranks and workers, on any device, and after a
+resume. One that a step holds twice comes out as two.
 """
 
 from __future__ import annotations
@@ -156,14 +157,14 @@ class Augmenter:
     augment
         What to do, in this order.
     seed
-        Seed and epoch: with the step and the window they fix all numbers.
+        Seed and epoch: with the step, the window and its place in the step they fix all numbers.
     """
 
     def __init__(self, augment: Sequence[Augmentation], *, seed: tuple[int, ...]) -> None:
         self._seed = seed
         self._steps = [(place, one) for place, one in enumerate(augment) if not isinstance(one, TimeJitter)]
 
-    def __call__(self, batch: Batch, step: int) -> None:
-        """Change a batch of a global step in place."""
+    def __call__(self, batch: Batch, step: int, rank: int) -> None:
+        """Change the batch of a rank of a global step in place."""
         for place, one in self._steps:
-            one.apply(batch, draws.window_keys((*self._seed, step, place), batch["stride"], batch["sample"]))
+            one.apply(batch, draws.window_keys((*self._seed, step, place), batch["stride"], batch["sample"], rank))

@@ -9,17 +9,18 @@ import numpy.typing as npt
 
 from biomech_xr.errors import SchemaError
 from biomech_xr.load import kernels, measured
-from biomech_xr.load.buffers import Buffers
+from biomech_xr.load.buffers import Layout, Pieces
 from biomech_xr.load.gather import Block
 from biomech_xr.load.joined import joined_shape, read_joined
 from biomech_xr.load.sources import Source
 from biomech_xr.store.encoding import MISSING
 
-_TOGETHER: Final = 8
+_SPARE: Final = 8
+_LARGE: Final = 2**22
 
 
 class BlockReader:
-    """Reads blocks into memory that goes round: it is used again once nobody holds a block.
+    """Reads blocks into memory that goes round: it is used again, for any part, once nobody holds a block.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ class BlockReader:
 
     def __init__(self, window: int) -> None:
         self._window = window
-        self._memory: dict[tuple[str, str], Buffers] = {}
+        self._memory: Final = Pieces(spare=_SPARE, least=_LARGE)
 
     def read(self, source: Source, start: int) -> Block:
         """Return the block of strides that begins at a row of the part; dims and units as in `Block`.
@@ -45,7 +46,8 @@ class BlockReader:
         """
         part = source.open()
         stop = min(start + source.chunk, part.size)
-        arrays = {name: values[: stop - start] for name, values in self._taken(source).items()}
+        whole = self._memory.take(Layout(block_fields(source)))
+        arrays = {name: values[: stop - start] for name, values in whole.items()}
         part.read("emg", start, stop, out=arrays["emg"])
         read_joined(source, "kinematics", start, stop, arrays["angles"])
         read_joined(source, "kinetics", start, stop, arrays["moments"])
@@ -53,22 +55,25 @@ class BlockReader:
         measured.find_measured(arrays["emg"], floats, window=self._window, out=arrays["measured"])
         return Block(**arrays, floats=floats, ints=_ints(source, slice(start, stop)))
 
-    def _taken(self, source: Source) -> dict[str, npt.NDArray[Any]]:
-        """Return arrays for a whole block of a part."""
-        key = (source.folder, source.part)
-        if key not in self._memory:
-            part = source.open()
-            _, channels, time = part.variables["emg"][1]
-            if channels != kernels.CHANNELS:
-                raise SchemaError.of(part.url, [f"emg has {channels} channels, expected {kernels.CHANNELS}"])
-            fields: dict[str, tuple[tuple[int, ...], Any]] = {
-                "emg": ((source.chunk, channels, time), MISSING.dtype),
-                "measured": ((source.chunk, source.grid.points, channels), np.bool_),
-                "angles": ((source.chunk, *joined_shape(source, "kinematics")), np.float32),
-                "moments": ((source.chunk, *joined_shape(source, "kinetics")), np.float32),
-            }
-            self._memory.setdefault(key, Buffers(fields, together=_TOGETHER))
-        return self._memory[key].take()
+
+def block_fields(source: Source) -> dict[str, tuple[tuple[int, ...], Any]]:
+    """Return shape and dtype of the signals of a whole block of a part: all of `Block` but `floats` and `ints`.
+
+    Raises
+    ------
+    SchemaError
+        The part has another number of EMG channels.
+    """
+    part = source.open()
+    _, channels, time = part.variables["emg"][1]
+    if channels != kernels.CHANNELS:
+        raise SchemaError.of(part.url, [f"emg has {channels} channels, expected {kernels.CHANNELS}"])
+    return {
+        "emg": ((source.chunk, channels, time), MISSING.dtype),
+        "measured": ((source.chunk, source.grid.points, channels), np.bool_),
+        "angles": ((source.chunk, *joined_shape(source, "kinematics")), np.float32),
+        "moments": ((source.chunk, *joined_shape(source, "kinetics")), np.float32),
+    }
 
 
 def _floats(source: Source, rows: slice) -> npt.NDArray[np.float64]:

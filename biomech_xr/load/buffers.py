@@ -2,6 +2,7 @@
 
 Fresh memory costs as much as filling it. A batch's memory returns here when its last tensor (or a view of one) is
 gone, so a consumer that drops each batch makes two or three buffers go round, and one that keeps batches keeps them.
+A few pieces wait to be used again, of any size; more of them go back to the system.
 """
 
 from __future__ import annotations
@@ -40,38 +41,64 @@ class Layout:
         }
 
 
+class Pieces:
+    """Memory that goes round, given out for any layout; any number of threads may take it.
+
+    Parameters
+    ----------
+    spare
+        The most pieces that wait to be used again: memory is bounded by what is in use and these.
+    least
+        Bytes that a piece has at least. From 4 MiB on the system can give large pages, which are found faster.
+    """
+
+    def __init__(self, *, spare: int = _SPARE, least: int = 0) -> None:
+        self._least = least
+        self._free: deque[npt.NDArray[np.uint8]] = deque(maxlen=spare)
+
+    def take(self, layout: Layout) -> dict[str, npt.NDArray[Any]]:
+        """Return arrays of a layout to fill, their content undefined."""
+        memory = self._find(layout.size)
+        # The memoryview between them keeps numpy from linking the fields to `memory` itself, so that `token` dies
+        # with the last field; only then is the memory free again.
+        token = np.frombuffer(memory.data, dtype=np.uint8)
+        weakref.finalize(token, self._free.append, memory).atexit = False
+        return layout.views(token)
+
+    def _find(self, size: int) -> npt.NDArray[np.uint8]:
+        """Return a piece that waits and is large enough, the last one used first, or else a new one.
+
+        No lock: the end of an array, which gives its piece back, may come at any time in any thread.
+        """
+        small = []
+        try:
+            while len(memory := self._free.pop()) < size:  # the one used last is still in the processor's cache
+                small.append(memory)
+        except IndexError:
+            memory = _fresh(max(size, self._least))
+        self._free.extendleft(small)
+        return memory
+
+
 class Buffers:
-    """Hands out arrays of fixed shapes, all of one batch (or block) in one piece of memory.
+    """Hands out arrays of fixed shapes, all of one batch in one piece of memory.
 
     Parameters
     ----------
     fields
         Shape and dtype of each array.
-    together
-        Pieces that are made at a time. From 4 MiB on the system can give large pages, which are found faster.
     """
 
-    def __init__(self, fields: Mapping[str, tuple[tuple[int, ...], Any]], *, together: int = 1) -> None:
-        self._layout, self._together = Layout(fields), together
-        self._free: deque[npt.NDArray[np.uint8]] = deque(maxlen=_SPARE if together == 1 else None)
+    def __init__(self, fields: Mapping[str, tuple[tuple[int, ...], Any]]) -> None:
+        self._layout, self._pieces = Layout(fields), Pieces()
 
     def take(self) -> dict[str, npt.NDArray[Any]]:
         """Return arrays to fill, their content undefined."""
-        try:
-            memory = self._free.pop()  # the one used last is still in the processor's cache
-        except IndexError:
-            memory = self._fresh()
-        # The memoryview between them keeps numpy from linking the fields to `memory` itself, so that `token` dies
-        # with the last field; only then is the memory free again.
-        token = np.frombuffer(memory.data, dtype=np.uint8)
-        weakref.finalize(token, self._free.append, memory).atexit = False
-        return self._layout.views(token)
+        return self._pieces.take(self._layout)
 
-    def _fresh(self) -> npt.NDArray[np.uint8]:
-        """Return memory that begins at a multiple of the alignment, and keep what is made together with it."""
-        step = -(-self._layout.size // _ALIGNMENT) * _ALIGNMENT
-        memory = np.empty(self._together * step + _ALIGNMENT, dtype=np.uint8)
-        first = -memory.ctypes.data % _ALIGNMENT
-        one, *more = (memory[first + number * step :][: self._layout.size] for number in range(self._together))
-        self._free += more
-        return one
+
+def _fresh(size: int) -> npt.NDArray[np.uint8]:
+    """Return new memory that begins at a multiple of the alignment."""
+    memory = np.empty(size + _ALIGNMENT, dtype=np.uint8)
+    first = -memory.ctypes.data % _ALIGNMENT
+    return memory[first : first + size]

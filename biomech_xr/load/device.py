@@ -2,7 +2,8 @@
 
 The strides of the blocks in use lie side by side in a few tensors on the device (the arena), each block in a slot. A
 window is then a row of a view of those tensors in which every sample starts a row, so one `index_select` cuts a whole
-batch. What follows from labels alone is made here, in pinned memory, and sent in one piece.
+batch. EMG stays in codes until it is cut. What follows from labels alone is made here, in pinned memory, and sent in
+one piece.
 
 Legend of shapes: N windows, C EMG channels, W EMG samples of a window, J joint components, S strides of the arena,
 T, L and M the most EMG samples, angles and moments of any stride.
@@ -11,27 +12,26 @@ T, L and M the most EMG samples, angles and moments of any stride.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from biomech_xr.load import gather, kernels
-from biomech_xr.load.blocks import BlockReader
+from biomech_xr.load.blocks import BlockReader, block_fields
 from biomech_xr.load.buffers import Buffers, Layout
 from biomech_xr.load.host import Batch, local_numbers
 from biomech_xr.load.kernels import CHANNELS, COMPONENTS
 from biomech_xr.load.sources import Source
 from biomech_xr.schema import BEFORE
 from biomech_xr.store.encoding import SCALE
-from biomech_xr.window.lanes import LANES
-from biomech_xr.window.order import POOL_BLOCKS, Share
+from biomech_xr.window.order import Share
 
-_SLOTS: Final = LANES + POOL_BLOCKS
+_PIECE: Final = 32_000  # samples scaled at a time: they stay in the processor's cache, and torch starts no threads
 _TORCH: Final = {np.dtype(name): getattr(torch, name) for name in ("float32", "float64", "int16", "int64", "bool")}
 
 
@@ -48,24 +48,51 @@ class Shipped:
     ready: Any = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """What an arena has room for: blocks at a time, strides of each, and EMG samples, points, angles and moments."""
+
+    slots: int
+    chunk: int
+    time: int
+    points: int
+    samples: int
+    moments: int
+
+    @classmethod
+    def of(cls, sources: Sequence[Source], *, slots: int) -> Self:
+        """Return the room that blocks of any of these parts fit into; errors as of `BlockReader`."""
+        shapes = [{name: shape for name, (shape, _) in block_fields(source).items()} for source in sources]
+        return cls(
+            slots=slots,
+            chunk=max(source.chunk for source in sources),
+            time=max(shape["emg"][2] for shape in shapes),
+            points=max(shape["measured"][1] for shape in shapes),
+            samples=max(shape["angles"][1] for shape in shapes),
+            moments=max(shape["moments"][1] for shape in shapes),
+        )
+
+
 class Arena:
     """The strides in use on a device: four tensors whose first dim is slots of `chunk` strides.
 
-    `emg` begins with one window of zeros, where windows that are not measured point to; `angles` and `torque` end with
-    a stride that is nobody's: where targets lie on samples, the sample after is read too, and not used.
+    `emg` holds codes and begins with one window of zeros, where windows that are not measured point to; `angles` and
+    `torque` end with a stride that is nobody's: where targets lie on samples, the sample after is read too, and not
+    used. All is made at once, as large as the room says: only blocks beyond its slots make it grow.
     """
 
-    def __init__(self, device: torch.device, *, chunk: int, window: int, emg: torch.dtype) -> None:
-        self._device, self._chunk, self._window, self._dtype = device, chunk, window, emg
+    def __init__(self, device: torch.device, *, room: Room, window: int) -> None:
+        self._device, self._chunk, self._window = device, room.chunk, window
         self._slots: dict[int, int] = {}
         self._free: list[int] = []
-        self.time = self.points = self.samples = self.moments = 0
-        self.emg = self.measured = self.angles = self.torque = torch.empty(0)
+        self.time, self.points, self.samples, self.moments = room.time, room.points, room.samples, room.moments
+        self._make(room.slots)
 
     def place(self, number: int, shipped: Shipped) -> int:
         """Return the first stride of a block's slot; the block is copied there when it has none yet."""
         if number not in self._slots:
-            self._make_room([tuple(tensor.shape) for tensor in shipped.tensors])
+            if not self._free:
+                self._grow()
             slot = self._slots[number] = self._free.pop()
             if shipped.ready is not None:
                 torch.cuda.current_stream(self._device).wait_event(shipped.ready)
@@ -78,8 +105,6 @@ class Arena:
                 place.copy_(tensor)
                 if shipped.ready is not None:
                     tensor.record_stream(torch.cuda.current_stream(self._device))
-            if self._dtype == torch.float32:
-                places[0].mul_(float(SCALE))  # a missing code too: no window that is measured holds it
             shipped.tensors = []
         return self._slots[number] * self._chunk
 
@@ -93,26 +118,22 @@ class Arena:
         emg = self.emg[self._window :].view(strides, CHANNELS, self.time)
         return [emg, self.measured, self.angles, self.torque]
 
-    def _make_room(self, shapes: list[tuple[int, ...]]) -> None:
-        """Make sure that there is a free slot and that a block of these shapes fits; what is there is kept."""
-        sizes = (self.time, self.points, self.samples, self.moments)
-        needed = (shapes[0][2], shapes[1][1], shapes[2][1], shapes[3][1])
-        self.time, self.points, self.samples, self.moments = map(max, sizes, needed)
-        if self._free and sizes == (self.time, self.points, self.samples, self.moments):
-            return
-        old = self._parts() if self._slots else []
-        used = len(self._slots) + len(self._free)
-        slots = used if self._free else max(_SLOTS, 2 * used)
-        self._free += range(used, slots)
-        strides = slots * self._chunk
-        room = partial(_room, device=self._device)
-        self.emg = room((self._window + strides * CHANNELS * self.time,), dtype=self._dtype)
+    def _grow(self) -> None:
+        """Double the slots; what is there is kept."""
+        old = self._parts()
+        self._make(2 * len(self._slots))
+        for whole, tensor in zip(self._parts(), old, strict=True):
+            whole[: len(tensor)].copy_(tensor)
+
+    def _make(self, slots: int) -> None:
+        """Make tensors of so many slots; those that no block has are free."""
+        self._free += range(len(self._slots), slots)
+        strides, room = slots * self._chunk, partial(_room, device=self._device)
+        self.emg = room((self._window + strides * CHANNELS * self.time,), dtype=torch.int16)
         self.emg[: self._window] = 0
         self.measured = room((strides, self.points, CHANNELS), dtype=torch.bool)
         self.angles = room((strides + 1, self.samples, COMPONENTS))
         self.torque = room((strides + 1, self.moments, COMPONENTS))
-        for whole, tensor in zip(self._parts(), old, strict=False):
-            whole[tuple(slice(size) for size in tensor.shape)].copy_(tensor)
 
 
 def _room(shape: tuple[int, ...], *, device: torch.device, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -132,8 +153,8 @@ class DeviceCutter:
         Where the batches shall be.
     batch, window, emg
         Windows of a batch, EMG samples of a window, and dtype of EMG.
-    chunk
-        The most strides of a block.
+    room
+        What the arena shall have room for.
     between
         Whether a target may lie between two samples of the grid.
     over
@@ -147,7 +168,7 @@ class DeviceCutter:
         batch: int,
         window: int,
         emg: gather.Emg,
-        chunk: int,
+        room: Room,
         between: bool,
         over: Callable[[int, int], bool],
     ) -> None:
@@ -159,7 +180,7 @@ class DeviceCutter:
         self._facts: Final = Layout(facts)
         self._signals: Final = gather.signal_fields(batch, window, emg)
         self._buffers: Final = Buffers(facts | self._signals)
-        self._arena: Final = Arena(device, chunk=chunk, window=window, emg=_TORCH[np.dtype(emg)])
+        self._arena: Final = Arena(device, room=room, window=window)
         self._stream: Final = torch.cuda.Stream(device) if self._cuda else None  # type: ignore[no-untyped-call]
         self._channel: Final = torch.arange(CHANNELS, device=device)
 
@@ -233,7 +254,13 @@ class DeviceCutter:
         first = (stride * (CHANNELS * arena.time) + end + 1)[:, None]  # of the window, behind the window of zeros
         start = torch.where(measured, first + self._channel * arena.time, 0)
         every = arena.emg.as_strided((arena.emg.numel() - window + 1, window), (1, 1))
-        torch.index_select(every, 0, start.view(-1), out=batch["emg"].view(-1, window))
+        start, out = start.view(-1), batch["emg"].view(-1, window)
+        if out.dtype == torch.int16:
+            torch.index_select(every, 0, start, out=out)
+            return
+        piece = len(start) if self._cuda else max(1, _PIECE // window)
+        for rows, values in zip(torch.split(start, piece), torch.split(out, piece), strict=True):
+            values.copy_(every.index_select(0, rows)).mul_(float(SCALE))  # faster here than one `mul` of codes
 
     def _cut_joints(
         self, batch: Batch, stride: torch.Tensor, sample: torch.Tensor, ahead: torch.Tensor, exact: torch.Tensor

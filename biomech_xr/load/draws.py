@@ -1,8 +1,8 @@
 """Random numbers that belong to a window: pure functions of a key, the same for every rank, worker and device.
 
-A window's key is made of the seed, the epoch, the step, the place of the augmentation in its list, and the window's
-stride and sample. Numbers are those of SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195), with its
-arithmetic modulo 2**64 done on int64.
+A window's key is made of the seed, the epoch, the step, the place of the augmentation in its list, the window's stride
+and sample, and its place in the whole step, because a step may hold a window twice. Numbers are those of SplitMix64
+(Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195), with its arithmetic modulo 2**64 done on int64.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def _mixed(value: torch.Tensor) -> torch.Tensor:
     return value ^ ((value >> 31) & (2**33 - 1))
 
 
-def window_keys(seed: tuple[int, ...], stride: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
-    """Return the key (B,) of each window.
+def window_keys(seed: tuple[int, ...], stride: torch.Tensor, sample: torch.Tensor, rank: int) -> torch.Tensor:
+    """Return the key (B,) of each window of a rank.
 
     Parameters
     ----------
@@ -44,10 +44,14 @@ def window_keys(seed: tuple[int, ...], stride: torch.Tensor, sample: torch.Tenso
         Seed, epoch, step, place of the augmentation: what all windows of the step share.
     stride, sample
         Row of the stride over all parts, and kinematic sample; int64 (B,).
+    rank
+        Which slice of B windows of the step these are.
     """
     digest = hashlib.sha256("/".join(map(str, seed)).encode()).digest()
     key = _mixed(int.from_bytes(digest[:8], "little", signed=True) + stride * _signed(_GAMMA))
-    return _mixed(key + sample * _signed(_GAMMA))
+    key = _mixed(key + sample * _signed(_GAMMA))
+    place = torch.arange(rank * len(key), (rank + 1) * len(key), device=key.device)
+    return _mixed(key + place * _signed(_GAMMA))
 
 
 def bits(keys: torch.Tensor, count: int) -> torch.Tensor:

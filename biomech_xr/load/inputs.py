@@ -14,7 +14,7 @@ from biomech_xr.errors import ConfigError
 from biomech_xr.load.augment import Augmentation, Augmenter, TimeJitter, check_augmentations
 from biomech_xr.load.companion import OtherLeg, WithCompanion
 from biomech_xr.load.host import Batch, Cutter
-from biomech_xr.load.jitter import Jitter, every_sample
+from biomech_xr.load.jitter import Jitter, can_move, check_jitter, every_sample
 from biomech_xr.load.phases import PHASES, EstimatedPhase, Phase, previous_durations
 from biomech_xr.load.selection import Parts
 from biomech_xr.load.sources import Source
@@ -53,13 +53,17 @@ class Inputs:
         Raises
         ------
         ConfigError
-            An unknown phase or kind of EMG, or augmentations that do not fit (see `check_augmentations`).
+            An unknown phase or kind of EMG, augmentations that do not fit (see `check_augmentations`), or time jitter
+            that moves no window.
         """
         if phase not in PHASES:
             raise ConfigError(f"phase: found {phase!r}, expected one of {', '.join(map(repr, PHASES))}.")
         if emg not in ("float32", "int16"):
             raise ConfigError(f"emg: found {emg!r}, expected 'float32' or 'int16'.")
         check_augmentations(augment, split=split, emg=emg)
+        for one in augment:
+            if isinstance(one, TimeJitter):
+                check_jitter(sources, ms=one.ms)
         labels = [part.labels for opened in parts.values() for part in opened]
         legs = [OtherLeg.of(table) for table in labels] if companion else []
         return cls(
@@ -92,6 +96,10 @@ class Inputs:
             yield f"companion: the other leg has a stride in {covered:.1%} of the windows"
         if self.augment:
             yield f"augmentation: {', '.join(map(str, self.augment))}"
+        for one in self.augment:
+            if isinstance(one, TimeJitter):
+                moved = _share(sources, [can_move(source, one.ms) for source in sources])
+                yield f"time jitter: {moved:.1%} of the windows can move"
 
 
 def _share(sources: Sequence[Source], values: Sequence[npt.NDArray[Any]]) -> float:
@@ -111,6 +119,8 @@ class Making:
         What cuts windows, and where.
     seed
         Seed and epoch of augmentation.
+    rank
+        Which slice of each step the batches are.
     """
 
     def __init__(
@@ -118,11 +128,13 @@ class Making:
         inputs: Inputs,
         sources: Sequence[Source],
         blocks: Sequence[tuple[int, int]],
-        *,
         cutter: Cutter,
+        *,
         device: torch.device,
         seed: tuple[int, ...],
+        rank: int,
     ) -> None:
+        self._rank = rank
         self._phase, self._blocks, self._sources = inputs.phase, blocks, sources
         self._cutter = WithCompanion(cutter, inputs.legs, device) if inputs.legs else cutter
         spacing = [source.index.step for source in sources]
@@ -141,7 +153,7 @@ class Making:
 
     def share(self, share: Share) -> Share:
         """Return the share that is cut in place of a share."""
-        return self._jitter(share) if self._jitter else share
+        return self._jitter(share, self._rank) if self._jitter else share
 
     def batch(self, share: Share, blocks: Mapping[int, Any]) -> Batch:
         """Return the windows of a share as the options ask for them."""
@@ -153,5 +165,5 @@ class Making:
         else:
             batch["phase_mask"] = torch.ones_like(batch["weight"], dtype=torch.bool)
         if self._augmenter is not None:
-            self._augmenter(batch, share.step)
+            self._augmenter(batch, share.step, self._rank)
         return batch

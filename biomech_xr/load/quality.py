@@ -15,6 +15,10 @@ from biomech_xr.load.stride_windows import StrideWindows
 from biomech_xr.window.order import EpochOrder, Share
 
 WORLD_SIZES: Final = (1, 2, 4, 8)
+WORKERS: Final = (2, 4)
+MOST_RANKS: Final = 64
+"""Of more ranks it is not computed what they read: it takes as many looks at every step."""
+
 _READ: Final = ("emg", "kinematics", "kinematics_before", "kinematics_after", "kinetics", "kinetics_after")
 
 
@@ -45,7 +49,9 @@ class Spread:
 class OrderQuality:
     """What `measure_order` found.
 
-    `amplification` is, by number of ranks, bytes of blocks that all ranks read over bytes of the strides that are used;
+    `amplification` is, by number of ranks, bytes of blocks that all ranks read over bytes of the strides that are used:
+    for 1, 2, 4 and 8 ranks and those of the loader, up to 64, that divide the global batch; `workers` is, by number of
+    DataLoader workers of the first of the loader's ranks, bytes of blocks that they read over those of one process;
     `reading` is bytes of blocks that one process reads in an epoch over those of all blocks with windows: more than 1
     where mixing draws them often. `blocks` is how many blocks a step mixes, `repeated` the share of windows that a step
     holds twice.
@@ -60,19 +66,24 @@ class OrderQuality:
     repeated: float
     reading: float
     amplification: Mapping[int, float]
+    workers: Mapping[int, float]
 
     def lines(self) -> list[str]:
         """Return this as lines of text."""
-        read = ", ".join(f"{size}: {factor:.2f}" for size, factor in self.amplification.items())
         return [
             f"order of {self.steps} steps of {self.global_batch:,} windows, {self.blocks:.1f} blocks in a step",
             self.people.line("people", self.global_batch),
             self.activities.line("activities", self.global_batch),
             self.strides.line("strides", self.global_batch),
             f"the same window twice in a step: {self.repeated:.2%}",
-            f"bytes that all ranks read over those of the strides used, by ranks: {read}",
+            f"bytes that all ranks read over those of the strides used, by ranks: {_by(self.amplification)}; "
+            f"DataLoader workers of a rank over one process, by workers: {_by(self.workers)}",
             f"bytes that an epoch reads over those of all blocks: {self.reading:.2f}",
         ]
+
+
+def _by(factors: Mapping[int, float]) -> str:
+    return ", ".join(f"{count}: {factor:.2f}" for count, factor in factors.items())
 
 
 def measure_order(windows: StrideWindows, steps: int = 50) -> OrderQuality:
@@ -110,7 +121,8 @@ def measure_order(windows: StrideWindows, steps: int = 50) -> OrderQuality:
         blocks=float(np.mean([np.unique(share.block).size for share in shares])),
         repeated=float(np.mean([1 - np.unique(own).size / own.size for own in found])),
         reading=places.reading(order),
-        amplification=_amplification(order, places, min(steps, order.steps)),
+        amplification=_amplification(order, places, min(steps, order.steps), windows.world_size),
+        workers=_of_workers(order, places, min(steps, order.steps), windows.world_size),
     )
 
 
@@ -142,6 +154,10 @@ class _Places:
         """Return the bytes of a block."""
         row, source = self._rows[stored]
         return float(self.bytes[row : min(row + source.chunk, source.first_row + len(source.duration))].sum())
+
+    def bytes_of(self, order: EpochOrder, blocks: set[int]) -> float:
+        """Return the bytes of some blocks of an epoch."""
+        return sum(self.block_bytes(order.stored(block)) for block in blocks)
 
     def reading(self, order: EpochOrder) -> float:
         """Return the bytes of blocks that an epoch reads over those of all blocks with windows."""
@@ -176,7 +192,7 @@ def _spread(steps: Sequence[Ints], codes: Ints, drawn: Ints) -> Spread:
     )
 
 
-def _amplification(order: EpochOrder, places: _Places, steps: int) -> dict[int, float]:
+def _amplification(order: EpochOrder, places: _Places, steps: int, world_size: int) -> dict[int, float]:
     """Return bytes that all ranks read over bytes of the strides used in the first steps, by number of ranks."""
     used: set[tuple[int, int]] = set()
     for step in range(steps):
@@ -185,12 +201,26 @@ def _amplification(order: EpochOrder, places: _Places, steps: int) -> dict[int, 
         used.update(zip(share.block[share.weight > 0].tolist(), strides.tolist(), strict=True))
     needed = sum(float(places.bytes[stride]) for _, stride in used)
     found = {}
-    for size in WORLD_SIZES:
-        if order.global_batch % size == 0:
+    for size in sorted({*WORLD_SIZES, world_size}):
+        if order.global_batch % size == 0 and size <= MOST_RANKS:
             read = 0.0
             for rank in range(size):
                 shares = (order.share(step, rank=rank, world_size=size) for step in range(steps))
-                blocks = {block for share in shares for block in np.unique(share.block).tolist()}
-                read += sum(places.block_bytes(order.stored(block)) for block in blocks)
+                read += places.bytes_of(order, {block for share in shares for block in share.block.tolist()})
             found[size] = read / needed
+    return found
+
+
+def _of_workers(order: EpochOrder, places: _Places, steps: int, world_size: int) -> dict[int, float]:
+    """Return bytes that workers of the first rank read in the first steps over those of one process, by their number.
+
+    Worker w of W makes the steps w, w + W, ..., and has no block from the others.
+    """
+    shares = [order.share(step, rank=0, world_size=world_size) for step in range(steps)]
+    needed = [set(share.block.tolist()) for share in shares]
+    alone = places.bytes_of(order, set().union(*needed))
+    found = {}
+    for count in WORKERS:
+        own = (set().union(*needed[worker::count]) for worker in range(count))
+        found[count] = sum(places.bytes_of(order, blocks) for blocks in own) / alone
     return found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,15 @@ _LOG = logging.getLogger(__name__)
 Bools = npt.NDArray[np.bool_]
 Indexer = Callable[..., WindowIndex]
 Parts = Mapping[str, Sequence[Part]]
+
+MODALITIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "emg": words.MUSCLES,
+    "kinematics": words.JOINTS,
+    "kinetics": words.JOINTS,
+}
+"""What a filter can ask for beside labels, and what each consists of."""
+_BOUND = re.compile(r"\s*([<>]=?)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_COMPARE: Final = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
 
 
 def open_parts(
@@ -61,7 +71,7 @@ def open_parts(
 def check_filters(parts: Parts, filters: Mapping[str, Any]) -> None:
     """Raise `ConfigError` when a filter asks for a value that no stride of any part has: a slip of the pen."""
     for name, wanted in filters.items():
-        if name not in LABELS or isinstance(wanted, slice):
+        if name not in LABELS or isinstance(wanted, slice) or (isinstance(wanted, str) and _is_number(name)):
             continue
         known = {value for group in parts.values() for part in group for value in part.labels[name].unique()}
         values = [wanted] if isinstance(wanted, str) or not np.iterable(wanted) else list(wanted)
@@ -111,21 +121,36 @@ def _say_quarantined(parts: Parts, quarantine: frozenset[str]) -> None:
             _LOG.warning("%d strides of %s are in quarantine, so in no split", counts.sum(), people)
 
 
-def chosen(labels: pd.DataFrame, filters: Mapping[str, Any]) -> Bools:
-    """Return which strides have the labels asked for: a value, a list of values, or an inclusive slice.
+def chosen(part: Part, filters: Mapping[str, Any]) -> Bools:
+    """Return which strides of a part have all that is asked for.
+
+    Parameters
+    ----------
+    part
+        The opened part.
+    filters
+        Of a label: a value, a list of values (one of them), an inclusive slice, or bounds as text, all of which hold
+        (``"> 1.2"``, ``">= 0.8, < 1.6"``); NaN is within none. Of a modality (``emg``, ``kinematics``, ``kinetics``):
+        True where a sample of it is measured, False where none is, or muscles (joints) that are all measured.
 
     Raises
     ------
     ConfigError
-        There is no such label, or a slice with a step or of a text label.
+        No such label or muscle, text that is no bound of a number, or a slice with a step or of a text label.
     """
-    keep = np.ones(len(labels), dtype=bool)
+    keep = np.ones(part.size, dtype=bool)
     for name, wanted in filters.items():
+        if name in MODALITIES:
+            keep &= _has(part, name, wanted=wanted)
+            continue
         if name not in LABELS:
-            raise ConfigError(f"filters: found the label {name!r}, expected one of {', '.join(LABELS)}.")
-        column = labels[name]
-        if isinstance(wanted, slice):
-            if wanted.step is not None or LABELS[name] not in ("float", "int"):
+            known = ", ".join([*LABELS, *MODALITIES])
+            raise ConfigError(f"filters: found the label {name!r}, expected one of {known}.")
+        column = part.labels[name]
+        if isinstance(wanted, str) and _is_number(name):
+            keep &= _bounded(name, column.to_numpy(np.float64), wanted)
+        elif isinstance(wanted, slice):
+            if wanted.step is not None or not _is_number(name):
                 raise ConfigError(f"filters: {name}: a slice needs a number label and no step, found {wanted}.")
             low = -np.inf if wanted.start is None else wanted.start
             high = np.inf if wanted.stop is None else wanted.stop
@@ -134,6 +159,34 @@ def chosen(labels: pd.DataFrame, filters: Mapping[str, Any]) -> Bools:
             values = [wanted] if isinstance(wanted, str) or not np.iterable(wanted) else list(wanted)
             keep &= column.isin(values).to_numpy(dtype=bool)
     return keep
+
+
+def _is_number(name: str) -> bool:
+    return LABELS[name] in ("float", "int")
+
+
+def _bounded(name: str, values: npt.NDArray[np.float64], text: str) -> Bools:
+    """Return which values are within bounds such as ``> 1.2`` or ``>= 0.8, < 1.6``."""
+    keep = np.ones(values.size, dtype=bool)
+    for bound in text.split(","):
+        match = _BOUND.fullmatch(bound)
+        if match is None:
+            expected = "a number, a list, a slice, or bounds such as '> 1.2' or '>= 0.8, < 1.6'"
+            raise ConfigError(f"filters: {name}: found {text!r}, expected {expected}.")
+        keep &= _COMPARE[match[1]](values, float(match[2]))
+    return keep
+
+
+def _has(part: Part, name: str, *, wanted: Any) -> Bools:
+    """Return which strides have (or have not) a modality, or all muscles or joints that are named."""
+    measured, known = _measured(part, name), MODALITIES[name]
+    if isinstance(wanted, bool):
+        return np.asarray(measured.any(axis=1) == wanted, dtype=np.bool_)
+    names = [wanted] if isinstance(wanted, str) or not np.iterable(wanted) else list(wanted)
+    if not names or not set(names) <= set(known):
+        raise ConfigError(f"filters: {name}: found {wanted!r}, expected True, False, or some of {', '.join(known)}.")
+    each = measured.reshape(part.size, len(known), -1)[:, [known.index(one) for one in names]]
+    return np.asarray(np.all(np.any(each, axis=2), axis=1), dtype=np.bool_)
 
 
 def persons_of(parts: Parts) -> tuple[str, ...]:
@@ -199,9 +252,9 @@ def make_source(
         emg_history=labels["emg_history"].to_numpy(np.int64),
         kinematics_history=labels["kinematics_history"].to_numpy(np.int64),
         kinematics_future=labels["kinematics_future"].to_numpy(np.int64),
-        has_emg=_measured(part, "emg"),
-        has_kinematics=_measured(part, "kinematics"),
-        selected=chosen(labels, filters),
+        has_emg=_has(part, "emg", wanted=True),
+        has_kinematics=_has(part, "kinematics", wanted=True),
+        selected=chosen(part, filters),
         member=member,
     )
     delay = float(part.attrs.get("kinematics_delay", 0.0))
@@ -235,12 +288,11 @@ def _lookahead(part: Part) -> float:
 
 
 def _measured(part: Part, name: str) -> Bools:
-    """Return which strides have at least one component with a measured sample."""
+    """Return which components of which strides have a measured sample, dims (stride, component)."""
     if name not in part.variables:
-        return np.zeros(part.size, dtype=bool)
+        return np.zeros((part.size, len(MODALITIES[name])), dtype=bool)
     stored = f"{name}_coverage" if f"{name}_coverage" in part.variables else f"{name}_mask"
-    values = part.read(stored, 0, part.size).reshape(part.size, -1)
-    return np.asarray((values > 0).any(axis=1), dtype=np.bool_)
+    return np.asarray(part.read(stored, 0, part.size).reshape(part.size, -1) > 0, dtype=np.bool_)
 
 
 def _codes(column: pd.Series[Any], known: Sequence[str]) -> Ints:

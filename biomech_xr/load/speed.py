@@ -7,17 +7,22 @@ import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from biomech_xr.errors import ConfigError
-from biomech_xr.load.quality import OrderQuality
+from biomech_xr.load.quality import MOST_RANKS, OrderQuality
 from biomech_xr.load.stride_windows import StrideWindows
+from biomech_xr.store.cache_room import Room
 from biomech_xr.store.objects import local_path
 from biomech_xr.store.remote import count_requests
 
 MUCH_WAITING: Final = 0.2
 LITTLE_WAITING: Final = 0.05
 MUCH_READING: Final = 2.0
+WORKERS_READING: Final = 1.5
+"""Two workers that read so many times the bytes of one process are not advised: each decodes them again."""
+
 _BUSY: Final = 0.85
 _SIGNALS: Final = ("emg", "kinematics", "kinetics")
 
@@ -123,6 +128,12 @@ def measure_pass(windows: StrideWindows, steps: int) -> Pass:
     )
 
 
+def is_filled(folder: str | None) -> bool:
+    """Return whether a local cache holds anything yet, of whatever store; None stands for no cache."""
+    root = Room("" if folder is None else os.fspath(Path(folder).expanduser().absolute()), 0).root
+    return folder is not None and root.is_dir() and any(child.is_dir() for child in root.iterdir())
+
+
 def place_of(windows: StrideWindows) -> Place:
     """Return where the data of a loader are, how much of them there is, and what reads them."""
     sources = windows.sources
@@ -166,11 +177,12 @@ def advise(passes: Sequence[Pass], quality: OrderQuality, place: Place) -> list[
             "time only; other work took the rest"
         )
     else:
-        said.append(_on_workers(last, place))
-    sizes = sorted(quality.amplification)
-    ranks = next((size for size in sizes if size >= place.world_size), sizes[-1])
-    factor = quality.amplification[ranks]
-    if factor > MUCH_READING:
+        said.append(_on_workers(last, place, quality.workers[2]))
+    ranks = place.world_size
+    factor = quality.amplification.get(ranks)
+    if factor is None:
+        said.append(f"global batch: what {ranks} ranks read together is not computed, only up to {MOST_RANKS} ranks")
+    elif factor > MUCH_READING:
         said.append(
             f"global batch: {ranks} ranks read {factor:.1f} times the bytes of the strides that they use; a "
             f"larger global batch than {place.global_batch:,} per step, or fewer ranks, reads less"
@@ -208,12 +220,18 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"
 
 
-def _on_workers(last: Pass, place: Place) -> str:
-    """Return whether DataLoader workers would help."""
+def _on_workers(last: Pass, place: Place, factor: float) -> str:
+    """Return whether DataLoader workers would help; two of them read `factor` times the bytes of one process."""
     traffic, used = f"{last.size / last.seconds / 1e6:,.0f} MB/s", f"{last.cores:.1f} of {place.cores} cores"
-    if last.waiting <= MUCH_WAITING and place.cores >= 2 * max(1.0, last.cores):
+    idle = place.cores >= 2 * max(1.0, last.cores)
+    if idle and factor >= WORKERS_READING:
+        return (
+            f"workers: 0; {used} are used, but 2 workers would read and decode {factor:.1f} times the bytes, as each "
+            f"needs nearly every block, and send {traffic}"
+        )
+    if idle and last.waiting <= LITTLE_WAITING:
         return (
             f"workers: one process gives {last.rate:,.0f} windows/s with {used}; if the model takes more, 2 workers "
-            f"use the other cores, and send {traffic} each between processes"
+            f"use the other cores; they read {factor:.1f} times the bytes and send {traffic} each between processes"
         )
     return f"workers: 0; {used} are used, and workers would have to send {traffic}"

@@ -73,7 +73,7 @@ class StrideWindows(IterableDataset[Batch]):
     remainder
         Windows that fill no whole step: ``drop``, or ``pad`` the step with windows of weight 0.
     filters
-        Label -> value, list of values, or inclusive slice; by default condition none. ``{}`` takes all strides.
+        Label -> value, list, slice or ``"> 1.2"``, ``emg`` -> True (see `selection.chosen`); by default condition none.
     datasets
         Sources to read; by default all that are finished.
     split_name
@@ -277,7 +277,7 @@ class StrideWindows(IterableDataset[Batch]):
         self._told.check()
         order = self._order()
         seed, cutter, stored = (self.seed, self._epoch), self._cutter(order), self._epochs.blocks(order)
-        making = Making(self._inputs, self.sources, stored, cutter=cutter, device=self.device, seed=seed)
+        making = Making(self._inputs, self.sources, stored, cutter, device=self.device, seed=seed, rank=self.rank)
         shares = (making.share(order.share(step, rank=self.rank, world_size=self.world_size)) for step in steps)
         plan = reading((source.folder for source in self.sources), ahead=POOL_BLOCKS)
         with contextlib.closing(prefetched(order, shares, making.read, waited=self.waited, **plan)) as stream:

@@ -2,42 +2,72 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from biomech_xr.load.ranks import LoaderProcessError
 
 
 class Told:
-    """Epoch and first step of the next iteration, in memory that workers share from when they are sent it.
+    """Epoch and first step of the next iteration.
 
-    Workers look when an iteration begins there, which is before `iter` of their DataLoader returns. Only the process
-    that made it may write.
+    A worker gets both with its copy, by value, as they are when its DataLoader is iterated: it begins seconds later,
+    whatever the parent does meanwhile. Only an iteration after its first (persistent workers) looks into memory that
+    it shares with the sender of the copy. A first step counts once for every `tell`; workers say there, too, that they
+    went on from it.
     """
 
     def __init__(self) -> None:
-        self._values = torch.zeros(3, dtype=torch.int64)
-        self._loaded, self._late = 0, False
+        self._epoch = self._start = self._loaded = 0
+        self._begun = self._late = self._first = False
+        self._said, self._taken = _memory(2), _memory(1)
+        self._heard, self._take = self._said, self._taken
 
     def tell(self, epoch: int, start: int, *, loaded: bool = False) -> None:
         """Say what comes next; ``loaded`` if it is from a state, of which running workers hear no more than this."""
-        self._loaded += loaded
-        self._values.copy_(torch.tensor([epoch, start, self._loaded]))
+        self._epoch, self._start, self._loaded = epoch, start, self._loaded + loaded
+        self._begun, self._taken = False, _memory(1)
+        self._said.copy_(torch.tensor([epoch, self._loaded]))
 
     def begin(self, *, in_worker: bool) -> tuple[int, int]:
-        """Return epoch and first step of the iteration that begins; the next one in this process begins at step 0."""
-        epoch, start, loaded = self._values.tolist()
-        if not in_worker:
-            self._values[1] = 0
-        self._late = loaded != self._loaded
-        return epoch, start
+        """Return epoch and first step of the iteration that begins; the one after it begins at step 0."""
+        self._first = in_worker and not self._begun
+        if in_worker and self._begun:
+            self._epoch, loaded = self._heard.tolist()
+            self._late = loaded != self._loaded
+        start, self._start, self._begun = self._left(), 0, True
+        return self._epoch, start
 
     def check(self) -> None:
-        """Raise `LoaderProcessError` where a state was loaded after this worker had started.
+        """Take the start, and raise `LoaderProcessError` where a state was loaded after this worker had started.
 
-        To be called when the first batch is asked for: an error at `begin` would end a worker without a word.
+        To be called when the first batch is asked for. By then the other workers have their copies, of which none must
+        find the start taken, and an error at `begin` would end a worker without a word.
         """
         if self._late:
             raise LoaderProcessError(
                 "a state was loaded after DataLoader workers had started, which do not hear of it. Load it before the "
                 "first iteration, make a new DataLoader, or use persistent_workers=False."
             )
+        if self._first:
+            self._take.fill_(1)
+
+    def _left(self) -> int:
+        """Return the first step, 0 where workers of this process went on from it."""
+        return 0 if self._taken.item() else self._start
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"_epoch": self._epoch, "_start": self._left(), "_loaded": self._loaded}
+        return {**own, "_heard": self._said, "_take": self._taken}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Listen to the sender's memory, but write into memory of this copy: other ranks may have the same sender."""
+        Told.__init__(self)
+        self.__dict__.update(state)
+        self._said.copy_(torch.tensor([self._epoch, self._loaded]))
+
+
+def _memory(size: int) -> torch.Tensor:
+    """Return memory that processes share from when it is sent."""
+    return torch.zeros(size, dtype=torch.int64)

@@ -119,7 +119,8 @@ class LocalCache:
         try:
             found, buffer = read_file(path, 0, size)
             if found == size == len(buffer):
-                os.utime(path)
+                with suppress(OSError):  # a file of another user can be read and not touched
+                    os.utime(path)
                 return buffer
         except FileNotFoundError:
             return None

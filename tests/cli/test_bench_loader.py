@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from biomech_xr.cli import app
 from biomech_xr.errors import ConfigError
 from biomech_xr.load import StrideWindows, speed
-from biomech_xr.load.quality import OrderQuality, Spread
+from biomech_xr.load.quality import OrderQuality, Spread, measure_order
 from biomech_xr.store.remote import count_requests
+from biomech_xr.window.lanes import LANES
 from tests.load.stores import write_store
 
 ELSEWHERE: Any = "memory://bench-loader"
@@ -34,7 +35,8 @@ QUALITY = OrderQuality(
     blocks=32.0,
     repeated=0.0,
     reading=1.0,
-    amplification={1: 1.0, 2: 1.2, 4: 1.9, 8: 3.7},
+    amplification={1: 1.0, 2: 1.2, 4: 1.9, 5: 2.4, 8: 3.7},
+    workers={2: 1.1, 4: 1.2},
 )
 
 
@@ -77,8 +79,54 @@ def test_it_measures_what_a_cache_changes(tmp_path: Path) -> None:
         assert one["cpu_s_per_million"] > 0
     assert found["windows"] > 64 * 20
     assert set(found["read_amplification"]) == {"1", "2", "4", "8"}
+    assert found["first"] == "cold"
+    third = json.loads(run(ELSEWHERE, "--global-batch", "64", "--steps", "20", "--cache", str(tmp_path), "--json"))
+    assert (third["first"], third["passes"][0]["fetched_mb"]) == ("cached", 0)
+    other = run(ELSEWHERE, "--chain", "envelope", "--global-batch", "64", "--steps", "5", "--cache", str(tmp_path))
+    assert "first pass, cached" in other
+    assert "was not cold" in other
     assert found["advice"]
     assert found["peak_memory"] > 2**27
+
+
+def test_an_epoch_that_a_cache_holds_in_part_is_not_called_cold(tmp_path: Path) -> None:
+    words = (ELSEWHERE, "--global-batch", "64", "--steps", "5", "--cache", str(tmp_path), "--json")
+    assert json.loads(run(*words))["first"] == "cold"
+    for file in sorted(path for path in tmp_path.rglob("*") if path.parent.parent.parent == tmp_path)[::2]:
+        file.unlink()
+    found = json.loads(run(*words))
+    assert found["passes"][0]["fetched_mb"] > 0
+    assert found["first"] == "cache in use"
+    assert json.loads(run(*words[:-3], "--json"))["first"] == "cold"
+
+
+def test_ranks_and_lanes_that_were_asked_for_are_those_measured() -> None:
+    words = (ELSEWHERE, "--global-batch", "192", "--steps", "2", "--json")
+    found = json.loads(run(*words, "--world-size", "12", "--lanes", "1"))
+    factors = found["read_amplification"]
+    assert factors["12"] >= factors["8"] > 1
+    assert not any("not computed" in line for line in found["advice"])
+    usual = json.loads(run(*words, "--world-size", "96"))
+    assert 1 <= float(found["order"][0].split()[-5]) < 2 < float(usual["order"][0].split()[-5]), "blocks in a step"
+    assert usual["lanes"] == LANES
+    assert "96" not in usual["read_amplification"]
+    assert any("96 ranks" in line and "not computed" in line for line in usual["advice"])
+
+
+def test_workers_that_make_steps_in_turn_read_nearly_every_block_each() -> None:
+    """All blocks of this store but the last of a person are of one size, so bytes follow blocks."""
+    windows = StrideWindows(ELSEWHERE, global_batch=64)
+    order = windows._order()
+    found = measure_order(windows, steps=20).workers
+    whole = {block for step in range(20) for block in order.share(step).block.tolist()}
+    for count, factor in found.items():
+        own = [
+            {block for step in range(worker, 20, count) for block in order.share(step).block.tolist()}
+            for worker in range(count)
+        ]
+        assert (factor == pytest.approx(count)) == all(blocks == whole for blocks in own)
+        assert 1 < factor <= count + 1e-9
+    assert measure_order(windows, steps=1).workers == {2: 1.0, 4: 1.0}, "one step is one worker's"
 
 
 def test_a_store_here_needs_no_cache_and_the_table_fits_100_columns(
@@ -136,6 +184,8 @@ def test_ranks_that_read_too_much_and_people_that_are_not_mixed_are_said() -> No
     assert "global batch" not in advice({}, {"world_size": 4})
     for ranks in (5, 8, 16):
         assert "global batch" in advice({}, {"world_size": ranks})
+    told = speed.advise([PASS], QUALITY, replace(PLACE, world_size=16))
+    assert any("16 ranks" in line and "not computed" in line for line in told), "the figure of 8 is not that of 16"
     assert "lanes" not in advice({})
     assert "lanes" in advice({}, people=replace(SPREAD, ratio=2.5))
     assert "lanes" not in advice({}, people=replace(SPREAD, ratio=float("nan")))
@@ -144,5 +194,10 @@ def test_ranks_that_read_too_much_and_people_that_are_not_mixed_are_said() -> No
 def test_workers_are_for_cores_that_are_idle_and_a_busy_machine_is_no_measure() -> None:
     assert advice({})[1] == "workers"
     assert "workers: 0;" in speed.advise([PASS], QUALITY, PLACE)[1]
-    assert "2 workers" in speed.advise([PASS], QUALITY, replace(PLACE, cores=16))[1]
+    many = replace(PLACE, cores=16)
+    assert "2 workers use" in speed.advise([PASS], QUALITY, many)[1]
+    assert "workers: 0;" in speed.advise([replace(PASS, waited=0.3)], QUALITY, many)[1], "reading has nothing to spare"
+    again = speed.advise([PASS], replace(QUALITY, workers={2: 1.98, 4: 3.9}), many)[1]
+    assert "workers: 0;" in again
+    assert "2 workers would read and decode 2.0 times" in again
     assert advice({"processor": 0.6})[1] == "measure again"

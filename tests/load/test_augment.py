@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from biomech_xr.errors import ConfigError
 from biomech_xr.load import AmplitudeScale, ChannelDropout, DeviceWindows, Noise, StrideWindows, TimeJitter, draws
+from biomech_xr.load.jitter import Jitter
 from tests.load.stores import write_store
 
 ALL = (
@@ -174,6 +176,59 @@ def test_jitter_gives_windows_that_exist_with_everything_that_belongs_to_them(ro
     assert set(move.tolist()) == {-3, -2, -1, 0, 1, 2, 3}, "40 ms are three samples or, of the shortest stride, less"
     assert abs(move.float().mean()) < 0.2
     assert len(torch.unique(torch.cat([batch["sample"] for batch in jittered]) % 3)) == 3
+
+
+def test_a_window_that_a_step_holds_twice_comes_out_as_two(root: Path) -> None:
+    options = OPTIONS | {"mixing": {"balance": "activity"}, "global_batch": 1000}
+    moved, noisy = [], []
+    lists = ((), (TimeJitter(ms=40),), (Noise(sd=1.0),))
+    for one, elsewhere, other in zip(*(StrideWindows(root, augment=each, **options) for each in lists), strict=True):
+        added = other["emg"] - one["emg"]
+        places = torch.stack([one["stride"], one["sample"]], dim=1)
+        unique, times = torch.unique(places, dim=0, return_counts=True)
+        for place in unique[times > 1]:
+            rows = (places == place).all(dim=1).nonzero()[:2, 0]
+            if one["emg_mask"][rows[0]].any():
+                moved.append(bool(elsewhere["sample"][rows[0]] != elsewhere["sample"][rows[1]]))
+                noisy.append(not torch.allclose(added[rows[0]], added[rows[1]], atol=0.1))
+    assert len(moved) > 50
+    assert all(noisy)
+    assert 0.6 < np.mean(moved) < 0.95, "two of up to seven places are often different"
+
+
+def test_jitter_draws_the_ends_of_a_stride_somewhat_less(root: Path) -> None:
+    windows = StrideWindows(root, **(OPTIONS | {"hop": 1, "remainder": "pad"}))
+    order, blocks = windows._order(), windows._epochs.stored
+    drawn = np.zeros((len(blocks), order.counts.max()))
+    for seed in range(20):
+        jitter = Jitter(windows.sources, blocks, ms=40, seed=(seed, 0), place=0)
+        for step in range(order.steps):
+            share = jitter(order.share(step), 0)
+            np.add.at(drawn, (share.block, share.offset), share.weight / 20)
+    [source] = windows.sources
+    ends, beside = [], []
+    for number, (_, row) in enumerate(blocks):
+        count = source.index.count[row : row + source.chunk]
+        for first, size in zip(np.cumsum(count) - count, count, strict=True):
+            if size > 12:
+                ends += [drawn[number, first], drawn[number, first + size - 1]]
+                beside += [drawn[number, first + 3], drawn[number, first + size - 4]]
+    assert 0.7 < np.mean(ends) < 0.8
+    assert 1.05 < np.mean(beside) < 1.25
+
+
+def test_jitter_that_moves_nothing_is_an_error_and_its_share_is_stated(root: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"TimeJitter\(ms=5\), which moves no window: .* are 1\d\.?\d* ms apart or more"
+    ):
+        StrideWindows(root, augment=[TimeJitter(ms=5)], **OPTIONS)
+    with pytest.raises(ConfigError, match="a stride needs two windows"):
+        StrideWindows(root, augment=[TimeJitter(ms=40)], **(OPTIONS | {"hop": 100}))
+    durations = np.concatenate([source.duration for source in StrideWindows(root, **OPTIONS).sources])
+    some = StrideWindows(root, augment=[TimeJitter(ms=1000 * float(np.median(durations)) / 40)], **OPTIONS).describe()
+    share = float(re.search(r"time jitter: ([\d.]+)% of the windows can move", some)[1])
+    assert 40 < share < 60
+    assert "100.0% of the windows can move" in StrideWindows(root, augment=[TimeJitter(ms=30)], **OPTIONS).describe()
 
 
 def test_augmentations_are_stated(root: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +17,10 @@ import xarray as xr
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError
 from biomech_xr.load import StrideWindows, host
+from biomech_xr.load.selection import chosen, open_parts
 from biomech_xr.schema import BEFORE
 from biomech_xr.store import open_strides
+from biomech_xr.store.local_cache import LocalCache
 from tests.load.reference import SlowWindows
 from tests.load.stores import write_store
 
@@ -140,6 +144,66 @@ def test_zero_stands_only_where_the_mask_is_false(store: Path) -> None:
 def test_a_filter_for_a_value_that_no_stride_has_is_an_error(store: Path) -> None:
     with pytest.raises(ConfigError, match=r"activity: no stride has 'wallk'; known: .*walk"):
         StrideWindows(store, global_batch=16, filters={"activity": ["walk", "wallk"]})
+
+
+def test_strides_are_chosen_by_what_is_measured(store: Path) -> None:
+    strides = opened(store)
+    coverage = {name: strides[f"{name}_coverage"].values for name in ("emg", "kinematics", "kinetics")}
+    has = {name: (values.reshape(len(values), -1) > 0).any(axis=1) for name, values in coverage.items()}
+    muscle = list(strides["channel"].values)[2]
+    named = (coverage["emg"][:, [2, 5]] > 0).all(axis=1)
+    joint = (coverage["kinetics"][:, 1] > 0).any(axis=1)
+    cases = [
+        ({"emg": True}, has["emg"]),
+        ({"emg": False}, ~has["emg"]),
+        ({"kinematics": True, "emg": True}, has["kinematics"] & has["emg"]),
+        ({"emg": muscle}, coverage["emg"][:, 2] > 0),
+        ({"emg": [muscle, list(strides["channel"].values)[5]]}, named),
+        ({"kinetics": "knee"}, joint),
+        ({"dataset": "hu", "kinetics": ["knee"]}, joint & (strides["dataset"].values == "hu")),
+    ]
+    for filters, expected in cases:
+        assert 0 < expected.sum() < len(expected)
+        np.testing.assert_array_equal(selected(store, filters), expected, err_msg=str(filters))
+    np.testing.assert_array_equal(selected(store, {"kinetics": True}), has["kinetics"])
+
+
+def test_strides_are_chosen_by_strict_bounds(store: Path) -> None:
+    duration = opened(store)["duration"].values
+    edge = float(np.sort(duration)[80])
+    cases = [
+        (f"> {edge}", duration > edge),
+        (f">={edge}", duration >= edge),
+        (f"< {edge}", duration < edge),
+        (f" <= {edge} ", duration <= edge),
+        (f"> 0.45, < {edge}", (duration > 0.45) & (duration < edge)),
+    ]
+    for text, expected in cases:
+        assert 0 < expected.sum() < len(expected)
+        np.testing.assert_array_equal(selected(store, {"duration": text}), expected, err_msg=text)
+
+
+def selected(store: Path, filters: dict[str, Any]) -> np.ndarray:
+    """Return which strides are not filtered out: each has a window when history is no reason to lose it."""
+    _, parts = open_parts(str(store), chain="envelope", datasets=None)
+    StrideWindows(store, global_batch=16, filters=filters)
+    return np.concatenate([chosen(part, filters) for group in parts.values() for part in group])
+
+
+def test_cached_data_of_another_user_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = LocalCache.of(tmp_path, 1.0)
+    path = cache.room.path("abcd")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"good data")
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(1, "not yours")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    data = cache.read("abcd", 9)
+    assert data is not None
+    assert bytes(data) == b"good data"
+    assert path.exists()
 
 
 def test_a_state_belongs_to_the_data_it_was_made_with(store: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomech_xr.errors import ConfigError
-from biomech_xr.load import DeviceWindows, StrideWindows, kernels
+from biomech_xr.load import DeviceWindows, StrideWindows, device_windows, kernels
+from biomech_xr.load.device import Arena, Room
 from biomech_xr.load.measured import find_measured
 from biomech_xr.schema import HISTORY
 from biomech_xr.store.encoding import MISSING
+from tests.load.stores import write_store
 from tests.load.test_contents import CASES
 
 BASE = {"global_batch": 48, "window": 120, "remainder": "pad", "filters": {}}
@@ -42,6 +45,52 @@ def test_the_device_makes_the_same_batches(fixture, horizon, history, window, ho
         assert_same(one, other)
         count += 1
     assert count == host.steps_per_epoch == device.steps_per_epoch > 4
+
+
+@pytest.fixture(scope="module")
+def lengths(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a root whose sources have EMG axes and kinematic grids of three lengths, in no order."""
+    root = tmp_path_factory.mktemp("lengths")
+    for seed, (name, time, points) in enumerate([("camargo", 850, 50), ("hu", 1150, 40), ("moreira", 900, 60)]):
+        write_store(root, name, {"a": 70}, time=time, grid={"phase": points}, seed=seed)
+    return root
+
+
+@pytest.mark.parametrize("lanes", [1, 32])
+@pytest.mark.parametrize("seed", range(3))
+def test_axes_of_any_length_may_follow_one_another(lengths: Path, seed: int, lanes: int) -> None:
+    options = BASE | {"global_batch": 96, "hop": 5, "history": "mask", "seed": seed, "lanes": lanes}
+    host, device = StrideWindows(lengths, **options), DeviceWindows(lengths, **options)
+    assert host.steps_per_epoch > 10
+    for one, other in zip(host, device, strict=True):
+        assert_same(one, other)
+
+
+def test_more_blocks_than_there_are_slots_find_room(lengths: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_windows, "POOL_BLOCKS", 0)
+    grown: list[int] = []
+    grow = Arena._grow
+    monkeypatch.setattr(Arena, "_grow", lambda arena: grown.append(len(arena.measured)) or grow(arena))
+    options = BASE | {"global_batch": 1500, "hop": 3, "history": "mask", "lanes": 1}
+    for one, other in zip(StrideWindows(lengths, **options), DeviceWindows(lengths, **options), strict=True):
+        assert_same(one, other)
+    assert grown
+
+
+def test_an_arena_is_made_once_and_holds_codes(lengths: Path) -> None:
+    windows = DeviceWindows(lengths, **BASE | {"hop": 5, "global_batch": 96})
+    made = Room.of(windows.sources, slots=40)
+    assert (made.chunk, made.time, made.points) == (64, 1150, 60)
+    room, codes = Room(slots=40, chunk=64, time=3250, points=200, samples=260, moments=240), 40 * 64 * 13 * 3250 * 2
+    tracemalloc.start()
+    try:
+        Arena(windows.device, room=room, window=200)
+        assert codes < tracemalloc.get_traced_memory()[1] < 1.4 * codes
+        tracemalloc.reset_peak()
+        assert sum(1 for _ in windows) > 10
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20  # the arena of six blocks needs 13 MiB
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("kind", [StrideWindows, DeviceWindows])

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+import tracemalloc
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from biomech_xr.errors import LostDataError
+from biomech_xr.load import StrideWindows
+from biomech_xr.load.blocks import BlockReader
+from biomech_xr.load.buffers import Layout, Pieces
 from biomech_xr.load.prefetch import prefetched
+from biomech_xr.load.sources import Source
 from tests.window.pools import PoolOrder
 
 
@@ -38,3 +46,45 @@ def test_an_error_is_raised_where_its_block_is_needed_and_threads_end() -> None:
     with pytest.raises(LostDataError, match=f"block {bad}"):
         next(stream)
     assert not any(thread.name.startswith("biomech-xr-read") for thread in threading.enumerate())
+
+
+def test_memory_of_blocks_does_not_grow_with_the_number_of_parts(store: Path, tmp_path: Path) -> None:
+    originals = StrideWindows(store, global_batch=48, window=120).sources
+    assert len({source.open().variables["emg"][1][2] for source in originals}) == 2
+    sources: list[Source] = []
+    for number in range(30):
+        link = tmp_path / str(number)
+        link.symlink_to(originals[number % 2].folder)
+        sources.append(dataclasses.replace(originals[number % 2], folder=str(link)))
+        sources[-1].open()
+    reader, held, traced = BlockReader(120), [], []
+    tracemalloc.start()
+    try:
+        for source in sources:
+            held = [*held[-2:], reader.read(source, 0)]
+            traced.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert len({block.emg.ctypes.data for block in held}) == 3
+    assert max(traced) < (3 + 8 + 1) * 2**22  # blocks that are held, those that wait, and the one that is read
+    assert max(traced[15:]) - max(traced[:15]) < 2**22  # what a part knows of its chunks is small
+
+
+def test_pieces_serve_any_size_that_they_hold_and_few_of_them_wait() -> None:
+    small, large = (Layout({"x": ((size,), np.uint8)}) for size in (1_000, 1_000_000))
+    pieces = Pieces(spare=3)
+    held = [pieces.take(large)["x"] for _ in range(9)]
+    places = {array.ctypes.data for array in held}
+    assert len(places) == 9
+    tracemalloc.start()
+    try:
+        held.clear()
+        again = [pieces.take(small)["x"] for _ in range(3)]
+        assert {array.ctypes.data for array in again} < places
+        assert {array.size for array in again} == {1_000}
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+        more = [pieces.take(large)["x"] for _ in range(2)]
+        assert tracemalloc.get_traced_memory()[0] > 1_900_000  # no piece waits any more
+        assert all(array.size == 1_000_000 for array in more)
+    finally:
+        tracemalloc.stop()

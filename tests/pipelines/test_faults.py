@@ -124,7 +124,6 @@ def test_sigterm_ends_a_pipeline_with_one_line(
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr("sys.argv", ["parse", f"store={tmp_path}", "sources.hu.raw=raw"])
     assert command.main(parse.ParseConfig, run, "") == 143
-    stop_retrying(asked=False)
     assert stopped == [True]
     assert capsys.readouterr().err == "interrupted: nothing that was finished is lost; the same command goes on\n"
     assert signal.getsignal(signal.SIGTERM) is before

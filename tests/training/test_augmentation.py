@@ -19,14 +19,14 @@ from training.scoring import Scoreboard
 from training.tasks.emg import EmgTask
 
 LISTED: list[dict[str, Any]] = [
-    {"kind": "time_jitter", "ms": 10.0},
+    {"kind": "time_jitter", "ms": 20.0},
     {"kind": "channel_dropout", "p": 0.1},
     {"kind": "channel_dropout", "p": 0.2, "part": "kinematics"},
     {"kind": "amplitude_scale", "low": 0.8, "high": 1.2},
     {"kind": "noise", "sd": 0.05},
 ]
 MADE = [
-    TimeJitter(ms=10.0),
+    TimeJitter(ms=20.0),
     ChannelDropout(p=0.1),
     ChannelDropout(p=0.2, part="kinematics"),
     AmplitudeScale(low=0.8, high=1.2),

@@ -11,6 +11,7 @@ import torch
 
 from biomech_xr.errors import ConfigError, NotAStoreError
 from training import checkpoint
+from training.run import read_config
 
 
 def state(value: float) -> dict[str, Any]:
@@ -74,6 +75,25 @@ def test_another_configuration_and_no_checkpoint_are_clear_errors(tmp_path: Path
     save(tmp_path, 10)
     with pytest.raises(ConfigError, match=r"found abc.*expected xyz"):
         checkpoint.load(tmp_path, config_hash="xyz")
+
+
+def test_the_format_is_looked_at_before_anything_else(tmp_path: Path) -> None:
+    save(tmp_path, 10).write_bytes(b"")
+    file = save(tmp_path, 20)
+    for values, found in (({"format": 4, "new": 1}, "found 4"), ({"step": 20}, "found 1 or 2")):
+        file.with_suffix(".json").write_text(json.dumps(values))
+        for config in ("abc", "xyz"):
+            with pytest.raises(
+                checkpoint.CheckpointError, match=f"{found}; expected 3. Another version of this package"
+            ):
+                checkpoint.load(tmp_path, config_hash=config)
+
+
+def test_a_run_of_an_earlier_version_is_named_before_its_settings_are_read(tmp_path: Path) -> None:
+    save(tmp_path / "checkpoints", 10).with_suffix(".json").write_text('{"step": 10}')
+    (tmp_path / "config.yaml").write_text("store: s\nout: o\nfield_of_old: 1\n")
+    with pytest.raises(checkpoint.CheckpointError, match="found 1 or 2; expected 3"):
+        read_config(tmp_path)
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:

@@ -169,10 +169,11 @@ def test_a_checkpoint_that_does_not_say_what_is_known_is_refused(
     config = configure(tmp_path, steps=3)
     run(config)
     folder = tmp_path / "checkpoints"
-    state, entry = checkpoint.load(folder, config_hash=config.identity())
-    del state["format"]
-    checkpoint.save(folder, state, step=entry.step, config_hash=entry.config_hash, validation=entry.validation)
-    with pytest.raises(checkpoint.CheckpointError, match=r"format of the checkpoint; found 1; expected 2\. Another"):
+    for file in folder.glob("step-*.json"):
+        values = json.loads(file.read_text())
+        del values["format"]
+        file.write_text(json.dumps(values))
+    with pytest.raises(checkpoint.CheckpointError, match=r"found 1 or 2; expected 3\. Another version"):
         run(config)
     assert main([str(tmp_path)]) == 2
     assert "Train again" in capsys.readouterr().err

@@ -7,13 +7,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from biomech_xr.load import StrideWindows
+from biomech_xr.window import LaneOrder
+from biomech_xr.window.lanes import LANES
 from tests.load.stores import write_store
 from tests.training.fake_windows import FakeWindows
 from training import sample
+from training.config import TrainConfig
+from training.distributed import Ranks
+from training.tasks.emg import EmgTask
 
 
 class Numbered(FakeWindows):
@@ -40,6 +46,36 @@ def test_batches_lie_evenly_over_the_epoch(steps: int, limit: int) -> None:
     assert min(steps, (limit + 1) // 2) <= len(taken) <= limit
     assert all(after - before <= max(1, 2 * steps / limit) for before, after in pairwise([*taken, steps]))
     assert windows.made <= sample.FAR * limit
+
+
+def test_going_to_a_step_reads_few_blocks_and_finds_most_people() -> None:
+    """A split of 500 blocks of 64 strides with 196 windows each, and 68 people."""
+    people = np.arange(500) * 68 // 500
+    read = {}
+    for lanes in (sample.LANES, LANES):
+        order = LaneOrder(np.full(500, 64 * 196), seed=0, epoch=0, global_batch=1024, lanes=lanes)
+        steps = range(0, order.steps, -(-order.steps // 20))
+        assert len(steps) == 20
+        blocks = [np.unique(order.share(step).block) for step in steps]
+        read[lanes] = sum(one.size for one in blocks)
+        assert np.unique(people[np.concatenate(blocks)]).size > 60
+    assert read[sample.LANES] < 1.1 * 20 * sample.LANES
+    assert read[sample.LANES] < read[LANES] / 3
+
+
+def test_only_training_windows_mix_many_blocks() -> None:
+    opened: list[int | None] = []
+
+    def open_windows(*arguments: Any, lanes: int | None = None, **options: Any) -> FakeWindows:
+        opened.append(lanes)
+        return FakeWindows(*arguments, **options)
+
+    ranks = Ranks(rank=0, world_size=1, device=torch.device("cpu"))
+    task = EmgTask(TrainConfig(store="s", out="o"), open_windows=open_windows)
+    task.windows("train", ranks, remainder="drop", augment=True)
+    task.windows("train", ranks, remainder="pad")
+    task.windows("validation", ranks, remainder="pad")
+    assert opened == [None, sample.LANES, sample.LANES]
 
 
 @pytest.mark.parametrize("far", [0, 1000])

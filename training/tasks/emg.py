@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from training import losses, scoring, statistics
+from training import losses, sample, scoring, statistics
 from training.config import TrainConfig
 from training.distributed import Ranks
 from training.losses import Term
@@ -69,6 +69,7 @@ class EmgTask:
             augment=[one.make() for one in config.augment] if augment else [],
             mixing=config.mixing if augment else None,
             remainder=remainder,
+            **({} if augment else {"lanes": sample.LANES}),
             datasets=None if chosen is None else list(chosen),
         )
         found: Windows | None = opened if opened.windows else None
