@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
 from biomech_xr.compiled import compiled
-from biomech_xr.load.moving import LANES, move_row, settled
+from biomech_xr.load.moving import LANES, move_row
 from biomech_xr.load.pointers import byte_at, float32_at, float64_at, int16_at, int64_at, prefetch, values_of
 from biomech_xr.schema import BEFORE, HISTORY
 from biomech_xr.window.index import EMG_RATE
@@ -128,7 +128,6 @@ def _emg(
             else:
                 for j in range(window):
                     target[to + j] = 0
-    settled()
 
 
 def _kept(value: float, out: Array, mask: Array, k: int) -> None:
