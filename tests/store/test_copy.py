@@ -13,11 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from biomech_xr.cli import app
-from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, StoreError
+from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.store import check_store, copying, list_versions, open_strides, write_patient
 from biomech_xr.store.copying import copy_store
 from biomech_xr.store.objects import read_bytes, sizes
 from biomech_xr.store.persons import PersonTable, save_table
+from tests.store.copies import stopped
 
 from .damaged import keys_of, snapshot
 from .samples import CHAIN, make_product, make_spec, make_trials
@@ -112,17 +113,7 @@ def test_a_copy_that_was_stopped_goes_on(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
     target = tmp_path / "to"
-    left, put = iter(range(stop)), copying.put_bytes
-
-    def failing(url: str, data: bytes) -> None:
-        if next(left, None) is None:
-            raise StoreError(f"{url}: the storage is gone")
-        put(url, data)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(copying, "put_bytes", failing)
-        with pytest.raises(StoreError, match="gone"):
-            copy_store(str(made), str(target))
+    stopped(made, target, stop, monkeypatch)
     assert list_versions(str(target), CHAIN) == []
     done = copy_store(str(made), str(target))
     assert done.there == stop

@@ -11,6 +11,7 @@ import pytest
 from biomech_xr.errors import StoreError
 from biomech_xr.store import check_store, copying, write_patient
 from biomech_xr.store.copying import copy_store
+from tests.store.copies import stopped
 
 from .damaged import snapshot
 from .samples import make_spec, make_trials
@@ -33,20 +34,6 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     assert one.keys() == other.keys()
     assert any(one[key] != other[key] and len(one[key]) == len(other[key]) for key in one if "/c/" in key)
     return before, after
-
-
-def stopped(source: Path, target: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    left, put = iter(range(after)), copying.put_bytes
-
-    def failing(url: str, data: bytes) -> None:
-        if next(left, None) is None:
-            raise StoreError(f"{url}: the storage is gone")
-        put(url, data)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(copying, "put_bytes", failing)
-        with pytest.raises(StoreError, match="gone"):
-            copy_store(str(source), str(target))
 
 
 def test_a_copy_that_goes_on_from_another_state_starts_over(
