@@ -69,7 +69,8 @@ class TrainConfig(Config):
     schedule after `warmup` steps that ends at a tenth of it; `clip` bounds the gradient norm; `statistics_batches` are
     about the global batches that normalization is fitted on, spread over the training windows of every source;
     `validation_batches` are scored at every checkpoint, spread over the validation windows; `max_minutes` ends a run
-    early, with a checkpoint; `threads` are CPU threads per rank, `workers` processes per rank that make its training
+    early, with a checkpoint; `precision` is that of the model's matrix products, while weights, losses and physical
+    units are float32; `threads` are CPU threads per rank, `workers` processes per rank that make its training
     batches (0: threads of the rank do, which is rarely slower); `cache` is a folder on a fast disk that keeps at most
     `cache_gb` (10^9 bytes) of a store elsewhere. `evaluation_hop` and `max_windows` bound the windows that
     `training.evaluate` scores.
@@ -95,6 +96,7 @@ class TrainConfig(Config):
     warmup: int = Field(default=100, ge=0)
     clip: float = Field(default=1.0, gt=0)
     seed: int = Field(default=0, ge=0)
+    precision: Literal["float32", "bf16"] = "float32"
     model: ModelSizes = ModelSizes()
     loss: LossWeights = LossWeights()
     statistics_batches: int = Field(default=40, ge=1)

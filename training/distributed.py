@@ -39,7 +39,7 @@ def start(device: Literal["auto", "cpu", "cuda"], *, threads: int) -> Iterator[R
     Parameters
     ----------
     device
-        `auto` takes CUDA where there is one; then the backend is nccl, else gloo.
+        `auto` takes CUDA where there is one; then tensors there are summed by nccl, all others by gloo.
     threads
         CPU threads of this rank; set before any work, because more threads than cores slow every rank down.
 
@@ -62,7 +62,8 @@ def start(device: Literal["auto", "cpu", "cuda"], *, threads: int) -> Iterator[R
     if "WORLD_SIZE" not in os.environ:
         yield Ranks(rank=0, world_size=1, device=chosen)
         return
-    dist.init_process_group("nccl" if use_cuda else "gloo", timeout=TIMEOUT)
+    # Statistics are summed on the CPU, gradients where the model is.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if use_cuda else "gloo", timeout=TIMEOUT)
     try:
         yield Ranks(rank=dist.get_rank(), world_size=dist.get_world_size(), device=chosen)
     finally:

@@ -14,7 +14,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich.console import Console
 
@@ -33,7 +33,13 @@ PHASE_NOTES: Final = {
 
 
 def evaluate(
-    run: Path, *, split: str = "test", which: str = "best", hop: int | None = None, max_windows: int | None = None
+    run: Path,
+    *,
+    split: str = "test",
+    which: str = "best",
+    hop: int | None = None,
+    max_windows: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> dict[str, Any]:
     """Return the scores of a run and what they are of, as plain values.
 
@@ -45,6 +51,8 @@ def evaluate(
         `best` (lowest validation loss; the last where nobody validates) or `last` checkpoint.
     hop, max_windows
         Every ``hop``-th kinematic sample of a stride is scored; it is raised until at most ``max_windows`` remain.
+    device
+        Where the model runs, in float32; `auto` takes CUDA where there is one, wherever the run was trained.
 
     Raises
     ------
@@ -55,12 +63,12 @@ def evaluate(
     SplitError
         Nobody is in the split.
     ConfigError
-        Several processes score: each would see its share of the windows alone.
+        Several processes score: each would see its share of the windows alone; or CUDA was asked for and there is none.
     """
     config = read_config(run)
     state, entry = read_checkpoint(run, config, which="last" if which == "last" else "best")
     task = EmgTask(config)
-    with distributed.start(config.device, threads=config.threads) as ranks:
+    with distributed.start(device, threads=config.threads) as ranks:
         if ranks.world_size > 1:
             raise ConfigError(f"{run}: found {ranks.world_size} processes, expected one. Start it without torchrun.")
         windows, used_hop = open_windows(
@@ -160,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", default="best", choices=("best", "last"))
     parser.add_argument("--hop", type=int, help="score every HOP-th kinematic sample")
     parser.add_argument("--max-windows", type=int, help="raise the hop until at most this many windows remain")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
@@ -170,6 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             which=options.checkpoint,
             hop=options.hop,
             max_windows=options.max_windows,
+            device=options.device,
         )
     except BiomechXRError as error:
         print(f"error: {error}", file=sys.stderr)

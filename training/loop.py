@@ -25,6 +25,7 @@ from biomech_xr.errors import BiomechXRError
 from training import distributed, losses
 from training.config import TrainConfig
 from training.distributed import Ranks
+from training.losses import Term
 from training.run import Run, begin, save
 from training.sample import spread
 from training.task import Batch, Task
@@ -62,7 +63,7 @@ def train(config: TrainConfig, task: Task, ranks: Ranks) -> int:
                 _log_values(config, {"step": run.step, "epoch": run.epoch, "minutes": round(minutes, 3), **values})
             if done or run.step % config.checkpoint_every == 0:
                 hurry = distributed.any_rank(interrupted.is_set(), device=ranks.device)
-                scores = {} if hurry else validate(run, task, config, ranks)
+                scores = {} if hurry else validate(run, task, config)
                 if ranks.leads:
                     _log_values(config, {"step": run.step, **{f"validation_{name}": x for name, x in scores.items()}})
                     save(run, config, validation=scores.get("loss"))
@@ -79,7 +80,7 @@ def optimizer_step(run: Run, task: Task, batch: Batch, config: TrainConfig, rank
     for group in run.optimizer.param_groups:
         group["lr"] = rate
     run.optimizer.zero_grad()
-    terms = task.terms(run.parallel, _to(batch, ranks.device), run.statistics)
+    terms = _terms(task, run.parallel, batch, run, config)
     objective, values = losses.combine(terms, task.weights())
     objective.backward()  # type: ignore[no-untyped-call]
     norm = float(nn.utils.clip_grad_norm_(run.model.parameters(), config.clip))
@@ -102,19 +103,23 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 @torch.no_grad()
-def validate(run: Run, task: Task, config: TrainConfig, ranks: Ranks) -> dict[str, float]:
+def validate(run: Run, task: Task, config: TrainConfig) -> dict[str, float]:
     """Return the loss terms on validation batches, always the same, over all ranks; empty when nobody validates."""
     if run.validation is None:
         return {}
     run.model.eval()
     mean = losses.Mean()
     for batch in spread(run.validation, config.validation_batches):
-        mean.add(task.terms(run.model, _to(batch, ranks.device), run.statistics))
+        mean.add(_terms(task, run.model, batch, run, config))
     return mean.values(task.weights())
 
 
-def _to(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
-    return {name: value.to(device) for name, value in batch.items()}
+def _terms(task: Task, model: nn.Module, batch: Batch, run: Run, config: TrainConfig) -> dict[str, Term]:
+    """Return the loss terms of a batch, which goes to where the statistics are, in the precision of the run."""
+    device = next(iter(run.statistics.values())).device
+    here = {name: value.to(device) for name, value in batch.items()}
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.precision == "bf16"):
+        return task.terms(model, here, run.statistics)
 
 
 def _seed(seed: int, step: int, rank: int) -> int:

@@ -178,9 +178,16 @@ class EmgTransformer(nn.Module):
         memory_BTF = self._encode(emg_BCW, emg_mask_BC)
         query_BQF = self._queries(normal_BS, state_mask_BS, phase_B, phase_mask_B)
         answer_BQF = self.decoder(query_BQF, memory_BTF)
+        with torch.autocast(normal_BS.device.type, enabled=False):  # units and the linear map need all their digits
+            return self._answer(answer_BQF.to(normal_BS.dtype), normal_BS, state_BS, state_mask_BS)
+
+    def _answer(
+        self, answer_BQF: torch.Tensor, normal_BS: torch.Tensor, state_BS: torch.Tensor, mask_BS: torch.Tensor
+    ) -> Prediction:
+        """Return what the decoder's answers say in physical units."""
         joint_BJF = answer_BQF[:, :COMPONENTS]
         change_BS = self.linear(normal_BS) + _by_derivative(self.change_head(joint_BJF))
-        current_BS = torch.where(state_mask_BS, state_BS, self.state_mean)
+        current_BS = torch.where(mask_BS, state_BS, self.state_mean)
         deviation_BS = self.state_deviation * _by_derivative(self.equilibrium_head(joint_BJF))
         stiffness_BJ, damping_BJ, inertia_BJ = functional.softplus(self.gain_head(joint_BJF)).unbind(dim=2)
         gains = (STIFFNESS_SCALE * stiffness_BJ, DAMPING_SCALE * damping_BJ, INERTIA_SCALE * inertia_BJ)
@@ -191,7 +198,7 @@ class EmgTransformer(nn.Module):
             damping_BJ=gains[1],
             inertia_BJ=gains[2],
             equilibrium_BS=current_BS + deviation_BS,
-            torque_BJ=impedance_torque(gains, deviation_BS, state_mask_BS),
+            torque_BJ=impedance_torque(gains, deviation_BS, mask_BS),
         )
 
     def _encode(self, emg_BCW: torch.Tensor, emg_mask_BC: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -30,12 +31,13 @@ class EmgTask:
     Parameters
     ----------
     open_windows
-        Called like `biomech_xr.load.StrideWindows`, which is the default.
+        Called like `biomech_xr.load.StrideWindows`, which is the default; on a GPU `DeviceWindows` is, unless workers
+        make the batches.
     """
 
     def __init__(self, config: TrainConfig, *, open_windows: Callable[..., Any] | None = None) -> None:
         self.config = config
-        self._open = open_windows or _stride_windows
+        self._open = open_windows
 
     def windows(
         self,
@@ -50,7 +52,7 @@ class EmgTask:
         """Return the windows of a split, this rank's share; None when nobody is in the split."""
         config = self.config
         chosen = config.datasets if datasets is None else datasets
-        opened = self._open(
+        opened = (self._open or _loader(ranks.device, workers=config.workers))(
             config.store,
             split=split,
             chain=config.chain,
@@ -155,7 +157,8 @@ def _predict(model: nn.Module, batch: Batch) -> Prediction:
     return prediction
 
 
-def _stride_windows(*arguments: Any, **options: Any) -> Any:
-    from biomech_xr.load import StrideWindows
+def _loader(device: torch.device, *, workers: int) -> Callable[..., Any]:
+    """Return what makes the batches of a model on a device."""
+    from biomech_xr.load import DeviceWindows, StrideWindows  # here, because the libraries of stores take seconds
 
-    return StrideWindows(*arguments, **options)
+    return StrideWindows if workers or device.type == "cpu" else partial(DeviceWindows, device=device)
