@@ -20,7 +20,13 @@ from numba.core import caching
 
 PACKAGE: Final = Path(__file__).parent
 _LOOPS: Final = (b"numba", b"biomech_xr.compiled")
-_CONSTANTS: Final = ("vocabulary.py", "schema.py", "store/encoding.py", "window/index.py")
+_CONSTANTS: Final = (
+    "load/blocks/block.py",
+    "schema/columns.py",
+    "store/encoding.py",
+    "vocabulary.py",
+    "window/index.py",
+)
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:

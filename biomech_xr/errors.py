@@ -81,6 +81,10 @@ class OccupiedError(StoreError, FileExistsError):
     """The output holds something else already."""
 
 
+class StoppedError(StoreError):
+    """Reading or writing was given up, because this process is being ended (`biomech_xr.store.stopping`)."""
+
+
 class SplitError(BiomechXRError, ValueError):
     """The person split is inconsistent, or a change to it would separate one person."""
 

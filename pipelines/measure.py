@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from distributed import Client
 
+from biomech_xr.memory import peak_memory
 from pipelines.cluster import thread_count
 
 
@@ -60,11 +60,6 @@ class Watch:
             worker=max(workers.values(), default=0),
             overhead=max(0.0, 1 - busy / (seconds * max(1, thread_count(self._client)))),
         )
-
-
-def peak_memory() -> int:
-    """Return the peak of this process's memory, bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _busy(client: Client) -> float:

@@ -4,7 +4,8 @@
     python -m pipelines.parse pipelines/configs/sources.yaml raw_root=raw store=my-store workers=4
 
 Keys come from a YAML file, from `key=value`, or both: `store`; `sources.NAME.raw`, `.patients`, `.options.OPTION`;
-`raw_root`, `cluster`, `workers`, `retry_quarantined`. A rerun parses only the people that are not in the store yet.
+`raw_root`, `cluster`, `workers`, `retry_quarantined`, `same_code`. A rerun parses only the people that are not in the
+store yet, or lost objects; ``same_code=true`` parses those again whom other code or other libraries parsed.
 Exit code 0: all done; 1: some people or sources failed, each is named, the others are done; 2: nothing could be parsed.
 """
 
@@ -23,7 +24,8 @@ from pydantic import Field
 from biomech_xr.config import Config
 from biomech_xr.errors import BiomechXRError
 from biomech_xr.parse import check_options
-from biomech_xr.run import parse_patient, pending_patients
+from biomech_xr.run import parse_patient
+from biomech_xr.run.parse import ParseWork, parse_work
 from biomech_xr.store.writable import require_writable
 from pipelines.cluster import ClusterConfig, connect
 from pipelines.command import gather, main, report_failures, with_reasons
@@ -45,18 +47,21 @@ class Unit(NamedTuple):
     patient: str
     options: Mapping[str, Any] | None = None
     retry: bool = False
+    same_code: bool = False
 
 
 class ParseConfig(ClusterConfig):
     """Which sources to parse, into which store, on which cluster; relative raw paths start from `raw_root`.
 
-    `retry_quarantined` tries those people again whose files killed the process that read them.
+    `retry_quarantined` tries those people again whose files killed the process that read them; `same_code` parses those
+    again whom other code or other libraries parsed.
     """
 
     store: str
     raw_root: str = "."
     sources: dict[str, SourceConfig] = Field(min_length=1)
     retry_quarantined: bool = False
+    same_code: bool = False
 
 
 def run(config: ParseConfig) -> int:
@@ -70,22 +75,37 @@ def run(config: ParseConfig) -> int:
     for dataset, source in config.sources.items():
         raw, options = str(Path(config.raw_root, source.raw)), source.options
         try:
-            todo, done = pending_patients(dataset, raw, config.store, only=source.patients, options=options)
+            found = parse_work(
+                dataset, raw, config.store, only=source.patients, options=options, same_code=config.same_code
+            )
         except BiomechXRError as error:
             failures.append(str(error) if str(error).startswith(f"{dataset}:") else f"{dataset}: {error}")
             continue
-        already += len(done)
-        print(f"{dataset}: {len(todo)} patient(s) to parse, {len(done)} in the store already")
-        work += [Unit(dataset, raw, patient, options, config.retry_quarantined) for patient in todo]
+        already += len(found.done)
+        announce(dataset, found)
+        rest = (options, config.retry_quarantined, config.same_code)
+        work += [Unit(dataset, raw, patient, *rest) for patient in found.todo]
     code = report_failures("sources", failures, done=len(work) + already)
     if not work:
         return code
     with connect(config) as client:
-        return max(code, parse(client, config.store, work))
+        return max(code, parse(client, config.store, work, already=already))
 
 
-def parse(client: Client, root: str, work: Sequence[Unit]) -> int:
-    """Parse units on a cluster and return the exit code."""
+def announce(dataset: str, found: ParseWork) -> None:
+    """Say what is to be done for a source, and what stays as it is."""
+    print(f"{dataset}: {len(found.todo)} patient(s) to parse, {len(found.done)} in the store already")
+    if found.other_code:
+        print(
+            f"{dataset}: {len(found.other_code)} finished patient(s) of other code or libraries stay; same_code=true "
+            "parses them again"
+        )
+    if found.gone:
+        print(f"{dataset}: planned before, and no files of theirs are there now: {', '.join(found.gone)}")
+
+
+def parse(client: Client, root: str, work: Sequence[Unit], *, already: int = 0) -> int:
+    """Parse units on a cluster, with others in the store ``already``, and return the exit code."""
     started = time.monotonic()
     futures = {
         f"{unit.dataset}-{unit.patient}": client.submit(
@@ -96,6 +116,7 @@ def parse(client: Client, root: str, work: Sequence[Unit]) -> int:
             unit.patient,
             unit.options,
             retry_quarantined=unit.retry,
+            same_code=unit.same_code,
         )
         for unit in work
     }
@@ -107,7 +128,7 @@ def parse(client: Client, root: str, work: Sequence[Unit]) -> int:
         f"parse: {len(results)} patient(s), {strides} strides, {with_reasons(rejected, reasons)}, "
         f"{time.monotonic() - started:.1f} s"
     )
-    return report_failures("parse", failures, done=len(results))
+    return report_failures("parse", failures, done=len(results) + already)
 
 
 if __name__ == "__main__":

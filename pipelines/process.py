@@ -3,7 +3,8 @@
     python -m pipelines.process pipelines/configs/process.yaml store=my-store chain=envelope workers=4
 
 A rerun writes only the shards that are missing; the manifest comes last, and without it no reader sees the product.
-Finished parts stay when the code or a library changed; ``same_code=true`` makes them again.
+Finished parts stay when the code or a library changed; ``same_code=true`` makes them again. A source whose parse was
+interrupted, or that lost somebody, is refused; ``partial=true`` goes on without them.
 ``--plan`` (or ``plan=true``) says what there is to do and what it will take - tasks, strides, bytes, memory of a
 worker, minutes, from the time that one task took here - and does nothing else. Exit code 0: all done; 1: some shards
 or sources failed, each is named, the others are done; 2: nothing could be done.
@@ -21,9 +22,10 @@ from distributed import Client
 from biomech_xr.errors import BiomechXRError, NotAStoreError
 from biomech_xr.process import Chain, load_chain
 from biomech_xr.process.graph import priority_of
-from biomech_xr.run import finish_strides, shard_work
+from biomech_xr.run import ShardWork, finish_strides, shard_work
 from biomech_xr.run.estimate import estimate
 from biomech_xr.store import list_patients, publish, reason_counts
+from biomech_xr.store.planned import named
 from biomech_xr.store.writable import require_writable
 from pipelines.cluster import ClusterConfig, connect, thread_count
 from pipelines.command import gather, main, report_failures, with_reasons
@@ -32,7 +34,8 @@ from pipelines.command import gather, main, report_failures, with_reasons
 class ProcessConfig(ClusterConfig):
     """Which sources of a store to process, with which chain (preset or YAML file), on which cluster.
 
-    `same_code` makes those parts again that other code or other libraries made.
+    `same_code` makes those parts again that other code or other libraries made; `partial` goes on without people who
+    are known and whose recordings are not there.
     """
 
     store: str
@@ -40,6 +43,7 @@ class ProcessConfig(ClusterConfig):
     chain: str = "envelope"
     plan: bool = False
     same_code: bool = False
+    partial: bool = False
 
 
 def run(config: ProcessConfig) -> int:
@@ -51,7 +55,7 @@ def run(config: ProcessConfig) -> int:
     if config.plan:
         return show_plan(config, names, chain)
     with connect(config) as client:
-        return process(client, config.store, names, chain, same_code=config.same_code)
+        return process(client, config.store, names, chain, same_code=config.same_code, partial=config.partial)
 
 
 def sources_of(config: ProcessConfig) -> list[str]:
@@ -62,7 +66,15 @@ def sources_of(config: ProcessConfig) -> list[str]:
     return names
 
 
-def process(client: Client, root: str, datasets: Sequence[str], chain: Chain, *, same_code: bool = False) -> int:
+def process(
+    client: Client,
+    root: str,
+    datasets: Sequence[str],
+    chain: Chain,
+    *,
+    same_code: bool = False,
+    partial: bool = False,
+) -> int:
     """Process sources on a cluster, one after the other, and return the exit code; one that fails stops no other.
 
     In the end one version is made of all that were finished.
@@ -70,7 +82,7 @@ def process(client: Client, root: str, datasets: Sequence[str], chain: Chain, *,
     codes, finished = [], []
     for dataset in datasets:
         try:
-            codes.append(process_dataset(client, root, dataset, chain, same_code=same_code))
+            codes.append(process_dataset(client, root, dataset, chain, same_code=same_code, partial=partial))
         except BiomechXRError as error:
             codes.append(report_failures(dataset, [str(error)], done=0))
         if codes[-1] == 0:
@@ -87,15 +99,34 @@ def process(client: Client, root: str, datasets: Sequence[str], chain: Chain, *,
     return 1 if 0 in codes and max(codes) else max(codes)
 
 
-def process_dataset(client: Client, root: str, dataset: str, chain: Chain, *, same_code: bool = False) -> int:
-    """Process one source and return the exit code."""
-    started = time.monotonic()
-    work = shard_work(root, dataset, chain, same_code=same_code)
+def announce(work: ShardWork) -> None:
+    """Say who is not among the strides of a source, and what of it stays although other code made it."""
+    dataset, parsed = work.dataset, work.parsed
+    if parsed.failed:
+        print(f"{dataset}: without {named(parsed.failed)}, whose files could not be parsed")
+    if parsed.missing:
+        print(f"{dataset}: without {named(parsed.missing)}, who are known and have no recordings (partial=true)")
+    if len(parsed.codes) > 1:
+        print(f"{dataset}: recordings of {len(parsed.codes)} codes: {', '.join(parsed.codes)}; see same_code of parse")
     if work.other_code:
         print(
             f"{dataset}: {work.other_code} finished part(s) of other code or libraries stay; same_code=true makes them "
             "again"
         )
+    for reason, some in (work.plan.attrs["emg_refused"] if work.plan is not None else {}).items():
+        print(
+            f"{dataset}: EMG of {some['strides']} strides in {some['trials']} trial(s), the first {some['first']}, is "
+            f"masked: {reason}"
+        )
+
+
+def process_dataset(
+    client: Client, root: str, dataset: str, chain: Chain, *, same_code: bool = False, partial: bool = False
+) -> int:
+    """Process one source and return the exit code."""
+    started = time.monotonic()
+    work = shard_work(root, dataset, chain, same_code=same_code, partial=partial)
+    announce(work)
     if work.plan is None:
         manifest = finish_strides(work)
         print(f"{dataset}: {manifest['counts']['strides']} strides there already, nothing to do")
@@ -119,7 +150,8 @@ def process_dataset(client: Client, root: str, dataset: str, chain: Chain, *, sa
         f"chain {chain.name}, lookahead {'' if known else 'at least '}{lookahead:.3f} s, "
         f"{work.done} shard(s){f' and {kept} strides of others' if kept else ''} there already, {seconds:.1f} s"
     )
-    return process_dataset(client, root, dataset, chain, same_code=same_code) if work.more else 0
+    again = {"same_code": same_code, "partial": partial}
+    return process_dataset(client, root, dataset, chain, **again) if work.more else 0
 
 
 def show_plan(config: ProcessConfig, datasets: Sequence[str], chain: Chain) -> int:
@@ -131,7 +163,7 @@ def show_plan(config: ProcessConfig, datasets: Sequence[str], chain: Chain) -> i
     codes, found = [], []
     for dataset in datasets:
         try:
-            found.append(estimate(config.store, dataset, chain, threads_per_worker=each))
+            found.append(estimate(config.store, dataset, chain, threads_per_worker=each, partial=config.partial))
             codes.append(0)
         except BiomechXRError as error:
             codes.append(report_failures(dataset, [str(error)], done=0))

@@ -20,8 +20,12 @@ import torch
 
 from biomech_xr.errors import BiomechXRError, ConfigError, NotAStoreError, describe
 
-FORMAT: Final = 3
-"""What is written; 1 and 2, whose .json does not say it, drew other numbers for augmentation and validation."""
+FORMAT: Final = 4
+"""What is written.
+
+1 and 2, whose .json does not say it, drew other numbers for augmentation and validation; the loader's state in 3 does
+not say of which windows it is, so a run could go on with others.
+"""
 KEEP = 2
 """How many of the newest checkpoints stay, besides the best."""
 log = logging.getLogger(__name__)

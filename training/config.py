@@ -63,6 +63,9 @@ class TrainConfig(Config):
     `store` is the URL of the store, `chain` the strides product in it and `version` its version: the newest one when
     the run begins, which its ``config.yaml`` records with the digest of its pointer (`version_digest`), so that a
     resumed run and its scores read the same strides.
+    `leave_out` is a dataset (``hu``) or a person (``hu-AB01``, in every dataset) whom the run never sees: neither
+    training nor statistics nor validation; `training.evaluate` scores it. `left_out_patients`, which the run's
+    ``config.yaml`` records, are the patients that this means.
     `window` counts EMG samples (1 kHz, so ms); `augment` changes training windows and `mixing` says how often each
     source and activity is drawn for them, never for validation, scores or statistics;
     `global_batch` counts windows over all ranks; `steps` are optimizer steps; `learning_rate` is the peak of a cosine
@@ -82,6 +85,8 @@ class TrainConfig(Config):
     version: int | None = Field(default=None, ge=1)
     version_digest: str = ""
     datasets: tuple[str, ...] | None = None
+    leave_out: str | None = Field(default=None, min_length=1)
+    left_out_patients: tuple[str, ...] = ()
     window: int = Field(default=200, ge=8)
     hop: int = Field(default=1, ge=1)
     horizon: Horizon = Horizon(samples=1)
@@ -114,5 +119,11 @@ class TrainConfig(Config):
     max_windows: int = Field(default=200_000, ge=1)
 
     def identity(self) -> str:
-        """Return the hash that a resumed run must match: all but `BOOKKEEPING` and what only evaluation uses."""
-        return self.hash(exclude=(*BOOKKEEPING, "version_digest", "evaluation_hop", "max_windows"))
+        """Return the hash that a resumed run must match: all but `BOOKKEEPING` and what only evaluation uses.
+
+        A run that leaves nobody out has the hash that it had before there was `leave_out`.
+        """
+        unused = ("leave_out",) if self.leave_out is None else ()
+        return self.hash(
+            exclude=(*BOOKKEEPING, "version_digest", "left_out_patients", "evaluation_hop", "max_windows", *unused)
+        )

@@ -21,11 +21,13 @@ from rich.console import Console
 from biomech_xr.errors import BiomechXRError, ConfigError, SplitError
 from training import checkpoint, distributed
 from training.config import TrainConfig
+from training.left_out import LEFT_OUT, view, with_left_out
 from training.run import read_checkpoint, read_config
 from training.scoring import Scoreboard, as_rows, not_learned_notes
 from training.tables import show
 from training.tasks.emg import EmgTask
 
+SPLITS: Final = ("train", "validation", "test")
 PHASE_NOTES: Final = {
     "oracle": "The phase at t is an input; nobody knows it at t.",
     "estimated": "An estimate of the phase at t is an input; it takes contacts for detected without delay.",
@@ -35,7 +37,7 @@ PHASE_NOTES: Final = {
 def evaluate(
     run: Path,
     *,
-    split: str = "test",
+    split: str | None = None,
     which: str = "best",
     hop: int | None = None,
     max_windows: int | None = None,
@@ -47,6 +49,8 @@ def evaluate(
     ----------
     run
         The `out` folder of a training run.
+    split
+        `train`, `validation` or `test`; by default the one that the run left out, else `test`.
     which
         `best` (lowest validation loss; the last where nobody validates) or `last` checkpoint.
     hop, max_windows
@@ -63,9 +67,11 @@ def evaluate(
     SplitError
         Nobody is in the split.
     ConfigError
-        Several processes score: each would see its share of the windows alone; or CUDA was asked for and there is none.
+        Several processes score: each would see its share of the windows alone; or CUDA was asked for and there is none;
+        or people were joined with the one left out since the run began.
     """
-    config = read_config(run)
+    config = with_left_out(read_config(run))
+    split = split or (LEFT_OUT if config.leave_out else "test")
     state, entry = read_checkpoint(run, config, which="last" if which == "last" else "best")
     task = EmgTask(config)
     with distributed.start(device, threads=config.threads) as ranks:
@@ -90,7 +96,8 @@ def evaluate(
         "steps": config.steps,
         "store": config.store,
         "chain": config.chain,
-        "split": split,
+        "split": view(split, config) if split == LEFT_OUT else split,
+        "leave_out": config.leave_out,
         "persons": task.persons_per_split(windows.persons),
         "windows": board.windows,
         "description": windows.describe(),
@@ -102,6 +109,7 @@ def evaluate(
         "calibration": str(windows.calibration),
         "phase_input": config.phase,
         "notes": [
+            *left_out_notes(config, split),
             *not_learned_notes(board.left_out()),
             *notes(
                 config,
@@ -113,6 +121,14 @@ def evaluate(
         "not_learned": board.left_out(),
         "scores": as_rows(board.scores(tuple(windows.activities))),
     }
+
+
+def left_out_notes(config: TrainConfig, split: str) -> list[str]:
+    """Return a sentence on whom the run left out and whether the scores are of them; none where nobody was."""
+    if config.leave_out is None:
+        return []
+    scored = "is scored here" if split == LEFT_OUT else f"is not scored here: this is the others' {split} split"
+    return [f"{config.leave_out} was left out of training, statistics and validation, and {scored}."]
 
 
 def notes(config: TrainConfig, lookahead: float, *, known: bool, calibration: str) -> list[str]:
@@ -164,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Score as the command line says; return the exit code."""
     parser = argparse.ArgumentParser(prog="training.evaluate", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path, help="the `out` folder of a training run")
-    parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    parser.add_argument("--split", choices=SPLITS, help="by default the one that the run left out, else test")
     parser.add_argument("--checkpoint", default="best", choices=("best", "last"))
     parser.add_argument("--hop", type=int, help="score every HOP-th kinematic sample")
     parser.add_argument("--max-windows", type=int, help="raise the hop until at most this many windows remain")

@@ -10,13 +10,11 @@ import hashlib
 import json
 import logging
 import math
-import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 
 import torch
 from torch import nn
@@ -25,6 +23,7 @@ from biomech_xr.errors import BiomechXRError
 from training import distributed, losses
 from training.config import TrainConfig
 from training.distributed import Ranks
+from training.ending import agreed, signals_as_event
 from training.losses import Term
 from training.run import Run, begin, save
 from training.sample import spread
@@ -38,37 +37,56 @@ class TrainingError(BiomechXRError, ArithmeticError):
 
 
 def train(config: TrainConfig, task: Task, ranks: Ranks) -> int:
-    """Train until `config.steps`, a time limit or SIGTERM, each with a checkpoint; return the optimizer steps done.
+    """Train until `config.steps`, a time limit or a signal, each with a checkpoint; return the optimizer steps done.
+
+    A signal (SIGTERM, Ctrl-C) is heeded before the next step, and a step whose batch is not there yet is not waited for
+    where storage is away: `training.ending` says how.
 
     Raises
     ------
     TrainingError
         A loss or gradient is not finite.
     ConfigError, OccupiedError, CheckpointError
-        See `training.run.begin`.
+        See `training.run.begin`; `CheckpointError` also when a checkpoint cannot be written.
     """
     started = time.monotonic()
-    with _signals_as_event() as interrupted:
+    with signals_as_event() as interrupted:
         run = begin(config, task, ranks)
         if ranks.leads:
             _say_start(run, config, ranks)
-        done = run.step >= config.steps
-        batches = run.batches(workers_per_rank=config.workers)
-        while not done:
-            values = optimizer_step(run, task, next(batches), config, ranks)
-            minutes = (time.monotonic() - started) / 60
-            late = config.max_minutes is not None and minutes > config.max_minutes
-            done = distributed.any_rank(late or interrupted.is_set(), device=ranks.device) or run.step >= config.steps
-            if ranks.leads and (run.step % config.log_every == 0 or done):
-                _log_values(config, {"step": run.step, "epoch": run.epoch, "minutes": round(minutes, 3), **values})
-            if done or run.step % config.checkpoint_every == 0:
-                hurry = distributed.any_rank(interrupted.is_set(), device=ranks.device)
-                scores = {} if hurry else validate(run, task, config)
-                if ranks.leads:
-                    _log_values(config, {"step": run.step, **{f"validation_{name}": x for name, x in scores.items()}})
-                    save(run, config, validation=scores.get("loss"))
+        first = saved = run.step
+        values: dict[str, float] = {}
+
+        def minutes() -> float:
+            return (time.monotonic() - started) / 60
+
+        def over() -> bool:
+            late = config.max_minutes is not None and run.step > first and minutes() > config.max_minutes
+            return late or interrupted.is_set() or run.step >= config.steps
+
+        with closing(run.batches(workers_per_rank=config.workers)) as batches:
+            for batch in agreed(batches, over, interrupted, device=ranks.device):
+                done = optimizer_step(run, task, batch, config, ranks)
+                values = {"step": run.step, "epoch": run.epoch, "minutes": round(minutes(), 3), **done}
+                if ranks.leads and run.step % config.log_every == 0:
+                    _log_values(config, values)
+                if run.step % config.checkpoint_every == 0 and run.step < config.steps:
+                    saved = _checkpoint(run, task, config, ranks, interrupted)
+        if ranks.leads and values and run.step % config.log_every:
+            _log_values(config, values)
+        if run.step > saved:
+            _checkpoint(run, task, config, ranks, interrupted)
     if ranks.leads:
         _say_end(run, config)
+    return run.step
+
+
+def _checkpoint(run: Run, task: Task, config: TrainConfig, ranks: Ranks, interrupted: threading.Event) -> int:
+    """Validate, unless a signal came, and write a checkpoint; return its step."""
+    scores = validate(run, task, config, ranks, interrupted)
+    if ranks.leads:
+        _log_values(config, {"step": run.step, **{f"validation_{name}": x for name, x in scores.items()}})
+        save(run, config, validation=scores.get("loss"))
     return run.step
 
 
@@ -103,14 +121,19 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 @torch.no_grad()
-def validate(run: Run, task: Task, config: TrainConfig) -> dict[str, float]:
-    """Return the loss terms on validation batches, always the same, over all ranks; empty when nobody validates."""
-    if run.validation is None:
+def validate(run: Run, task: Task, config: TrainConfig, ranks: Ranks, interrupted: threading.Event) -> dict[str, float]:
+    """Return the loss terms on validation batches, always the same, over all ranks.
+
+    Empty when nobody validates, and when any rank is interrupted before the last of them.
+    """
+    if run.validation is None or distributed.any_rank(interrupted.is_set(), device=ranks.device):
         return {}
     run.model.eval()
-    mean = losses.Mean()
-    for batch in spread(run.validation, config.validation_batches):
+    mean, batches = losses.Mean(), spread(run.validation, config.validation_batches)
+    for batch in agreed(batches, interrupted.is_set, interrupted, device=ranks.device):
         mean.add(_terms(task, run.model, batch, run, config))
+    if distributed.any_rank(interrupted.is_set(), device=ranks.device):
+        return {}
     return mean.values(task.weights())
 
 
@@ -126,25 +149,6 @@ def _seed(seed: int, step: int, rank: int) -> int:
     """Return 63 well mixed bits; neighboring seeds would give correlated dropout."""
     digest = hashlib.sha256(f"{seed}/{step}/{rank}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
-
-
-@contextmanager
-def _signals_as_event() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM or SIGINT sets: a scheduler takes the machine away, or the user types Ctrl-C."""
-    event = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        event.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield event  # only the main thread may choose what a signal does
-        return
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _log_values(config: TrainConfig, values: Mapping[str, float]) -> None:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +40,7 @@ class Run:
     step: int = 0
     epoch: int = 0
 
-    def batches(self, *, workers_per_rank: int = 0) -> Iterator[Batch]:
+    def batches(self, *, workers_per_rank: int = 0) -> Generator[Batch, None, None]:
         """Iterate over this rank's batches, epoch after epoch, from where the run is."""
         while True:
             yield from workers.batches(self.windows, workers=workers_per_rank)
@@ -53,7 +54,8 @@ def begin(config: TrainConfig, task: Task, ranks: Ranks) -> Run:
     Raises
     ------
     ConfigError
-        The training split is smaller than one global batch, or the ranks do not divide it.
+        The training split is smaller than one global batch, the ranks do not divide it or read different windows, or
+        the windows are not those of the checkpoint.
     OccupiedError
         `config.out` holds a run of another configuration, or something else.
     CheckpointError
@@ -63,6 +65,7 @@ def begin(config: TrainConfig, task: Task, ranks: Ranks) -> Run:
     folder = claim(config, ranks)
     saved = _last_checkpoint(folder, config)
     windows = _training_windows(config, task, ranks)
+    _check_agreement(int(saved["step"]) if saved else 0, config, windows, ranks)
     if saved:
         statistics = saved["statistics"]
     else:
@@ -78,7 +81,6 @@ def begin(config: TrainConfig, task: Task, ranks: Ranks) -> Run:
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         windows.load_state_dict(json.loads(saved["windows"]))
-    _check_agreement(int(saved["step"]) if saved else 0, ranks)
     return Run(
         model=model,
         parallel=DistributedDataParallel(model) if ranks.world_size > 1 else model,
@@ -95,6 +97,11 @@ def save(run: Run, config: TrainConfig, *, validation: float | None) -> Path:
     """Write a checkpoint of the run; call it on the leading rank only, because the state is the same on all.
 
     The random state is the pair (seed, step), see `training.loop`, and the learning rate a function of the step.
+
+    Raises
+    ------
+    CheckpointError
+        The checkpoint cannot be written.
     """
     state = {
         "model": run.model.state_dict(),
@@ -106,7 +113,13 @@ def save(run: Run, config: TrainConfig, *, validation: float | None) -> Path:
         "epoch": run.epoch,
     }
     folder = Path(config.out) / "checkpoints"
-    return checkpoint.save(folder, state, step=run.step, config_hash=config.identity(), validation=validation)
+    try:
+        return checkpoint.save(folder, state, step=run.step, config_hash=config.identity(), validation=validation)
+    except OSError as error:
+        raise checkpoint.CheckpointError(
+            f"{folder}: the checkpoint of step {run.step} cannot be written ({error}). Make room there, or make the "
+            "folder reachable; the same command goes on from the checkpoint before."
+        ) from error
 
 
 def claim(config: TrainConfig, ranks: Ranks) -> Path:
@@ -223,8 +236,21 @@ def _training_windows(config: TrainConfig, task: Task, ranks: Ranks) -> Windows:
     return windows
 
 
-def _check_agreement(step: int, ranks: Ranks) -> None:
-    """Raise when ranks resumed from different checkpoints: their folder is not shared, or not yet in sync."""
-    summed = float(distributed.total(torch.tensor(float(step), device=ranks.device)))
-    if distributed.any_rank(summed != step * ranks.world_size, device=ranks.device):
+def _check_agreement(step: int, config: TrainConfig, windows: Windows, ranks: Ranks) -> None:
+    """Raise when ranks would go on from different checkpoints, or read different strides or windows.
+
+    A folder that they do not share, or not yet in sync, a store that got another version while they started, or one
+    whose people were joined meanwhile.
+    """
+    state = {**windows.state_dict(steps=0), "version": [config.version, config.version_digest]}
+    digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).digest()
+    own = torch.tensor([step, *(int.from_bytes(digest[k : k + 4], "little") for k in (0, 4))], dtype=torch.float64)
+    wrong = distributed.total(own.to(ranks.device)).cpu() != own * ranks.world_size  # exact up to a million ranks
+    if distributed.any_rank(bool(wrong[0]), device=ranks.device):
         raise ConfigError("out: the ranks found different checkpoints. Give a folder that all of them share.")
+    if distributed.any_rank(bool(wrong[1:].any()), device=ranks.device):
+        raise ConfigError(
+            f"{config.store}: the ranks do not read the same windows: this one has version {config.version} and "
+            f"{windows.steps_per_epoch:,} steps an epoch. The store was changed while they started, or is another one "
+            "for some of them. Start again, or set version=."
+        )

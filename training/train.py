@@ -15,8 +15,10 @@ import sys
 from collections.abc import Sequence
 
 from biomech_xr.errors import BiomechXRError
+from biomech_xr.store.stopping import PATIENCE, stopped_for, wait_for_requests
 from training import distributed
 from training.config import TrainConfig
+from training.left_out import with_left_out
 from training.loop import train
 from training.run import with_version
 from training.tasks.emg import EmgTask
@@ -31,14 +33,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     leads = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(level=logging.INFO if leads else logging.ERROR, format="%(message)s", stream=sys.stderr)
     try:
-        config = with_version(TrainConfig.load(options.config, options.overrides))
+        config = with_left_out(with_version(TrainConfig.load(options.config, options.overrides)))
         with distributed.start(config.device, threads=config.threads) as ranks:
             train(config, EmgTask(config), ranks)
     except BiomechXRError as error:
         if leads:
             print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return _ended(2)
+    return _ended(0)
+
+
+def _ended(code: int) -> int:
+    """Return the exit code, or leave with it where a signal came and a thread waits for storage that is away."""
+    if stopped_for() and not wait_for_requests(PATIENCE):
+        logging.shutdown()
+        os._exit(code)  # Python would wait for the thread
+    return code
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from biomech_xr.cli._app import AsJson, StoreUrl, app, console
+from biomech_xr.memory import peak_memory
 
 if TYPE_CHECKING:
     from biomech_xr.load.speed import Pass, Place
@@ -30,7 +31,8 @@ def bench_loader(
     global_batch: Annotated[int, typer.Option(min=1, help="Windows of a step over all ranks.")] = 1024,
     world_size: Annotated[int, typer.Option(min=1, help="Ranks; the first one is measured.")] = 1,
     lanes: Annotated[int, typer.Option(min=1, help="Blocks of 64 strides that are mixed at a time.")] = 32,
-    steps: Annotated[int, typer.Option(min=1, help="Steps to time.")] = 200,
+    steps: Annotated[int, typer.Option(min=1, help="Steps to time; more until blocks were replaced twice.")] = 200,
+    seconds: Annotated[float, typer.Option(min=0, help="Time no step beyond --steps after so many.")] = 60.0,
     cache: Annotated[str | None, typer.Option(help="Folder for what is fetched; a second pass reads it.")] = None,
     cache_gb: Annotated[float, typer.Option(help="The most that it may hold, 10^9 bytes.")] = 50.0,
     as_json: AsJson = False,
@@ -53,9 +55,9 @@ def bench_loader(
         cache_gb=cache_gb,
     )
     place = speed.place_of(windows)
-    passes = [speed.measure_pass(windows, steps)]
+    passes = [speed.measure_pass(windows, steps, seconds=seconds)]
     if place.limit is not None:
-        passes.append(speed.measure_pass(windows, steps))
+        passes.append(speed.measure_pass(windows, steps, again=passes[0]))
     quality = measure_order(windows, steps=_ORDER_STEPS)
     advice = speed.advise(passes, quality, place)
     found: dict[str, Any] = {
@@ -65,7 +67,7 @@ def bench_loader(
         "lanes": lanes,
         "first": _first(passes[0], place, filled=filled),
         "passes": [_values(one) for one in passes],
-        "peak_memory": speed.peak_memory(),
+        "peak_memory": peak_memory(),
         "order": quality.lines(),
         "read_amplification": {str(size): factor for size, factor in quality.amplification.items()},
         "advice": advice,
@@ -87,6 +89,10 @@ def _first(one: Pass, place: Place, *, filled: bool) -> str:
 
 def _values(one: Pass) -> dict[str, float]:
     return {
+        "first_step": one.first,
+        "steps": one.steps,
+        "blocks": one.blocks,
+        "blocks_per_step": one.blocks / one.steps,
         "windows_per_s": one.rate,
         "mb_per_s": one.size / one.seconds / 1e6,
         "wait_share": one.waiting,
@@ -113,6 +119,9 @@ def _show(found: dict[str, Any]) -> None:
     for title in (first, "again, from the cache")[: len(passes)]:
         table.add_column(title, justify="right")
     rows = (
+        ("steps timed", "steps", ",d"),
+        ("blocks read for them", "blocks", ",d"),
+        ("blocks read per step", "blocks_per_step", ".3f"),
         ("windows/s", "windows_per_s", ",.0f"),
         ("MB/s of batches", "mb_per_s", ",.0f"),
         ("share of the time that it waits for blocks", "wait_share", ".0%"),

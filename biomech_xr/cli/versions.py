@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -17,37 +18,64 @@ _SHOWN = 8
 def versions(url: StoreUrl, as_json: AsJson = False) -> None:
     """List the versions of the strides of a store, the newest last."""
     from biomech_xr.errors import NotAStoreError
-    from biomech_xr.store import list_chains, list_versions, read_version
+    from biomech_xr.store import list_chains, list_versions
+    from biomech_xr.store.half_copied import what_to_do
 
-    rows = []
-    for chain in list_chains(url):
-        for number in list_versions(url, chain):
-            version = read_version(url, chain, number)
-            people = sum(int(source["counts"]["patients"]) for source in version.pointer["sources"].values())
-            rows.append(
-                {
-                    "chain": chain,
-                    "version": number,
-                    "sources": version.datasets,
-                    "patients": people,
-                    "strides": version.strides,
-                    "parts": len(version.parts),
-                    "config_hash": version.pointer["config_hash"],
-                    "release": version.software.get("biomech-xr", ""),
-                    "code": version.software.get("code", ""),
-                }
-            )
+    rows = [_row(url, chain, number) for chain in list_chains(url) for number in list_versions(url, chain)]
     if not rows:
-        raise NotAStoreError(f"{url}: found no version of any strides. Check the URL, or run process.")
+        action = what_to_do(url, "Check the URL, or run process.")
+        raise NotAStoreError(f"{url}: found no version of any strides. {action}")
     if as_json:
         print(json.dumps(rows, indent=2))
-        return
+    else:
+        _show(rows)
+    if any(row["damaged"] for row in rows):
+        raise typer.Exit(1)
+
+
+def _row(url: str, chain: str, number: int) -> dict[str, Any]:
+    """Return what there is to say of a version; ``damaged`` is why nothing else is known."""
+    from biomech_xr.errors import LostDataError
+    from biomech_xr.store import read_version
+    from biomech_xr.store.planned import read_standing
+
+    row: dict[str, Any] = {"chain": chain, "version": number, "sources": [], "patients": 0, "strides": 0, "parts": 0}
+    row |= {"config_hash": "", "release": "", "code": "", "parsed_by": ""}
+    row |= {"unparsed": [], "damaged": ""}
+    try:
+        version = read_version(url, chain, number)
+    except LostDataError as error:
+        return {**row, "damaged": str(error)}
+    return {
+        **row,
+        "sources": version.datasets,
+        "patients": sum(int(source["counts"]["patients"]) for source in version.pointer["sources"].values()),
+        "strides": version.strides,
+        "parts": len(version.parts),
+        "config_hash": version.pointer["config_hash"],
+        "release": version.software.get("biomech-xr", ""),
+        "code": version.software.get("code", ""),
+        "parsed_by": version.recordings_software.get("code", ""),
+        "unparsed": [person for name in version.datasets for person in read_standing(url, name).unparsed],
+    }
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    """Print the versions, then what is wrong with the damaged ones."""
+    shown = [{name: value for name, value in row.items() if name not in ("unparsed", "damaged")} for row in rows]
     table = Table(title="versions", title_justify="left")
-    for name, value in rows[0].items():
+    for name, value in shown[0].items():
         table.add_column(name, justify="right" if isinstance(value, int) else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(_cell, row.values()))
+    for row, cells in zip(rows, shown, strict=True):
+        damaged = (row["chain"], str(row["version"]), "damaged")
+        table.add_row(*(damaged if row["damaged"] else map(_cell, cells.values())))
     console().print(table)
+    unparsed = sorted({person for row in rows for person in row["unparsed"]})
+    if unparsed:
+        print(f"planned, and neither parsed nor known to be unreadable: {_names(unparsed)}. Run parse again.")
+    for row in rows:
+        if row["damaged"]:
+            print(row["damaged"], file=sys.stderr)
 
 
 @app.command()
@@ -98,10 +126,10 @@ def withdraw(
 def _facts(found: dict[str, Any]) -> list[tuple[str, tuple[Any, Any]]]:
     """Return what differs in settings and software, library by library."""
     facts = [("settings", found["config_hash"])] if "config_hash" in found else []
-    if "software" in found:
-        before, after = found["software"]
+    for key, whose in (("software", ""), ("recordings_software", " that parsed the recordings")):
+        before, after = found.get(key, ({}, {}))
         facts += [
-            (name, (before.get(name, "none"), after.get(name, "none")))
+            (f"{name}{whose}", (before.get(name, "none"), after.get(name, "none")))
             for name in sorted({*before, *after})
             if before.get(name) != after.get(name)
         ]

@@ -93,7 +93,8 @@ def _as_json(units: Sequence[Checked], repaired: Sequence[Repaired]) -> Mapping[
 def _show(url: str, units: Sequence[Checked], repaired: Sequence[Repaired]) -> None:
     found = _as_json(units, repaired)
     for one in repaired:
-        print(f"  {'made again' if one.done else 'NOT repaired'}: {one.key}: {one.how}")
+        done = "made again" if one.written else "intact"
+        print(f"  {done if one.done else 'NOT repaired'}: {one.key}: {one.how}")
     print(
         f"{url}: {found['units']} unit(s), {found['objects']:,} objects, {found['bytes'] / 1e6:,.1f} MB read, "
         f"{len(found['problems'])} problem(s)"

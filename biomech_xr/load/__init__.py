@@ -1,7 +1,7 @@
 """Strides of a store streamed into PyTorch; the only part of the library that imports torch."""
 
-from biomech_xr.load.augment import AmplitudeScale, ChannelDropout, Noise, TimeJitter
 from biomech_xr.load.device_windows import DeviceWindows
+from biomech_xr.load.inputs.augment import AmplitudeScale, ChannelDropout, Noise, TimeJitter
 from biomech_xr.load.ranks import LoaderProcessError
 from biomech_xr.load.stride_windows import StrideWindows
 

@@ -8,7 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from biomech_xr.load.inputs.options import Inputs
+from biomech_xr.load.parts.sources import Source
 from biomech_xr.window.index import LOST_REASONS, Horizon, WindowIndex
+from biomech_xr.window.order import EpochOrder
 
 UNKNOWN_UPSTREAM: Final = "how far the source's own processing of the kinematics looks ahead is unknown"
 
@@ -35,6 +38,29 @@ class Facts:
     calibration: str
     knows_contact: bool
     inputs: Sequence[str] = ()
+
+
+def collect(
+    sources: Sequence[Source], inputs: Inputs, order: EpochOrder, *, title: str, horizon: Horizon, mixed: Sequence[str]
+) -> Facts:
+    """Return the facts of a loader; `mixed` are lines on how sources are mixed."""
+    used = [source for source in sources if source.index.total]
+    return Facts(
+        title=title,
+        indexes=[source.index for source in sources],
+        people=len(np.unique(np.concatenate([source.person[source.index.count > 0] for source in sources]))),
+        steps=order.steps,
+        global_batch=order.global_batch,
+        dropped=order.dropped,
+        padded=order.padded,
+        horizon=horizon,
+        lookahead=max((inputs.lookahead(source) for source in used), default=0.0),
+        signal_lookahead=max((source.lookahead for source in used), default=0.0),
+        lookahead_known=all(source.lookahead_known for source in used),
+        calibration="; ".join(sorted({source.calibration for source in used})),
+        knows_contact=inputs.phase == "oracle" or any(not source.grid.rate for source in sources),
+        inputs=(*mixed, *inputs.describe(sources)),
+    )
 
 
 def lost(indexes: Sequence[WindowIndex]) -> dict[str, int]:

@@ -8,8 +8,9 @@ import torch
 from torch.utils.data import get_worker_info
 
 from biomech_xr.errors import ConfigError
-from biomech_xr.load.device import DeviceCutter, Room
-from biomech_xr.load.host import Cutter
+from biomech_xr.load.cut.arena import Room
+from biomech_xr.load.cut.device import DeviceCutter
+from biomech_xr.load.cut.host import Cutter
 from biomech_xr.load.ranks import LoaderProcessError
 from biomech_xr.load.stride_windows import StrideWindows
 from biomech_xr.store.objects import Url
@@ -55,7 +56,6 @@ class DeviceWindows(StrideWindows):
                 "DeviceWindows with a CUDA device is iterated in a DataLoader worker, which would send every batch "
                 "through another process. Iterate it directly: reading ahead is a thread."
             )
-        lanes = int(self.state_dict()["lanes"])
         return DeviceCutter(
             self.device,
             batch=self.global_batch // self.world_size,
@@ -63,7 +63,7 @@ class DeviceWindows(StrideWindows):
             emg=self.emg,
             room=Room.of(
                 [source for source in self.sources if source.index.total],
-                slots=min(lanes + POOL_BLOCKS, order.counts.size),
+                slots=min(self._epochs.lanes + POOL_BLOCKS, order.counts.size),
             ),
             between=any(bool(source.index.fraction.any()) for source in self.sources),
             over=lambda block, pool: order.pool_of(block) < pool,

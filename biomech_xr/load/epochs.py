@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from biomech_xr.errors import ConfigError
-from biomech_xr.load.ranks import check_state
-from biomech_xr.load.sources import Source, blocks_of
+from biomech_xr.load.parts.sources import Source, blocks_of
+from biomech_xr.load.states import check_state
 from biomech_xr.schema import HISTORY
 from biomech_xr.window.draw import Drawing, MixedOrder
 from biomech_xr.window.index import emg_end
@@ -30,6 +29,8 @@ class Epochs:
         Names of sources and of activities that codes refer to.
     mixing
         How sources are mixed; None: every window once.
+    recorded
+        What a state says of the windows beside what is known here, see `states.windows_of`.
     options
         ``seed``, ``global_batch`` and ``remainder`` of `EpochOrder`, and ``lanes`` of `LaneOrder`.
 
@@ -50,18 +51,17 @@ class Epochs:
         *,
         names: tuple[Sequence[str], Sequence[str]],
         mixing: Mixing | Mapping[str, Any] | None,
+        recorded: Mapping[str, Any],
         options: Mapping[str, Any],
     ) -> None:
         _check_window(sources)
         self.stored, self._counts = blocks_of(sources)
-        self._data = hashlib.sha256("".join(source.digest for source in sources).encode()).hexdigest()[:16]
+        self._recorded = dict(recorded)
         self._count: Ints = np.concatenate([source.index.count for source in sources])
         self._names, self._activities = names
         self._mixing = Mixing.parse(mixing)
         self._options = {name: value for name, value in options.items() if name != "lanes"}
         self._lanes = int(options.get("lanes", LANES))
-        if self._lanes < 1:
-            raise ConfigError(f"lanes: found {self._lanes}, expected 1 or more.")
         self._made: tuple[tuple[int, int], EpochOrder] | None = None
         if self._mixing is not None:
             self._prepare(sources, self._mixing)
@@ -83,6 +83,11 @@ class Epochs:
     def _strides(self, sources: Sequence[Source]) -> list[int]:
         """Return how many strides each block has."""
         return [min(sources[n].chunk, len(sources[n].duration) - start) for n, start in self.stored]
+
+    @property
+    def lanes(self) -> int:
+        """The blocks that are mixed at a time: those of the state that was loaded."""
+        return self._lanes
 
     @property
     def windows(self) -> int:
@@ -116,21 +121,22 @@ class Epochs:
             "epoch": epoch,
             "step": step,
             "global_batch": self._options["global_batch"],
+            "remainder": self._options["remainder"],
             "windows": self.windows,
-            "data": self._data,
             "lanes": self._lanes,
             "mixing": self._mixing.key() if self._mixing else None,
+            **self._recorded,
         }
 
-    def resume(self, state: Mapping[str, Any]) -> None:
-        """Take the lanes of a state.
+    def resume(self, state: Mapping[str, Any], *, steps: int) -> None:
+        """Take the lanes of a state of an epoch of ``steps`` steps.
 
         Raises
         ------
         ConfigError
-            The state is of other windows.
+            The state is of other windows, or at no place of that epoch.
         """
-        check_state(self.state(epoch=0, step=0), state)
+        check_state(self.state(epoch=0, step=0), state, steps=steps)
         self._lanes = int(state["lanes"])
 
     def describe(self) -> list[str]:

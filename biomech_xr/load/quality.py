@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from biomech_xr.errors import ConfigError
-from biomech_xr.load.sources import Floats, Ints, Source
+from biomech_xr.load.parts.sources import Floats, Ints, Source
 from biomech_xr.load.stride_windows import StrideWindows
 from biomech_xr.window.order import EpochOrder, Share
 

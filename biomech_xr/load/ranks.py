@@ -1,13 +1,14 @@
-"""Which process this is: its rank, whether a loader can work here, and whether it can go on from a state."""
+"""Which process this is: its rank, and whether a loader can work here."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from biomech_xr.errors import BiomechXRError, ConfigError
 from biomech_xr.load import description
+from biomech_xr.load.checks import whole_numbers
 
 
 class LoaderProcessError(BiomechXRError, RuntimeError):
@@ -15,20 +16,33 @@ class LoaderProcessError(BiomechXRError, RuntimeError):
 
 
 def find_rank(rank: int | None, world_size: int | None, global_batch: int) -> tuple[int, int]:
-    """Return rank and world size, from the environment (RANK, WORLD_SIZE) where they are not given.
+    """Return rank and world size, each from the environment (RANK, WORLD_SIZE) where it is not given.
 
     Raises
     ------
     ConfigError
-        The rank is outside the world, or the world does not divide the global batch.
+        The rank is not known or outside the world, or the world does not divide the global batch.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1")) if world_size is None else world_size
-    own = (int(os.environ.get("RANK", "0")) if world_size is None else 0) if rank is None else rank
-    if world < 1 or not 0 <= own < world:
-        raise ConfigError(f"rank {own} of world_size {world}: expected 0 <= rank < world_size.")
+    world = _environment("WORLD_SIZE", 1) if world_size is None else world_size
+    own = _environment("RANK", 0 if world == 1 else None) if rank is None else rank
+    if own is None:
+        raise ConfigError(
+            f"rank: found neither rank= nor RANK in the environment, expected which of the {world} ranks this process "
+            "is. Without it every rank would read the windows of the first one. Give rank=."
+        )
+    own, world = whole_numbers(rank=own, world_size=world)
+    if own >= world:
+        where = " (RANK in the environment)" if rank is None else ""
+        raise ConfigError(f"rank {own}{where} of world_size {world}: expected 0 <= rank < world_size.")
     if global_batch < 1 or global_batch % world:
         raise ConfigError(f"global_batch: found {global_batch}, expected a positive multiple of world_size={world}.")
     return own, world
+
+
+def _environment(name: str, default: int | None) -> Any:
+    """Return a number of the environment; text that is none is returned as it is."""
+    value = os.environ.get(name)
+    return default if value is None else int(value) if value.isdecimal() else value
 
 
 def check_process(name: str, opened_by: int) -> None:
@@ -56,15 +70,3 @@ def check_steps(steps: int, facts: Callable[[], description.Facts]) -> None:
         f"windows of {own.title}: found {windows:,}, expected at least global_batch={own.global_batch:,} (or one, with "
         f"remainder='pad'); lost: {gone or 'none'}. Choose another split, other filters, or options that lose less."
     )
-
-
-def check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` when a state is of another seed, global batch, store, mixing or number of windows."""
-    other = [
-        f"{name}: found {state.get(name)}, expected {own.get(name)}"
-        for name in ("seed", "global_batch", "windows", "data", "mixing")
-        if state.get(name) != own.get(name)
-    ]
-    other += [f"{name}: found None, expected a number" for name in ("epoch", "step", "lanes") if name not in state]
-    if other:
-        raise ConfigError(f"loader state: {'; '.join(other)}. Resume with the data and options of the saved run.")

@@ -6,32 +6,32 @@ import contextlib
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from biomech_xr import vocabulary as words
-from biomech_xr.load import description, gather
-from biomech_xr.load.augment import Augmentation
+from biomech_xr.load import description
+from biomech_xr.load.blocks.prefetch import Waited, prefetched, reading
+from biomech_xr.load.checks import find_filters, find_horizon, whole_numbers
+from biomech_xr.load.cut import gather
+from biomech_xr.load.cut.host import Batch, Cutter, HostCutter
 from biomech_xr.load.epochs import Epochs
-from biomech_xr.load.host import Batch, Cutter, HostCutter
-from biomech_xr.load.inputs import Inputs, Making
-from biomech_xr.load.phases import Phase
-from biomech_xr.load.prefetch import Waited, prefetched, reading
+from biomech_xr.load.inputs.augment import Augmentation
+from biomech_xr.load.inputs.options import Inputs, Making
+from biomech_xr.load.inputs.phases import Phase
+from biomech_xr.load.parts.selection import check_filters, make_sources, open_parts, persons_of, split_groups
 from biomech_xr.load.ranks import check_process, check_steps, find_rank, own_steps
-from biomech_xr.load.selection import check_filters, make_sources, open_parts, persons_of, split_groups
+from biomech_xr.load.states import check_step, windows_of
 from biomech_xr.load.told import Told
 from biomech_xr.store.encoding import SCALE
 from biomech_xr.store.local_cache import cache_for
 from biomech_xr.store.objects import Url
-from biomech_xr.window.index import History, Horizon, index_windows
+from biomech_xr.window.index import History, index_windows
 from biomech_xr.window.lanes import LANES
 from biomech_xr.window.mixing import Mixing
 from biomech_xr.window.order import POOL_BLOCKS, EpochOrder, Remainder
-
-DEFAULT_FILTERS: Final[Mapping[str, Any]] = {"condition": "none"}
 
 
 class StrideWindows(IterableDataset[Batch]):
@@ -41,10 +41,10 @@ class StrideWindows(IterableDataset[Batch]):
     ----------
     url
         Root of the platform's stores.
-    split
-        ``train``, ``validation`` or ``test`` of the person split `split_name`; None for everybody. A split that
+    split, split_name
+        ``train``, ``validation`` or ``test`` of the stored person split `split_name`; None for everybody. A split that
         does not know all people of the store is extended first. ``without:NAME`` and ``only:NAME`` leave out or take
-        one person (``hu-AB156``), or everybody who has strides in a source (``hu``).
+        one person (``hu-AB156``), or everybody who has strides in a source (``hu``); ``train without:hu`` does both.
     chain
         Product to read.
     window
@@ -67,17 +67,16 @@ class StrideWindows(IterableDataset[Batch]):
     companion
         Whether to add the state of the other leg at the same instant.
     augment
-        Augmentations of training people, in the order in which they are applied (see `biomech_xr.load.augment`).
+        Augmentations of training people, in the order in which they are applied (see `biomech_xr.load.inputs.augment`).
     emg
         ``float32``, or ``int16``: the stored codes, which cost half the memory; ``codes * windows.emg_step`` is EMG.
     remainder
         Windows that fill no whole step: ``drop``, or ``pad`` the step with windows of weight 0.
     filters
-        Label -> value, list, slice or ``"> 1.2"``, ``emg`` -> True (see `selection.chosen`); by default condition none.
+        Label -> value, list, slice or ``"> 1.2"``, ``emg`` -> True (see `selection.chosen`). Condition none is in force
+        besides, unless ``condition`` is named (None: any); ``{}`` takes all strides.
     datasets
         Sources to read; by default all that are finished.
-    split_name
-        Name of the stored person split.
     version
         Version of the strides to read; the newest by default. The attribute `version` says which.
     mixing
@@ -154,31 +153,34 @@ class StrideWindows(IterableDataset[Batch]):
     ) -> None:
         super().__init__()
         self.url = os.fspath(url)
-        self.split, self.chain, self.phase, self.seed = split, chain, phase, seed
-        self.window, self.emg, self.global_batch, self.remainder = window, emg, global_batch, remainder
-        self.rank, self.world_size = find_rank(rank, world_size, global_batch)
-        self.horizon = Horizon.of(horizon or {"samples": 1})
+        self.split, self.chain, self.phase, self.emg, self.remainder = split, chain, phase, emg, remainder
+        sizes = whole_numbers(window=window, hop=hop, global_batch=global_batch, seed=seed, lanes=lanes)
+        self.window, hop, self.global_batch, self.seed, lanes = sizes
+        self.rank, self.world_size = find_rank(rank, world_size, self.global_batch)
+        self.horizon = find_horizon(horizon)
+        asked, in_force = find_filters(filters)
         kept = cache_for(self.url, cache, cache_gb)
         self.version, parts = open_parts(self.url, chain=chain, datasets=datasets, version=version, cache=kept)
-        check_filters(parts, filters or {})
+        check_filters(parts, asked)
         groups = None
         if split is not None:
-            groups = split_groups(self.url, chain=chain, split=split, name=split_name, parts=parts)
+            groups = split_groups(
+                self.url, chain=chain, split=split, name=split_name, parts=parts, version=self.version
+            )
         self.datasets, self.activities, self.persons = tuple(parts), words.ACTIVITIES, persons_of(parts)
-        self.sources = make_sources(
-            parts,
-            persons=self.persons,
-            groups=groups,
-            filters=DEFAULT_FILTERS if filters is None else filters,
-            index=partial(index_windows, horizon=self.horizon, window=window, hop=hop, history=history),
-        )
+        index = partial(index_windows, horizon=self.horizon, window=self.window, hop=hop, history=history)
+        self.sources = make_sources(parts, persons=self.persons, groups=groups, filters=in_force, index=index)
         self._inputs = Inputs.of(
             parts, self.sources, phase=phase, companion=companion, augment=augment, split=split, emg=emg
         )
-        options = {"seed": seed, "global_batch": global_batch, "remainder": remainder, "lanes": lanes}
-        self._epochs = Epochs(self.sources, names=(self.datasets, self.activities), mixing=mixing, options=options)
-        self._epoch = self._done = 0
-        self._process = os.getpid()
+        self._epochs = Epochs(
+            self.sources,
+            names=(self.datasets, self.activities),
+            mixing=mixing,
+            recorded=windows_of(self.sources, horizon=self.horizon, history=history, inputs=self._inputs),
+            options={"seed": self.seed, "global_batch": sizes[2], "remainder": remainder, "lanes": lanes},
+        )
+        self._epoch, self._done, self._process = 0, 0, os.getpid()
         self._told, self.waited = Told(), Waited()
         self.steps_per_epoch = self._order().steps
 
@@ -200,17 +202,17 @@ class StrideWindows(IterableDataset[Batch]):
     @property
     def lookahead(self) -> float:
         """How far (s) inputs know the future: filters and upstream processing; a phase knows the next contact too."""
-        return max((self._inputs.lookahead(source) for source in self.sources if source.index.total), default=0.0)
+        return self.facts().lookahead
 
     @property
     def lookahead_known(self) -> bool:
         """Whether the upstream processing of the kinematics is known; if not, `lookahead` is a lower bound."""
-        return all(source.lookahead_known for source in self.sources if source.index.total)
+        return self.facts().lookahead_known
 
     @property
     def calibration(self) -> str:
         """What the amplitude reference of EMG was computed over, which is no part of `lookahead`."""
-        return "; ".join(sorted({source.calibration for source in self.sources if source.index.total}))
+        return self.facts().calibration
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration; naming the epoch of a loaded state keeps its place."""
@@ -225,8 +227,14 @@ class StrideWindows(IterableDataset[Batch]):
         ----------
         steps
             Steps consumed of this epoch. Needed when DataLoader workers iterate, of which this object hears nothing.
+
+        Raises
+        ------
+        ConfigError
+            Workers iterate and `steps` is not given, or the epoch has no such step.
         """
-        return self._epochs.state(epoch=self._epoch, step=self._done if steps is None else steps)
+        step = self._told.here(self._done) if steps is None else check_step(steps, self.steps_per_epoch)
+        return self._epochs.state(epoch=self._epoch, step=step)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Make the next iteration go on from a state, on any world size.
@@ -234,9 +242,9 @@ class StrideWindows(IterableDataset[Batch]):
         Raises
         ------
         ConfigError
-            The state is of other windows (seed, global batch, store, mixing): there is no identical sequence.
+            The state is of other windows (store, split, filters, order, contents), or at no place of an epoch.
         """
-        self._epochs.resume(state)
+        self._epochs.resume(state, steps=self.steps_per_epoch)
         self._epoch, self._done = int(state["epoch"]), int(state["step"])
         self._told.tell(self._epoch, self._done, loaded=True)
 
@@ -246,23 +254,9 @@ class StrideWindows(IterableDataset[Batch]):
 
     def facts(self) -> description.Facts:
         """Return what `describe` says, as values."""
-        order = self._order()
-        return description.Facts(
-            title=f"{self.url}, chain {self.chain}, split {self.split or 'everybody'}: {', '.join(self.datasets)}",
-            indexes=[source.index for source in self.sources],
-            people=len(np.unique(np.concatenate([source.person[source.index.count > 0] for source in self.sources]))),
-            steps=order.steps,
-            global_batch=self.global_batch,
-            dropped=order.dropped,
-            padded=order.padded,
-            horizon=self.horizon,
-            lookahead=self.lookahead,
-            signal_lookahead=max((source.lookahead for source in self.sources if source.index.total), default=0.0),
-            lookahead_known=self.lookahead_known,
-            calibration=self.calibration,
-            knows_contact=self.phase == "oracle" or any(not source.grid.rate for source in self.sources),
-            inputs=(*self._epochs.describe(), *self._inputs.describe(self.sources)),
-        )
+        title = f"{self.url}, chain {self.chain}, split {self.split or 'everybody'}: {', '.join(self.datasets)}"
+        order, mixed = self._order(), self._epochs.describe()
+        return description.collect(self.sources, self._inputs, order, title=title, horizon=self.horizon, mixed=mixed)
 
     def __iter__(self) -> Iterator[Batch]:
         """Return this rank's batches from where the state is; in a DataLoader worker its share of the steps."""

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.process.chains.chain import Chain
+from biomech_xr.process.engine.kernels import Array
 from biomech_xr.process.steps.resample import EMG_RATE
+from biomech_xr.process.trials.pieces import follows
 from biomech_xr.process.trials.reasons import EMG_REASONS
 from biomech_xr.process.trials.trial import Recordings
+
+
+class _Form(NamedTuple):
+    """EMG as a chain gets it: parameters of `Chain.lookahead` and `Chain.delay`."""
+
+    rate: float
+    state: words.EmgState
+    kind: words.SignalKind
+    band_rate: float | None = None
+    spacing: float = 0.0
 
 
 def product_attrs(
@@ -32,13 +44,10 @@ def product_attrs(
     spec = recordings[0].spec
     line = float(spec["line_frequency"])
     served = kept[kept["_has_emg"] & (kept["_refusal"] == "")]
-    rates = sorted(set(served["_emg_rate"].dropna())) or [1000.0]
+    forms = [{**form._asdict(), "line_frequency": line} for form in _emg_forms(recordings, served)]
     joints = _joint_rates(kept, longest)
-    own = max(
-        *(chain.lookahead(rate, line_frequency=line) for rate in rates),
-        *(chain.kinematics_lookahead(*joint) for joint in joints),
-        0.0,
-    )
+    ahead = [chain.lookahead(**form) for form in forms] + [chain.kinematics_lookahead(*joint) for joint in joints]
+    own = max(ahead, default=0.0)
     upstream, known = _upstream(spec, served, kept)
     return {
         "chain": chain.model_dump(mode="json"),
@@ -53,7 +62,9 @@ def product_attrs(
         "lookahead_chain": own,
         "lookahead_upstream": upstream,
         "kinematics_lookahead_known": known,
-        "emg_delay": _emg_delay(served, chain, line),
+        "emg_delay": max((chain.delay(**form) for form in forms), default=0.0),
+        "emg_bands": _bands(chain, forms),
+        "emg_refused": _refused(kept),
         "kinematics_delay": max((chain.kinematics_delay(*joint) for joint in joints), default=0.0),
         "substitutes": {name: words.SUBSTITUTES[name] for name in sorted(set(kept["_substituted"].explode().dropna()))},
         "spec": dict(spec),
@@ -65,18 +76,74 @@ def product_attrs(
     }
 
 
-def _emg_delay(served: pd.DataFrame, chain: Chain, line: float) -> float:
-    """Return by how much (s) EMG lags at most; cut strides are joined one of their own samples late."""
-    rates = served["_emg_rate"].to_numpy(dtype=np.float64)
-    own = served["duration"].to_numpy(dtype=np.float64) / np.maximum(served["_emg_points"].to_numpy() - 1, 1)
-    cut = (served["_emg_kind"] != "continuous").to_numpy()
-    spacing = np.where(cut, np.where(np.isfinite(rates), 1 / rates, own), 0.0)
-    rates = np.where(np.isfinite(rates), rates, EMG_RATE)
-    delays = [
-        chain.delay(float(rate), line_frequency=line, spacing=float(spacing[rates == rate].max()))
-        for rate in np.unique(rates)
-    ]
-    return max(delays, default=chain.delay(EMG_RATE, line_frequency=line))
+def _refused(kept: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return why EMG of kept strides is masked as a whole -> how many strides and trials that is, and the first one."""
+    rows = kept[kept["_has_emg"] & (kept["_refusal"] != "")]
+    found: dict[str, dict[str, Any]] = {}
+    for reason, some in rows.groupby("_refusal", sort=True):
+        trials = [f"{patient}/{trial}" for patient, trial in zip(some["patient"], some["trial"], strict=True)]
+        found[str(reason)] = {"strides": len(some), "trials": len(set(trials)), "first": trials[0]}
+    return found
+
+
+def _bands(chain: Chain, forms: Sequence[Mapping[str, Any]]) -> dict[str, list[list[float]]]:
+    """Return by native rate (Hz) the edges (Hz) that each band-pass of the chain has there."""
+    found: dict[str, list[list[float]]] = {}
+    for form in forms:
+        native = form["band_rate"] or form["rate"]
+        edges = chain.bands(form["rate"], state=form["state"], band_rate=form["band_rate"])
+        if edges:
+            found[f"{native:g}"] = [list(edge) for edge in edges]
+    return found
+
+
+def _emg_forms(recordings: Sequence[Recordings], served: pd.DataFrame) -> list[_Form]:
+    """Return the forms in which EMG is served; of strides that a source cut, the extremes over the runs they join."""
+    forms: list[_Form] = []
+    for key, rows in served.groupby(["emg_state", "_emg_kind"], observed=True):
+        state, kind = cast("tuple[words.EmgState, words.SignalKind]", key)
+        rates = np.unique(rows["_emg_rate"].to_numpy(dtype=np.float64))
+        if kind == "continuous":
+            forms += [_Form(rate=float(rate), state=state, kind=kind) for rate in rates]
+        elif kind == "ragged":
+            forms += [_Form(rate=float(rate), state=state, kind=kind, spacing=1 / float(rate)) for rate in rates]
+        else:
+            steps = rows["_emg_points"].to_numpy(dtype=np.float64) - 1
+            shortest, longest = _run_durations(recordings, rows)
+            finest, coarsest = steps / shortest, steps / longest
+            joined = np.maximum(EMG_RATE, np.ceil(finest - 1e-6))
+            forms += [
+                _Form(
+                    rate=float(rate), state=state, kind=kind, band_rate=float(band), spacing=1 / float(coarsest.min())
+                )
+                for rate in {joined.min(), joined.max()}
+                for band in {coarsest.min(), coarsest.max()}
+            ]
+    return forms
+
+
+def _run_durations(recordings: Sequence[Recordings], rows: pd.DataFrame) -> tuple[Array, Array]:
+    """Return the shortest and longest duration (s) of the strides that each cut stride is joined with, itself too."""
+    keys = ["patient", "trial", "side", "stride_number"]
+    tables = []
+    for one in recordings:
+        table = one.strides[one.strides["segment"] >= 0].sort_values(keys[1:], kind="stable")
+        trial, side = (table[name].astype(str).to_numpy() for name in ("trial", "side"))
+        joined = follows(table["stride_number"], table["trial_time"], table["duration"])
+        joined &= (trial[1:] == trial[:-1]) & (side[1:] == side[:-1])
+        run = np.concatenate(([0], np.cumsum(~joined)))[: len(table)]
+        durations = table["duration"].groupby(run)
+        extremes = {"shortest": durations.transform("min"), "longest": durations.transform("max")}
+        tables.append(
+            table[keys[1:]].astype({"trial": str, "side": str}).assign(patient=one.patient.patient, **extremes)
+        )
+    own = rows[keys].astype({"patient": str, "trial": str, "side": str})
+    found = own.merge(pd.concat(tables), on=keys, how="left", validate="one_to_one")
+    alone = rows["_isolated"].to_numpy(dtype=bool)
+    shortest, longest = (
+        np.where(alone, rows["duration"], found[name]).astype(np.float64) for name in ("shortest", "longest")
+    )
+    return shortest, longest
 
 
 def _joint_rates(kept: pd.DataFrame, longest: float) -> list[tuple[float, float | None]]:

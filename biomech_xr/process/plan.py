@@ -217,7 +217,7 @@ def _trial_facts(row: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
             facts[f"_{group}_{name}"] = row.get(f"{group}_{name}", default)
     kind, contiguity = str(row.get("emg_kind", "")), str(row.get("emg_contiguity", ""))
     rate = float(row.get("emg_sampling_frequency", np.nan))
-    state = str(row["emg_state"])
+    state: words.EmgState = row["emg_state"]
     cut = kind in ("segmented", "ragged") and not chain.causal and not (state == "envelope" and kind == "segmented")
     labels = json.loads(row.get("emg_labels") or "{}") if kind else {}
     notes = json.loads(row.get("emg_attrs") or "{}") if kind else {}

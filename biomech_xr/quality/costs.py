@@ -33,10 +33,12 @@ LOADED: Final = ("emg", "kinematics", "kinetics", "kinematics_before", "kinemati
 LARGEST_CHUNK: Final = 2**31 - 1
 """Bytes that blosc compresses as one chunk."""
 
-_GETS: Final = {"patient": 3.5, "part": 6.3, "shard": 2.8, "version": 3.6}
+_GETS: Final = {"patient": 2.5, "part": 4.8, "shard": 2.6, "version": 3.6}
 """Requests of class B for each object written: names looked up, metadata read, values read back, sizes compared."""
 
-_LISTS: Final = {"patient": 8, "part": 8, "version": 6}
+LISTS: Final = {"source": 3, "patient": 11, "plan": 18, "part": 9, "version": 1}
+"""Listings: to find who is left to parse, by person, to plan a go of processing, to finish its part, by version."""
+
 _LISTED: Final = 45
 """Bytes of one line in the list of a part."""
 
@@ -87,7 +89,7 @@ def estimate(
     total = sum(row["bytes"] for row in stored)
     shards = _shards(sources)
     requests = [
-        *_writing(sample, stored, patients=patients, parts=parts),
+        *_writing(sample, stored, sources=len(sources), patients=patients, parts=parts),
         _request("open", _OPEN_LISTS, _OPEN_GETS, stored[-1]["bytes"]),
         _epochs(sample, sources, epochs),
     ]
@@ -152,22 +154,22 @@ def _request(doing: str, a: float, b: float, size: float) -> Row:
     return {"doing": doing, "a": round(a), "b": round(b), "bytes": round(size)}
 
 
-def _writing(sample: Sample, stored: Sequence[Row], *, patients: int, parts: int) -> list[Row]:
+def _writing(sample: Sample, stored: Sequence[Row], *, sources: int, patients: int, parts: int) -> list[Row]:
     """Return what parsing, processing and publishing ask for; processing reads the recordings as well."""
     recordings, shards, metadata, version = stored
-    a = shards["objects"] + metadata["objects"] + parts * (1 + _LISTS["part"])
+    a = shards["objects"] + metadata["objects"] + parts * (1 + LISTS["plan"] + LISTS["part"])
     b = _GETS["shard"] * shards["objects"] + _GETS["part"] * metadata["objects"] + recordings["objects"]
     return [
         _request(
             "parse",
-            recordings["objects"] + patients * (1 + _LISTS["patient"]),
+            recordings["objects"] + patients * (1 + LISTS["patient"]) + sources * LISTS["source"],
             _GETS["patient"] * recordings["objects"],
             recordings["bytes"],
         ),
         _request("process", a, b, recordings["bytes"] + shards["bytes"] + metadata["bytes"]),
         _request(
             "publish",
-            version["objects"] + 1 + _LISTS["version"],
+            version["objects"] + 1 + LISTS["version"],
             _GETS["version"] * sample.catalogue_objects + _PART_LABELS * parts,
             version["bytes"],
         ),

@@ -49,6 +49,7 @@ def read_csv(
     columns: Sequence[str],
     optional: Sequence[str] = (),
     text: Sequence[str] = (),
+    either: Sequence[str] = (),
     delimiter: str = ",",
 ) -> pd.DataFrame:
     """Return columns of a delimited file with one header row, in the order asked for.
@@ -65,6 +66,8 @@ def read_csv(
         Columns taken where they are there.
     text
         Those of both that hold text; every other column must hold numbers, empty cells or ``NaN``.
+    either
+        Those of both that come as numbers where every cell is one, is empty or ``NaN``, and else as text.
     delimiter
         The character between columns.
 
@@ -89,6 +92,7 @@ def read_csv(
             dtype={names.index(name): str for name in text if name in names},
             compression=None,
             sep=delimiter,
+            low_memory=not either,  # else a long column is judged piece by piece, and may come as both
         )
     except pd.errors.EmptyDataError:
         raise _no_rows(path, dataset) from None
@@ -98,7 +102,7 @@ def read_csv(
         found = f"no readable table (a first data row of {len(table.columns)} columns)"
         raise _bad(path, dataset, "", found, f"the {len(names)} of the header", "Download the file again")
     table = table[positions].set_axis(wanted, axis="columns")
-    check_numbers(path, dataset, table, text)
+    check_numbers(path, dataset, table, (*text, *either))
     return table
 
 

@@ -26,7 +26,9 @@ class Outcome:
     file: Path | None
 
 
-def parse_alone(dataset: str, raw: str, root: str, patient: str, options: Mapping[str, Any] | None) -> Outcome:
+def parse_alone(
+    dataset: str, raw: str, root: str, patient: str, options: Mapping[str, Any] | None, *, same_code: bool = False
+) -> Outcome:
     """Parse one patient into a store in a new process and say whether it lived to the end of it.
 
     An error of Python is no death: who needs the error parses again. The process ends with this one, however this one
@@ -34,10 +36,17 @@ def parse_alone(dataset: str, raw: str, root: str, patient: str, options: Mappin
 
     Parameters
     ----------
-    dataset, raw, root, patient, options
+    dataset, raw, root, patient, options, same_code
         As for `biomech_xr.run.parse_patient`.
     """
-    order = {"dataset": dataset, "raw": raw, "root": root, "patient": patient, "options": dict(options or {})}
+    order: dict[str, Any] = {
+        "dataset": dataset,
+        "raw": raw,
+        "root": root,
+        "patient": patient,
+        "options": dict(options or {}),
+    }
+    order["same_code"] = same_code
     folders = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH", "")])]
     with subprocess.Popen(
         [sys.executable, "-c", "from biomech_xr.run.alone import main; main()"],
@@ -101,6 +110,6 @@ def main() -> None:
     end = os.dup(1)
     _watch(order["raw"])
     try:
-        write_recordings(order["dataset"], order["raw"], order["root"], order["patient"], order["options"])
+        write_recordings(**order)
     finally:
         os.write(end, (json.dumps(_END) + "\n").encode())

@@ -46,17 +46,18 @@ class Estimate:
         return self.strides / self.rate / threads / 60 if self.strides else 0.0
 
 
-def estimate(root: str, dataset: str, chain: Chain, *, threads_per_worker: int) -> Estimate:
+def estimate(root: str, dataset: str, chain: Chain, *, threads_per_worker: int, partial: bool = False) -> Estimate:
     """Return what processing a dataset will take; nothing is written to the store.
 
     The task with the most strides is done twice into a temporary folder: once for its time, once for its memory.
+    ``partial`` as in `biomech_xr.run.shard_work`.
 
     Raises
     ------
     NotAStoreError, ConfigError, ProcessingError
         As `biomech_xr.process.make_plan`.
     """
-    plan = plan_rest(root, dataset, chain, resume=False).plan
+    plan = plan_rest(root, dataset, chain, resume=False, partial=partial).plan
     if plan is None or plan.labels.empty:
         return Estimate(dataset=dataset, measured_on="nothing")
     done = shards_done(root, chain.name, dataset, fingerprint=planned_fingerprint(plan))

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
-from biomech_xr.errors import LostDataError, OccupiedError
+from biomech_xr.errors import OccupiedError
 from biomech_xr.process import Chain, Plan, make_plan
 from biomech_xr.process.graph import graph_of
 from biomech_xr.process.plan import LATE_LABELS
-from biomech_xr.run.reuse import finished_parts, started_people
-from biomech_xr.store import create_part, finish, ledger, list_patients, patient_entry, shards_done, write_shard
-from biomech_xr.store.layout import patient_ledger_url, shard_bounds, shard_count, strides_url
+from biomech_xr.run.parsed import Parsed, parsed_people
+from biomech_xr.run.reuse import finished_parts, started_part
+from biomech_xr.store import create_part, finish, ledger, shards_done, write_shard
+from biomech_xr.store.layout import shard_bounds, shard_count, strides_url
 from biomech_xr.store.part import part_fingerprint
 
 
@@ -28,7 +29,8 @@ class ShardWork:
     shards, `names` what to call them in a message; `done` counts the shards that were there already; `fingerprints` are
     those of all parts that the product will have; `write` is called with a shard's number and arrays. `more` says that
     people are left for a part of their own after this work: ask again when it is finished. `other_code` counts the
-    finished parts that stay although other code or other libraries made them; ``same_code`` leaves none.
+    finished parts that stay although other code or other libraries made them; ``same_code`` leaves none. `parsed` says
+    whom the source has recordings of, and of whom not; ``partial`` as in `shard_work`.
     """
 
     root: str
@@ -42,6 +44,8 @@ class ShardWork:
     more: bool = False
     other_code: int = 0
     same_code: bool = False
+    parsed: Parsed = field(default_factory=Parsed)
+    partial: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -75,7 +79,7 @@ class ShardWork:
         return sum(stop - start for start, stop in bounds)
 
 
-def shard_work(root: str, dataset: str, chain: Chain, *, same_code: bool = False) -> ShardWork:
+def shard_work(root: str, dataset: str, chain: Chain, *, same_code: bool = False, partial: bool = False) -> ShardWork:
     """Write the metadata of a part and return the work that fills it; what exists is left alone.
 
     A part that an earlier run began is finished first, so that people who came since cost nothing that was done.
@@ -90,15 +94,19 @@ def shard_work(root: str, dataset: str, chain: Chain, *, same_code: bool = False
         The processing chain.
     same_code
         Make finished parts again that other code or other libraries made.
+    partial
+        Go on without people who are known and whose recordings are not there, see `parsed_people`.
 
     Raises
     ------
     NotAStoreError, ConfigError, ProcessingError
         As `biomech_xr.process.make_plan`.
+    LostDataError
+        As `parsed_people`.
     OccupiedError
         The output holds files that are not ours.
     """
-    rest = plan_rest(root, dataset, chain, same_code=same_code)
+    rest = plan_rest(root, dataset, chain, same_code=same_code, partial=partial)
     kept = [str(part["fingerprint"]) for part in rest.kept]
     other = sum(part["software"] != ledger.software() for part in rest.kept)
     if rest.plan is None:
@@ -106,18 +114,22 @@ def shard_work(root: str, dataset: str, chain: Chain, *, same_code: bool = False
     else:
         work = plan_work(root, rest.plan)
     fingerprints = [*kept, *work.fingerprints]
-    return replace(work, fingerprints=fingerprints, more=rest.more, other_code=other, same_code=same_code)
+    said = {"other_code": other, "same_code": same_code, "parsed": rest.parsed, "partial": partial}
+    return replace(work, fingerprints=fingerprints, more=rest.more, **said)
 
 
 class Rest(NamedTuple):
-    """The finished parts that stay, the plan of the next part (None for nobody), and whether people are left then."""
+    """The finished parts that stay, the plan of the next (None for nobody), whether people are left, who is there."""
 
     kept: list[dict[str, Any]]
     plan: Plan | None
     more: bool
+    parsed: Parsed
 
 
-def plan_rest(root: str, dataset: str, chain: Chain, *, same_code: bool = False, resume: bool = True) -> Rest:
+def plan_rest(
+    root: str, dataset: str, chain: Chain, *, same_code: bool = False, resume: bool = True, partial: bool = False
+) -> Rest:
     """Return what stays of a source's strides and what is to be made; nothing is written.
 
     A part of the same configuration stays when it is whole and the recordings of all its people are those that it was
@@ -125,16 +137,18 @@ def plan_rest(root: str, dataset: str, chain: Chain, *, same_code: bool = False,
     source has strides of others. ``resume`` plans a part that was begun before everybody else. Errors are those of
     `shard_work`.
     """
-    recordings = _recordings(root, dataset)
+    parsed = parsed_people(root, dataset, partial=partial)
+    recordings = parsed.recordings
     kept = finished_parts(root, dataset, chain, recordings, same_code=same_code)
     done = {patient for part in kept for patient in part["recordings"]}
     people = [patient for patient in recordings if patient not in done]
     if kept and not people:
-        return Rest(kept, None, more=False)
-    begun = started_people(root, dataset, chain, {name: recordings[name] for name in people}) if resume else []
-    plan = make_plan(root, dataset, chain, begun or people or None, allow_empty=bool(kept))
-    made_of = {name: recordings[name] for name in begun or people}
-    return Rest(kept, replace(plan, attrs={**plan.attrs, "recordings": made_of}), more=len(made_of) < len(people))
+        return Rest(kept, None, more=False, parsed=parsed)
+    begun = started_part(root, dataset, chain, {name: recordings[name] for name in people}) if resume else {}
+    made_of = begun or parsed.made_of(people)
+    plan = make_plan(root, dataset, chain, list(made_of["recordings"]) or None, allow_empty=bool(kept))
+    more = len(made_of["recordings"]) < len(people)
+    return Rest(kept, replace(plan, attrs={**plan.attrs, **made_of}), more=more, parsed=parsed)
 
 
 def plan_work(root: str, plan: Plan) -> ShardWork:
@@ -171,20 +185,6 @@ def _write(root: str, chain: str, dataset: str, fingerprint: str, shard: int, ar
     return write_shard(root, chain, dataset, shard, arrays, fingerprint=fingerprint)
 
 
-def _recordings(root: str, dataset: str) -> dict[str, str]:
-    """Return patient -> digest of the ledger entry of the recordings."""
-    found = {}
-    for _, patient in list_patients(root, dataset):
-        entry = patient_entry(root, dataset, patient)
-        if entry is None:
-            raise LostDataError(
-                f"{patient_ledger_url(root, dataset, patient)}: damaged, and nothing is processed without {patient}. "
-                "Run `biomech-xr check --repair`, or parse again."
-            )
-        found[patient] = str(entry["digest"])
-    return found
-
-
 def finish_strides(work: ShardWork) -> dict[str, Any]:
     """Check that every shard is there, write the manifest of the source and return it; `publish` makes it a version.
 
@@ -195,7 +195,7 @@ def finish_strides(work: ShardWork) -> dict[str, Any]:
     OccupiedError
         Another run finished parts of the source since this one was planned; nothing is written.
     """
-    recordings = _recordings(work.root, work.dataset)
+    recordings = parsed_people(work.root, work.dataset, partial=work.partial).recordings
     there = finished_parts(work.root, work.dataset, work.chain, recordings, same_code=work.same_code)
     if not {part["fingerprint"] for part in there} <= set(work.fingerprints):
         raise OccupiedError(

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from biomech_xr.errors import DataFormatError
+from biomech_xr.errors import DataFormatError, MissingInputError, SchemaError
 from biomech_xr.run.alone import parse_alone
 from biomech_xr.store import layout, remote
 from biomech_xr.store.objects import exists, join, names, write_sealed
 from biomech_xr.store.part import sealed_or_none
+from biomech_xr.store.planned import FAILED, QUARANTINED
 
 TRIES: Final = 2
 """Deaths in a process of its own, after the one that raised the suspicion."""
@@ -33,15 +34,18 @@ _MARK: Final = ".trying"
 def forget_done(root: str, dataset: str, patients: Iterable[str]) -> None:
     """Remove the marks of people who are in the store: their process died after the last word on them."""
     folder = layout.patient_ledger_url(root, dataset, "x").rpartition("/")[0]
-    marks = {name for name in names(folder) if name.endswith(_MARK)}
+    marks = {name for name in names(folder) if name.endswith((_MARK, FAILED))}
     for patient in patients if marks else ():
-        if f"{dataset}-{patient}{_MARK}" in marks:
-            remote.remove(join(folder, f"{dataset}-{patient}{_MARK}"))
+        for mark in {f"{dataset}-{patient}{ending}" for ending in (_MARK, FAILED)} & marks:
+            remote.remove(join(folder, mark))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """One person to parse: what there is on them in the store besides the recordings."""
+    """One person to parse: what there is on them in the store besides the recordings.
+
+    ``same_code`` as for `biomech_xr.run.parse_patient`.
+    """
 
     dataset: str
     raw: str
@@ -49,15 +53,25 @@ class Case:
     patient: str
     options: Mapping[str, Any] | None
     config_hash: str
+    same_code: bool = False
 
     @contextmanager
     def marked(self) -> Iterator[None]:
-        """Leave a mark in the store for as long as the block runs."""
+        """Leave a mark in the store for as long as the block runs; write down that the files cannot be parsed.
+
+        Storage that fails, or an error that is none of ours, is no verdict on the files.
+        """
         self._write(self._mark)
         try:
             yield
+        except (DataFormatError, SchemaError, MissingInputError) as error:
+            reason = str(error).replace(self.raw.rstrip(os.sep) + os.sep, "")
+            self._write(f"{self._place}{FAILED}", reason=reason, config_hash=self.config_hash)
+            raise
         finally:
             self.acquit()
+        if exists(f"{self._place}{FAILED}"):
+            remote.remove(f"{self._place}{FAILED}")
 
     def acquit(self) -> None:
         """Remove the mark."""
@@ -94,7 +108,8 @@ class Case:
             It died `TRIES` times; the person is in quarantine from now on.
         """
         for _ in range(TRIES):
-            outcome = parse_alone(self.dataset, self.raw, self.root, self.patient, self.options)
+            place = self.dataset, self.raw, self.root, self.patient
+            outcome = parse_alone(*place, self.options, same_code=self.same_code)
             if not outcome.died:
                 return
         file = os.path.relpath(outcome.file, os.path.realpath(self.raw)) if outcome.file else ""
@@ -109,7 +124,7 @@ class Case:
 
     @property
     def _quarantine(self) -> str:
-        return f"{self._place}.quarantined"
+        return f"{self._place}{QUARANTINED}"
 
     @property
     def _place(self) -> str:

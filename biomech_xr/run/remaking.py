@@ -13,6 +13,7 @@ from biomech_xr.errors import NotAStoreError, StoreError
 from biomech_xr.process import Chain, make_plan, shard_blocks
 from biomech_xr.run.parse import parse_patient
 from biomech_xr.run.process import create_planned
+from biomech_xr.run.reuse import MADE_OF
 from biomech_xr.store import finish, layout, ledger, write_shard
 from biomech_xr.store.check import seal_key
 from biomech_xr.store.checked import is_chunk
@@ -20,6 +21,7 @@ from biomech_xr.store.integrity import Expected, problem, read_sealed_bytes
 from biomech_xr.store.look import Look, Place
 from biomech_xr.store.objects import exists, join, read_bytes
 from biomech_xr.store.rebuilding import patient_digests
+from biomech_xr.store.rereading import is_same
 
 _ROOT: Final = "zarr.json"
 
@@ -64,7 +66,7 @@ class Remade:
         """Return a group that was made again after comparing it with all that is intact of the original."""
         intact = [key for key in look.groups.get(group, ()) if is_chunk(key) and f"{group}/{key}" not in broken]
         made = {key: data for key in intact if (data := read(key)) is not None}
-        different = tuple(key for key, data in made.items() if data != read_bytes(join(look.root, group, key)))
+        different = tuple(key for key, data in made.items() if not is_same(join(look.root, group, key), data))
         return cls(
             group=group,
             read=read,
@@ -165,7 +167,8 @@ def remake_part(look: Look, folder: str, place: Place, broken: Collection[str], 
     recordings = attrs.get("recordings", {})
     _require_recordings(look, dataset, recordings)
     plan = make_plan(look.root, dataset, Chain.model_validate(attrs["chain"]), list(recordings) or None)
-    plan = replace(plan, attrs={**plan.attrs, "recordings": recordings})
+    made_of: dict[str, Any] = {key: attrs[key] for key in MADE_OF if key in attrs}
+    plan = replace(plan, attrs={**plan.attrs, "recordings": recordings, **made_of})
     software = _made_with(look, place)
     entry = create_planned(folder, plan, software=software)
     if layout.part_name(entry["fingerprint"]) != name:

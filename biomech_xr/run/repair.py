@@ -2,7 +2,7 @@
 
 Ledgers, manifests and pointers are made again from intact objects (`biomech_xr.store.rebuilding`), strides from the
 recordings, recordings from the raw files. What is made again lies in a temporary folder of this machine until it is
-proved; an intact object is never written.
+proved; an intact object is never written: each is read again right before.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from biomech_xr.run.remaking import RawFolder, Remade, remake_part, remake_patie
 from biomech_xr.store import layout, rebuilding
 from biomech_xr.store.check import Checked, seal_key
 from biomech_xr.store.look import Look, Place, pointer_key
+from biomech_xr.store.planned import plan_key
 
 _SHARD: Final = re.compile(r"\.shard-(\d{5})\.json$")
 _COPY: Final = "Restore it from a copy of the store"
@@ -25,11 +26,12 @@ _COPY: Final = "Restore it from a copy of the store"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repaired:
-    """One broken object: whether it was made again, and what proves it, or what to do."""
+    """One broken object: whether it is whole now, and what proves it, or what to do; `written` unless it was intact."""
 
     key: str
     done: bool
     how: str
+    written: bool = True
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,7 +68,7 @@ def repair_store(
         yield from _metadata(work)
         for name in sorted(broken):
             kind, *rest = name.split("/")
-            if kind == "recordings":
+            if kind == "recordings" and name != plan_key(rest[0]):
                 yield from _patient(work, name, *rest)
         for place in list(work.look.parts):
             if "/".join(("strides", *place)) in broken:
@@ -78,6 +80,8 @@ def repair_store(
 def _rest(work: _Work, name: str) -> Iterator[Repaired]:
     """Repair manifests, versions, and say of whatever is left what to do."""
     kind, *rest = name.split("/")
+    if name == plan_key(rest[0]):
+        yield from _plan(work, name, rest[0])
     if kind == "strides" and len(rest) == 2:
         key = f"{name}/{layout.MANIFEST}"
         again = "Run process again: it keeps the parts and writes it"
@@ -114,9 +118,10 @@ def _rebuild(
 
 
 def _put(work: _Work, name: str, key: str, data: bytes, how: str) -> Repaired:
-    work.look.replace(key, data)
+    written = work.look.replace(key, data)
     work.broken[name].discard(key)
-    return Repaired(key=key, done=True, how=how)
+    how = how if written else "nothing was written, it is intact when it is read again"
+    return Repaired(key=key, done=True, how=how, written=written)
 
 
 def _seals(work: _Work) -> Iterator[Repaired]:
@@ -162,6 +167,13 @@ def _patient(work: _Work, name: str, dataset: str, patient: str) -> Iterator[Rep
         yield from _rebuild(work, name, entry_key, entry, how, "")
     if entry_key in work.broken[name] and remade.entry is not None and not remade.different:
         yield _put(work, name, entry_key, remade.entry, "parsed again from the raw files; every object is the same")
+
+
+def _plan(work: _Work, name: str, dataset: str) -> Iterator[Repaired]:
+    """Repair the plan of a parse from the people who are accounted for."""
+    how = "from the people who were parsed; its digest is the one that a part knows"
+    again = "Run parse again, which writes it"
+    yield from _rebuild(work, name, name, lambda: rebuilding.rebuilt_plan(work.look, dataset), how, again)
 
 
 def _give_up(work: _Work, name: str, why: str) -> Iterator[Repaired]:

@@ -82,8 +82,14 @@ def _order(root: str, dataset: str, chain: Chain) -> dict[str, int]:
     return {}
 
 
-def started_people(root: str, dataset: str, chain: Chain, recordings: Mapping[str, str]) -> list[str]:
-    """Return the people of a part that a run of the same code and settings began and did not finish, none for no part.
+MADE_OF: Final = ("recordings", "recordings_software", "parse_plan", "not_parsed")
+"""Attributes of a part that say what it was made of, beyond those of the plan of the process stage."""
+
+
+def started_part(root: str, dataset: str, chain: Chain, recordings: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a part is made of that a run of the same code and settings began and did not finish, empty for none.
+
+    What the run knew of the parse stays as it was, so that the part keeps its name although people came since.
 
     Parameters
     ----------
@@ -102,5 +108,5 @@ def started_people(root: str, dataset: str, chain: Chain, recordings: Mapping[st
             continue
         made_of = entry["attrs"].get("recordings", {})
         if made_of and _same(made_of, recordings):
-            return [name for name in recordings if name in made_of]
-    return []
+            return {name: entry["attrs"][name] for name in MADE_OF if name in entry["attrs"]}
+    return {}

@@ -5,12 +5,12 @@ from biomech_xr.store.finishing import finish
 from biomech_xr.store.part import create_part, shards_done, write_shard
 from biomech_xr.store.query import as_cube, ensemble, select, to_physical
 from biomech_xr.store.reading import Part, open_part, read_manifest, require_one_chain
+from biomech_xr.store.recording_group import reason_counts
 from biomech_xr.store.recordings import (
     PatientRecordings,
     list_patients,
     open_patient,
     patient_entry,
-    reason_counts,
     write_patient,
 )
 from biomech_xr.store.strides import find_datasets, open_strides

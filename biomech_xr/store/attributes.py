@@ -108,6 +108,8 @@ def _together(parts: Sequence[PartFacts]) -> dict[str, Any]:
         for part in parts:
             counts.update(part.attrs["counts"])
         attrs["counts"] = dict(counts)
+    if "emg_bands" in attrs:
+        attrs["emg_bands"] = {rate: edges for part in parts for rate, edges in part.attrs.get("emg_bands", {}).items()}
     if "kinematics_lookahead_known" in attrs:
         attrs["kinematics_lookahead_known"] = all(part.attrs["kinematics_lookahead_known"] for part in parts)
     return attrs

@@ -5,20 +5,22 @@ With it a store of any number of parts opens in a few requests: no part is touch
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
+import zarr
 
-from biomech_xr.errors import StoreError
+from biomech_xr.errors import OccupiedError
 from biomech_xr.schema import LABELS
 from biomech_xr.store import ledger
-from biomech_xr.store.objects import Url, join
+from biomech_xr.store.objects import Url, exists, join, read_bytes
 from biomech_xr.store.reading import Part
 from biomech_xr.store.table import read_table, write_table
+from biomech_xr.store.writing import consolidate, create_root, put_verified, sent_to
 
 _LEFT_OUT = ("objects", "checksums", "recordings")
 
@@ -95,21 +97,43 @@ class Catalogue:
         )
 
 
-def write_catalogue(url: Url, parts: Sequence[Part]) -> dict[str, Any]:
-    """Write the catalogue of parts as a Zarr group and return its objects with sizes, and checksums of metadata.
+def write_catalogue(url: Url, parts: Sequence[Part], *, pointer: Url | None = None) -> dict[str, Any]:
+    """Write the catalogue of parts as a Zarr group and return its objects with sizes and checksums.
+
+    It is made on this machine and its objects are put one by one, the root last; what is there and the same stays.
 
     Parameters
     ----------
     url
-        The group; what an attempt that died left there is removed first.
+        The group; of an attempt that died there, what is different is replaced.
     parts
         In the order of the version.
+    pointer
+        What makes the version exist: where it came meanwhile, nothing is replaced.
+
+    Raises
+    ------
+    OccupiedError
+        Another run published another catalogue under this name.
+    StoreError
+        Objects come in damaged again and again.
     """
-    with suppress(StoreError, OSError):
-        found = ledger.inventory(url, {})
-        if len(read_catalogue(url, {part.manifest["dataset"]: "" for part in parts}, found).labels):
-            return found  # somebody wrote the same one, and may have published it
-    ledger.clear_leftovers(url)
+    with tempfile.TemporaryDirectory(prefix="biomech-xr-") as folder:
+        place = join(folder, "catalogue.zarr")
+        made = ledger.inventory(place, {}, sent=sent_to(make_catalogue(place, parts)))
+        for key in sorted(made["objects"], key=lambda key: key == ledger.ROOT):
+            data, target = read_bytes(join(place, key)), join(url, key)
+            try:
+                put_verified(target, data)
+            except OccupiedError:
+                if pointer is not None and exists(pointer):
+                    raise
+                put_verified(target, data, replace=True)
+    return made
+
+
+def make_catalogue(url: Url, parts: Sequence[Part]) -> zarr.Group:
+    """Write the catalogue of parts as a new Zarr group, and return it."""
     entries = [
         {
             "dataset": part.manifest["dataset"],
@@ -120,10 +144,10 @@ def write_catalogue(url: Url, parts: Sequence[Part]) -> dict[str, Any]:
         for part in parts
     ]
     labels = joined_labels([part.written_labels for part in parts])
-    group = ledger.create_root(url, {"parts": entries})
+    group = create_root(url, {"parts": entries})
     write_table(group, "labels", labels, rows=len(labels))
-    ledger.consolidate(url)
-    return ledger.inventory(url, {})
+    consolidate(group)
+    return group
 
 
 def read_catalogue(url: Url, folders: Mapping[str, str], pointer: Mapping[str, Any]) -> Catalogue:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from biomech_xr.errors import NotAStoreError, StoreError
 from biomech_xr.store import layout
+from biomech_xr.store.half_copied import PINS, what_to_do
 from biomech_xr.store.integrity import members
 from biomech_xr.store.leftovers import leftovers
 from biomech_xr.store.look import Look, pointer_key
 from biomech_xr.store.loose_objects import check_numbered
 from biomech_xr.store.objects import Url, join
+from biomech_xr.store.planned import interrupted, plan_digests, plan_key
 from biomech_xr.store.reading import Part
 from biomech_xr.store.recordings import PatientRecordings
+from biomech_xr.store.rereading import again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,8 +57,11 @@ def check_store(root: Url) -> Iterator[Checked]:
     look = Look(root)
     if not any(key.startswith(("recordings/", "strides/", f"{layout.VERSIONS}/")) for key in look.there):
         raise NotAStoreError(
-            f"{root}: found neither recordings nor strides of biomech-xr. Check the URL, or run parse."
+            f"{root}: found neither recordings nor strides of biomech-xr. "
+            + what_to_do(root, "Check the URL, or run parse.")
         )
+    if copying := what_to_do(root, ""):
+        yield Checked(name=PINS, objects=0, size=0, problems=(f"{join(root, PINS)}: {copying}",))
     known: set[str] = set()
     for unit, keys in _units(look):
         known |= keys
@@ -73,6 +79,9 @@ def _units(look: Look) -> Iterator[tuple[Checked, set[str]]]:
     """Yield every unit with the keys of all objects that belong to it."""
     for dataset, patient in patients(look):
         yield _patient(look, dataset, patient)
+    for dataset in look.names("recordings"):
+        if plan_key(dataset) in look.there or plan_digests(look, dataset):
+            yield _parse(look, dataset)
     for chain, dataset in look.sources():
         listed = [part for part in look.parts if part[:2] == (chain, dataset)]
         if listed:
@@ -81,7 +90,7 @@ def _units(look: Look) -> Iterator[tuple[Checked, set[str]]]:
         yield _part(look, chain, dataset, part)
     for chain, numbers in look.pointers.items():
         for number in numbers:
-            if pointer_key(chain, number) in look.there or _complete_catalogue(look, chain, number):
+            if pointer_key(chain, number) in look.there or complete_catalogue(look, chain, number):
                 yield _version(look, chain, number)
     for name, keys, problems in check_numbered(look):
         yield _unit(look, name, keys, problems), keys
@@ -140,11 +149,20 @@ def _patient(look: Look, dataset: str, patient: str) -> tuple[Checked, set[str]]
     if entry and (entry["dataset"], entry["patient"]) != (dataset, patient):
         more.append(f"{join(look.root, entry_key)}: of {entry['patient']!r}; the file or its folder was renamed")
     if entry and not damage:
-        try:
-            more += _patient_content(PatientRecordings(look.root, dataset, patient, entry))
-        except StoreError as error:
-            more.append(str(error))
+        more += _believed(lambda: _patient_content(PatientRecordings(look.root, dataset, patient, entry)))
     return _unit(look, f"recordings/{dataset}/{patient}", keys, damage, tuple(more)), keys
+
+
+def _believed(find: Callable[[], list[str]]) -> list[str]:
+    """Return problems with the content of a unit that are there however often it is read."""
+
+    def found() -> list[str]:
+        try:
+            return find()
+        except StoreError as error:
+            return [str(error)]
+
+    return again(found, bool)
 
 
 def _patient_content(opened: PatientRecordings) -> list[str]:
@@ -157,6 +175,14 @@ def _patient_content(opened: PatientRecordings) -> list[str]:
     ]
     unknown = set(opened.strides["trial"]) - set(opened.trials["trial"])
     return problems + [f"{opened.url}: strides of a trial {trial!r} that is not in trials" for trial in sorted(unknown)]
+
+
+def _parse(look: Look, dataset: str) -> tuple[Checked, set[str]]:
+    """Check the plan of a parse, and that everybody in it was parsed or has files that cannot be."""
+    key = plan_key(dataset)
+    damage = {key: look.problem(key)} if look.sealed(key) is None else {}
+    known = {patient for source, patient in _people_of_parts(look) if source == dataset}
+    return _unit(look, key, {key}, damage, tuple(interrupted(look, dataset, known))), {key}
 
 
 def _manifest(look: Look, chain: str, dataset: str) -> tuple[Checked, set[str]]:
@@ -184,10 +210,7 @@ def _part(look: Look, chain: str, dataset: str, part: str) -> tuple[Checked, set
     more = _disagreements(look, (chain, dataset, part), seal, entry, shard_keys)
     keys = {entry_key, own_key, *shard_keys, *(f"{group}/{key}" for key in objects or look.groups.get(group, []))}
     if seal is not None and not damage:
-        try:
-            more += _part_content(Part(join(look.root, folder), part, seal))
-        except StoreError as error:
-            more.append(str(error))
+        more += _believed(lambda: _part_content(Part(join(look.root, folder), part, seal)))
     return _unit(look, f"{folder}/{part}", keys, damage, tuple(more)), keys
 
 
@@ -243,7 +266,8 @@ def _part_content(part: Part) -> list[str]:
     ]
 
 
-def _complete_catalogue(look: Look, chain: str, number: int) -> bool:
+def complete_catalogue(look: Look, chain: str, number: int) -> bool:
+    """Return whether a catalogue of a version was finished; its pointer may be lost."""
     return any(complete(look, group) for group in look.catalogues(chain, number))
 
 
@@ -267,7 +291,8 @@ def _version(look: Look, chain: str, number: int) -> tuple[Checked, set[str]]:
     if (pointer["chain"], pointer["version"]) != (chain, number):
         more.append(f"{join(look.root, key)}: of version {pointer['version']} of {pointer['chain']!r}; it was renamed")
     if not damage:
-        rows = look.root_metadata(group, None)["consolidated_metadata"]["metadata"]["labels"]["attributes"]["rows"]
+        metadata = look.root_metadata(group, catalogue["checksums"]["zarr.json"])
+        rows = members(metadata)["labels"]["attributes"]["rows"]
         if rows != strides:
             more.append(f"{join(look.root, group)}: labels of {rows} strides, the pointer says {strides}")
     return _unit(look, name, keys, damage, tuple(more)), keys

@@ -13,6 +13,9 @@ from zarr.storage import WrapperStore
 
 from biomech_xr.errors import LostDataError
 
+REFETCHES: Final = 2
+"""How often an object is fetched again that comes damaged."""
+
 NOT_LISTED: Final = (
     "not in the list of what was written. Restore the ledger or the manifest, or remove this dataset and write it "
     "again."
@@ -30,7 +33,7 @@ class CheckedStore(WrapperStore[Store]):
     Zarr reads a missing object as fill values without a word; here a listed object that is missing or short raises
     `LostDataError`, and so does a chunk that is not listed: every array is written with its empty chunks, so that no
     chunk may be absent. Metadata objects are compared with their CRC-32 as well (chunks carry a crc32c of their own);
-    what came damaged is fetched once more.
+    what comes damaged is fetched twice more, unless it comes the same again.
     """
 
     def __init__(
@@ -53,12 +56,22 @@ class CheckedStore(WrapperStore[Store]):
             return value
         wanted = _length(self.expected[key], byte_range)
         if byte_range is None and value is not None and not self._intact(key, value.to_bytes()):
-            value = await self._store.get(key, prototype)
+            value = await self._again(key, prototype, value)
         if value is None or len(value) != wanted:
             found = "nothing" if value is None else f"{len(value)} bytes"
             raise LostDataError(f"{self.origin}: {key}: found {found}, expected {wanted} bytes. Restore the object.")
         if byte_range is None and key in self.checksums and not self._intact(key, value.to_bytes()):
             raise LostDataError(f"{self.origin}: {key}: the checksum does not match. Restore the object.")
+        return value
+
+    async def _again(self, key: str, prototype: BufferPrototype, value: Buffer) -> Buffer | None:
+        """Return an object that came damaged as it comes when it is fetched again."""
+        for _ in range(REFETCHES):
+            before = value.to_bytes()
+            found = await self._store.get(key, prototype)
+            if found is None or found.to_bytes() == before or self._intact(key, found.to_bytes()):
+                return found
+            value = found
         return value
 
     def _intact(self, key: str, data: bytes) -> bool:

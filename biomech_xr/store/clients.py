@@ -21,6 +21,9 @@ WRITE_TIMEOUT: Final = 60.0
 
 MISSING: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
+PAGE: Final = 1000
+"""Objects that one request lists; no storage lists more."""
+
 _BEYOND: Final = re.compile(r"\b416\b|not satisfiable|InvalidRange", re.IGNORECASE)
 
 
@@ -50,8 +53,11 @@ class Client(Protocol):
     def names(self, path: str) -> list[str]:
         """Return the names directly below a folder."""
 
-    def sizes(self, path: str) -> dict[str, int]:
-        """Return the size of every object below a folder, by key relative to it."""
+    def page(self, path: str, after: str) -> tuple[dict[str, int], bool]:
+        """Return the size of objects below a folder, by key relative to it, and whether there may be more.
+
+        The keys are those after ``after``, the last one of the page before; empty at first.
+        """
 
     def remove(self, path: str) -> None:
         """Remove one object."""
@@ -108,12 +114,14 @@ class FsspecClient:
         folder = path.rstrip("/")
         return [str(item).rstrip("/").rsplit("/", 1)[-1] for item in found if str(item).rstrip("/") != folder]
 
-    def sizes(self, path: str) -> dict[str, int]:
-        """See `Client.sizes`."""
+    def page(self, path: str, after: str) -> tuple[dict[str, int], bool]:
+        """See `Client.page`; all is on the first one, because fsspec sends failed pages again by itself."""
+        if after:
+            return {}, False
         self._filesystem.invalidate_cache()
         found = self._filesystem.find(path, detail=True, **self._timed(WRITE_TIMEOUT))
         prefix = path.rstrip("/") + "/"
-        return {str(name).removeprefix(prefix): int(info["size"]) for name, info in found.items()}
+        return {str(name).removeprefix(prefix): int(info["size"]) for name, info in found.items()}, False
 
     def remove(self, path: str) -> None:
         """See `Client.remove`."""
@@ -123,10 +131,10 @@ class FsspecClient:
         """See `Client.remove_tree`."""
         self._filesystem.invalidate_cache()
         folder = path.rstrip("/")
-        for item in self._filesystem.ls(path, detail=False):
+        for item in self._filesystem.ls(path, detail=False, **self._timed(READ_TIMEOUT)):
             if str(item).rstrip("/") not in (f"{folder}/{last}", folder):
-                self._filesystem.rm(item, recursive=True)
-        self._filesystem.rm(path, recursive=True)
+                self._filesystem.rm(item, recursive=True, **self._timed(WRITE_TIMEOUT))
+        self._filesystem.rm(path, recursive=True, **self._timed(WRITE_TIMEOUT))
 
 
 class ObstoreClient:
@@ -180,11 +188,13 @@ class ObstoreClient:
         below = [*found["common_prefixes"], *(item["path"] for item in found["objects"])]
         return [str(name).rstrip("/").rsplit("/", 1)[-1] for name in below]
 
-    def sizes(self, path: str) -> dict[str, int]:
-        """See `Client.sizes`."""
+    def page(self, path: str, after: str) -> tuple[dict[str, int], bool]:
+        """See `Client.page`."""
         prefix = f"{path}/" if path else ""
-        pages = self._do.list(self._store, path or None)
-        return {str(item["path"]).removeprefix(prefix): int(item["size"]) for page in pages for item in page}
+        pages = self._do.list(self._store, path or None, offset=f"{prefix}{after}" if after else None, chunk_size=PAGE)
+        found: Any = next(iter(pages), [])
+        listed = {str(item["path"]).removeprefix(prefix): int(item["size"]) for item in found}
+        return listed, len(found) >= PAGE
 
     def remove(self, path: str) -> None:
         """See `Client.remove`."""
@@ -192,7 +202,7 @@ class ObstoreClient:
 
     def remove_tree(self, path: str, last: str) -> None:
         """See `Client.remove_tree`."""
-        keys = sorted(self.sizes(path), key=lambda key: key == last)
-        for key in [f"{path}/{key}" for key in keys] or [path]:
+        found = [str(item["path"]) for page in self._do.list(self._store, path or None) for item in page]
+        for key in sorted(found, key=lambda key: key == f"{path}/{last}") or [path]:
             with contextlib.suppress(*MISSING):
                 self.remove(key)

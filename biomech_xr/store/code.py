@@ -14,7 +14,7 @@ _SHAPING: Final = (
     "parse",
     "process",
     "readers",
-    "schema.py",
+    "schema",
     "store/encoding.py",
     "vocabulary.py",
 )

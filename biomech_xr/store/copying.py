@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, StoreError
 from biomech_xr.store import layout, rebuilding
-from biomech_xr.store.holdings import Holding, holdings, part_holding, version_holding
+from biomech_xr.store.half_copied import what_to_do
+from biomech_xr.store.holdings import Holding, holdings, part_holding, require_sealed, version_holding
 from biomech_xr.store.integrity import Expected, problem, read_sealed_bytes, sealed_bytes
 from biomech_xr.store.look import Look
-from biomech_xr.store.objects import Url, join, read_bytes
+from biomech_xr.store.objects import Url, join, put_bytes
 from biomech_xr.store.pins import Pins
-from biomech_xr.store.placing import put_bytes
+from biomech_xr.store.planned import is_passing
+from biomech_xr.store.rereading import is_same, read_intact
 from biomech_xr.store.versions import publish
 
 IN_FLIGHT: Final = 16
@@ -70,7 +73,7 @@ def copy_store(
     NotAStoreError
         The source holds nothing of ours, no such dataset or version.
     LostDataError
-        An object of the source is damaged; no version that needs it is made at the target.
+        An object of the source is missing or damaged; no version that needs it is made at the target.
     OccupiedError
         The target holds another object where one is to be written; it is named, and nothing was written.
     StoreError
@@ -126,9 +129,12 @@ def _held(
     """Return the units to copy, and the bytes of manifests that are made for one version."""
     known = {*look.names("recordings"), *(dataset for _, dataset in look.sources())}
     absent = sorted(set(datasets or ()) - known)
-    if absent or not known:
-        found = ", ".join(sorted(known)) or "nothing of ours"
+    if not known:
+        raise NotAStoreError(f"{look.root}: found nothing of ours to copy. {what_to_do(look.root, 'Check the URL.')}")
+    if absent:
+        found = ", ".join(sorted(known))
         raise NotAStoreError(f"{look.root}: no source {', '.join(map(repr, absent))}; found {found}. Check the URL.")
+    require_sealed(look, datasets if version is None else ())
     if version is not None:
         return _of_version(look, datasets, version, chain)
     return [one for one in holdings(look, datasets=datasets) if _whole(look, one, datasets)], {}
@@ -200,9 +206,9 @@ class _Job:
 
     def _is_other(self, key: str) -> bool:
         there = self.other.sealed(key)
-        if there is None or read_bytes(join(self.other.root, key)) == self._source(key):
+        if there is None or is_same(join(self.other.root, key), self._source(key)):
             return False
-        return not (key.endswith(f"/{layout.MANIFEST}") and self._earlier(key))
+        return not (is_passing(key) or (key.endswith(f"/{layout.MANIFEST}") and self._earlier(key)))
 
     def _earlier(self, key: str) -> bool:
         """Return whether the manifest at the target is one of an earlier state: it lists no part that is not here."""
@@ -216,16 +222,19 @@ class _Job:
         if key in self.made:
             return self.made[key]
         sealed = None if ".zarr/" in key else self.look.sealed(key)
-        return read_bytes(join(self.look.root, key)) if sealed is None else sealed_bytes(sealed)
+        if sealed is not None:
+            return sealed_bytes(sealed)
+        return read_intact(join(self.look.root, key), lambda data: problem(data, self.wanted[key]))
 
     def copy(self, key: str) -> tuple[int, bool]:
         """Copy one object unless it is there and intact; return its size, and whether it was written."""
         expected, place = self.wanted[key], join(self.other.root, key)
         sealed, group = ".zarr/" not in key, f"{key.partition('.zarr/')[0]}.zarr"
         if key in self.other.there:
-            found = read_bytes(place)
             believed = not sealed and group in self.pins.believed
-            if not problem(found, expected) if believed else found == self._source(key):
+            other = partial(problem, expected=expected) if believed else self._source(key).__ne__
+            found = read_intact(place, other)
+            if not other(found):
                 return len(found), False
             if not sealed and group not in self.pins.replaced and _is_whole(found, expected):
                 raise OccupiedError(
@@ -239,7 +248,7 @@ class _Job:
                 f"{join(self.look.root, key)}: {wrong}. Run `biomech-xr check {self.look.root} --repair` first."
             )
         put_bytes(place, data)
-        if read_bytes(place) != data:
+        if not is_same(place, data):
             raise StoreError(f"{place}: reads back differently than it was written. Run again; check the storage.")
         return len(data), True
 

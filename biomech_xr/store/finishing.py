@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.store import layout, ledger
-from biomech_xr.store.objects import Url, join, metadata_checksums, read_sealed, sizes_of, write_sealed
+from biomech_xr.store.objects import Url, join, read_sealed, sizes_of, write_sealed
 from biomech_xr.store.part import intact_shards, part_entry, sealed_or_none
+from biomech_xr.store.rereading import read_intact
 
 _FACTS = ("chain", "dataset", "config_hash", "software", "fingerprint", "size")
+PARSED_BY: Final = "recordings_software"
+"""What parsed the recordings that a part was made of; lists that were written before it was known have none."""
+
 _LISTED = ("fingerprint", "size", "software", "objects", "checksums", "counts", "recordings", "digest")
 
 
@@ -50,9 +55,16 @@ def manifest_content(sealed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "format": layout.FORMAT,
         **{key: sealed[0][key] for key in ("chain", "dataset", "config_hash", "spec")},
         "software": joined_software(part["software"] for part in sealed),
+        **parsed_by(part for part in sealed),
         "counts": dict(totals),
         "parts": parts,
     }
+
+
+def parsed_by(parts: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Return what parsed the recordings of parts or sources together, under `PARSED_BY`; nothing where none says it."""
+    known = [part[PARSED_BY] for part in parts if PARSED_BY in part]
+    return {PARSED_BY: joined_software(known)} if known else {}
 
 
 def joined_software(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
@@ -90,8 +102,8 @@ def seal_part(folder: str, name: str) -> dict[str, Any]:
     except OccupiedError as error:
         found = sealed_or_none(place)
         if found is None:
-            raise LostDataError(f"{place}: damaged. Remove this file and run process again.") from error
-        if found["objects"] != objects or found["checksums"] != part["checksums"]:
+            raise LostDataError(f"{place}: damaged. Run `biomech-xr check --repair` on the store.") from error
+        if found["objects"] != objects or not ledger.same_checksums(found, content):
             raise OccupiedError(
                 f"{place}: the part was finished with other objects than those that are there now. Run "
                 "`biomech-xr check --repair`."
@@ -101,18 +113,20 @@ def seal_part(folder: str, name: str) -> dict[str, Any]:
 
 def seal_content(name: str, part: Mapping[str, Any], shards: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the object that lists a part says, given the ledger entries of the part and of all its shards."""
-    objects = dict(part["objects"])
+    objects, checksums = dict(part["objects"]), dict(part["checksums"])
     for shard in shards:
         objects |= shard["objects"]
+        checksums |= shard.get("checksums", {})
     return {
         "format": layout.FORMAT,
         "name": name,
         **{key: part[key] for key in _FACTS},
         "spec": part["attrs"].get("spec", {}),
         "recordings": part["attrs"].get("recordings", {}),
+        **{key: part["attrs"][key] for key in (PARSED_BY,) if key in part["attrs"]},
         "counts": {**part["counts"], "clipped": sum(entry["clipped"] for entry in shards)},
         "objects": objects,
-        "checksums": part["checksums"],
+        "checksums": checksums,
     }
 
 
@@ -153,9 +167,15 @@ def missing_shards(missing: Sequence[int]) -> str:
     return f"{len(missing)} shard(s) missing: {shown}"
 
 
+def _has_sum(place: str, checksum: int) -> bool:
+    """Return whether an object has this CRC-32; that it has another is believed when it comes so again and again."""
+    return zlib.crc32(read_intact(place, lambda data: zlib.crc32(data) != checksum)) == checksum
+
+
 def _require_metadata(url: str, part: Mapping[str, Any]) -> None:
-    objects = part["objects"]
-    if sizes_of(url, objects) != objects or metadata_checksums(url, objects) != part["checksums"]:
+    objects, checksums = part["objects"], part["checksums"]
+    there = sizes_of(url, objects) == objects
+    if not there or not all(_has_sum(join(url, key), value) for key, value in checksums.items()):
         raise LostDataError(
             f"{url}: metadata and tables are not those that the part was created with: objects were lost, or another "
             "run replaced them. Remove this folder and its files in `ledger`, and process again, one run at a time."

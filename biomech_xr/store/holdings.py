@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from biomech_xr.errors import LostDataError
 from biomech_xr.store import layout
-from biomech_xr.store.check import seal_key
+from biomech_xr.store.check import complete_catalogue, patients, seal_key
 from biomech_xr.store.integrity import Expected, array_chunks
 from biomech_xr.store.look import Look, Place, pointer_key
+from biomech_xr.store.loose_objects import check_numbered
 from biomech_xr.store.objects import join
+from biomech_xr.store.planned import look_standing, plan_key, verdict_keys
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +50,8 @@ def holdings(look: Look, *, datasets: Collection[str] | None = None) -> Iterator
     for dataset in filter(chosen, look.names("recordings")):
         for patient in look.patients(dataset):
             yield _patient(look, dataset, patient)
+        if plan_key(dataset) in look.there:
+            yield _plan(look, dataset)
     places = [place for place in look.parts if chosen(place[1])]
     for place in places:
         yield part_holding(look, place)
@@ -61,6 +65,34 @@ def holdings(look: Look, *, datasets: Collection[str] | None = None) -> Iterator
         keys = [f"{kind}/{name}" for name in look.names(kind) if name.endswith(".json")]
         if keys:
             yield Holding(kind=kind, name=kind, objects=_sealed(look, *keys))
+
+
+def require_sealed(look: Look, datasets: Collection[str] | None = None) -> None:
+    """Raise `LostDataError` where a sealed object is lost that `holdings` does not miss and a check of the store names.
+
+    These are ledger entries of people whose recordings are there, pointers of versions whose catalogue is, of these
+    sources (all by default), and tables of people and versions of splits that later ones follow.
+    """
+    known = [] if datasets is None else datasets
+    for dataset, patient in patients(look):
+        if datasets is None or dataset in known:
+            _sealed(look, f"recordings/{dataset}/{layout.LEDGER}/{patient}.json")
+    for chain, numbers in look.pointers.items():
+        for number in numbers:
+            key, sources = pointer_key(chain, number), {place[0] for place in look.version_parts(chain, number)}
+            wanted = datasets is None or bool(sources & set(known))
+            if wanted and (key in look.there or complete_catalogue(look, chain, number)):
+                _sealed(look, key)
+    for _, keys, problems in check_numbered(look):
+        _sealed(look, *sorted(key for key in keys if key in problems and look.sealed(key) is None))
+
+
+def _plan(look: Look, dataset: str) -> Holding:
+    """Return the plan of a parse, and the verdicts on those whose files cannot be read."""
+    listed = look.names(f"recordings/{dataset}/{layout.LEDGER}")
+    verdicts = [key for name in look_standing(look, dataset).failed for key in verdict_keys(dataset, name, listed)]
+    keys = [plan_key(dataset), *(key for key in verdicts if look.sealed(key) is not None)]
+    return Holding(kind="recordings", name=plan_key(dataset), objects=_sealed(look, *keys))
 
 
 def _patient(look: Look, dataset: str, patient: str) -> Holding:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
-from importlib import metadata
+from importlib.metadata import version
 from typing import Any, Final, Literal
 
 import zarr
@@ -19,10 +19,12 @@ from biomech_xr.store.checked import is_chunk
 from biomech_xr.store.code import code_digest
 from biomech_xr.store.objects import (
     Url,
+    checksums_of,
+    exists,
     join,
-    metadata_checksums,
     names,
     plain,
+    read_bytes,
     read_json,
     read_sealed,
     remove_tree,
@@ -30,13 +32,15 @@ from biomech_xr.store.objects import (
     write_sealed,
     zarr_store,
 )
+from biomech_xr.store.writing import ALONE, Sent, put_verified, require_own, sent_to
 
 _LIBRARIES: Final = ("numpy", "scipy", "xarray", "zarr", "numcodecs")
 _COLUMN_MAPS: Final = ("emg", "angles", "moments")
-_MARKS: Final = ("config_hash", "fingerprint")
-"""Attributes of a root and keys of its ledger entry that say which run, on which data, wrote them."""
+_MARKS: Final = ("config_hash", "fingerprint", "software")
+"""Attributes of a root and keys of its ledger entry that say which run, on which data, by which code, wrote them."""
 
-_ALONE: Final = "Let one run at a time write to an output, or choose another output."
+ROOT: Final = "zarr.json"
+"""Key of the metadata of a group itself."""
 
 
 def software() -> dict[str, str]:
@@ -49,7 +53,7 @@ def _software() -> dict[str, str]:
     from biomech_xr import __version__
 
     ours = {"biomech-xr": __version__, "code": code_digest()}
-    return ours | {library: metadata.version(library) for library in _LIBRARIES}
+    return ours | {library: version(library) for library in _LIBRARIES}
 
 
 def refuse_other_software(url: Url, found: Mapping[str, str], own: Mapping[str, str]) -> None:
@@ -89,41 +93,40 @@ def refuse_other_config(url: Url, found: Mapping[str, Any], config_hash: str) ->
         )
 
 
-def clear_leftovers(url: Url) -> None:
-    """Remove what an attempt that died left at the place of a Zarr group.
+def clear_leftovers(url: Url, *sealed_by: Url) -> bool:
+    """Remove what an attempt that died left at the place of a Zarr group; return whether the place is free.
+
+    Parameters
+    ----------
+    url
+        The group.
+    sealed_by
+        What makes the group exist. They are looked for just before anything is removed: where another run finished the
+        group meanwhile, nothing is, and the place is not free.
 
     Raises
     ------
     OccupiedError
         What is there does not carry our marker.
     """
-    found = names(url)
-    if not found:
-        return
+    if not (found := names(url)):
+        return True
     try:
-        attributes = read_json(join(url, "zarr.json")).get("attributes", {})
+        attributes = read_json(join(url, ROOT)).get("attributes", {})
     except (StoreError, AttributeError):
         attributes = {}
     if attributes.get("format") != layout.FORMAT:
         raise OccupiedError(f"{url}: holds {found[0]!r} and is not ours to replace. Choose another output.")
+    if any(exists(entry) for entry in sealed_by):
+        return False
     remove_tree(url)
+    return True
 
 
-def create_root(url: Url, attributes: Mapping[str, Any]) -> zarr.Group:
-    """Return a new Zarr group whose attributes hold our marker from the first byte."""
-    store = zarr_store(url, read_only=False)
-    return zarr.create_group(store, zarr_format=3, attributes={"format": layout.FORMAT, **plain(attributes)})
-
-
-def consolidate(url: Url) -> None:
-    """Copy the metadata of all arrays into the root, so that a reader fetches one object instead of twenty."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Consolidated metadata")
-        zarr.consolidate_metadata(zarr_store(url, read_only=False), zarr_format=3)
-
-
-def inventory(url: Url, marks: Mapping[str, Any], *, later: Collection[str] = ()) -> dict[str, Any]:
-    """Return every object of a Zarr group with its size, and the checksums of the metadata objects.
+def inventory(
+    url: Url, marks: Mapping[str, Any], *, later: Collection[str] = (), sent: Mapping[str, Sent] | None = None
+) -> dict[str, Any]:
+    """Return every object of a Zarr group with its size, and the CRC-32 of each.
 
     Parameters
     ----------
@@ -133,20 +136,28 @@ def inventory(url: Url, marks: Mapping[str, Any], *, later: Collection[str] = ()
         Attributes that the root must have: those of another run mean that it writes at the same place.
     later
         Arrays whose chunks come later; they are left out.
+    sent
+        What was put under each key, see `writing.sent_to`; without it, checksums are of the objects as they lie there.
 
     Raises
     ------
     OccupiedError
-        Another run replaced the group.
+        Another run replaced the group, or objects of it.
     LostDataError
         An object that the metadata of the arrays asks for is not there, or a chunk is there that they do not know.
     """
     group = open_plain(url)
     if any(group.attrs.get(name) != value for name, value in marks.items()):
-        raise OccupiedError(f"{url}: another run is writing here and replaced the data of this one. {_ALONE}")
+        raise OccupiedError(f"{url}: another run is writing here and replaced the data of this one. {ALONE}")
     objects = {key: size for key, size in sizes(url).items() if key.partition("/c/")[0] not in later}
     require_complete(url, objects, expected_keys(group, later=later))
-    return {"objects": objects, "checksums": metadata_checksums(url, objects)}
+    if sent is None:
+        return {"objects": objects, "checksums": checksums_of(url, objects)}
+    require_own(url, ROOT, sent[ROOT])
+    other = [key for key, size in objects.items() if key not in sent or sent[key].size != size]
+    if other:
+        raise OccupiedError(f"{url}: {other[0]}: not as this run wrote it, another run is writing here. {ALONE}")
+    return {"objects": objects, "checksums": {key: sent[key].checksum for key in objects}}
 
 
 def open_plain(url: Url, *, read_only: bool = True) -> zarr.Group:
@@ -180,15 +191,20 @@ def require_complete(url: Url, listed: Iterable[str], expected: Collection[str])
         raise LostDataError(f"{url}: {'; '.join(what)}. Nothing was sealed; run again.")
 
 
-def seal(entry_url: Url, url: Url, entry: Mapping[str, Any], *, later: Collection[str] = ()) -> dict[str, Any]:
+def seal(
+    entry_url: Url, url: Url, group: zarr.Group, entry: Mapping[str, Any], *, later: Collection[str] = ()
+) -> dict[str, Any]:
     """Write the ledger entry that makes a Zarr group exist, never in place of another; return the one that is there.
 
     Parameters
     ----------
     entry_url, url
         The ledger entry; the group.
+    group
+        The same as `writing.create_root` returned it, written and consolidated.
     entry
-        What the entry says besides its objects; ``config_hash`` and ``fingerprint`` as in the group's attributes.
+        What the entry says besides its objects; ``config_hash``, ``fingerprint`` and ``software`` as in the group's
+        attributes.
     later
         As for `inventory`.
 
@@ -200,22 +216,71 @@ def seal(entry_url: Url, url: Url, entry: Mapping[str, Any], *, later: Collectio
         The group is not complete.
     """
     marks = {name: entry[name] for name in _MARKS}
-    ours = {"format": layout.FORMAT, **entry, **inventory(url, marks, later=later)}
+    ours = {"format": layout.FORMAT, **entry, **inventory(url, marks, later=later, sent=sent_to(group))}
     try:
         return write_sealed(entry_url, ours, create_only=True)
     except OccupiedError as error:
         found = read_sealed(entry_url)
-        if any(found.get(name) != ours[name] for name in (*_MARKS, "objects", "checksums")):
+        if any(found.get(name) != ours[name] for name in (*_MARKS, "objects")) or not same_checksums(found, ours):
+            code = [one.get("software", {}).get("code") for one in (found, entry)]
             raise OccupiedError(
-                f"{entry_url}: another run is writing here (configuration {found.get('config_hash')!r}, this one "
-                f"{entry['config_hash']!r}). {_ALONE}"
+                f"{entry_url}: another run is writing here (configuration {found.get('config_hash')!r}, code "
+                f"{code[0]!r}; this one {entry['config_hash']!r}, {code[1]!r}). {ALONE}"
             ) from error
         return found
 
 
+def same_checksums(listed: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    """Return whether objects agree with the checksums of a list; one of an earlier release has those of metadata."""
+    return all(made["checksums"].get(key) == checksum for key, checksum in listed.get("checksums", {}).items())
+
+
+def lost_objects(url: Url, listed: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a group that a ledger entry, a list or a pointer names and that are missing or short."""
+    there = sizes(url)
+    return [key for key, size in listed["objects"].items() if there.get(key) != size]
+
+
+def restore(
+    url: Url, listed: Mapping[str, Any], make: Callable[[str], zarr.Group], *, later: Collection[str] = ()
+) -> None:
+    """Put back what a group lost after it was sealed, if anything: the group is made again, and nothing else will do.
+
+    Parameters
+    ----------
+    url
+        The group.
+    listed
+        Its ledger entry, or what else holds its ``objects`` and ``checksums``.
+    make
+        Writes the same group at the URL that it is given, see `writing.create_root`.
+    later
+        As for `inventory`.
+
+    Raises
+    ------
+    LostDataError
+        Made again it is not what is listed; nothing was put in place.
+    """
+    if not (lost := lost_objects(url, listed)):
+        return
+    with tempfile.TemporaryDirectory(prefix="biomech-xr-") as folder:
+        place = join(folder, "again.zarr")
+        made = inventory(place, {}, later=later, sent=sent_to(make(place)))
+        if made["objects"] != listed["objects"] or not same_checksums(listed, made):
+            raise LostDataError(
+                f"{url}: {len(lost)} object(s) are gone ({', '.join(lost[:3])}), and made again the data come out "
+                "differently: other raw files, another release or other code. Run `biomech-xr check --repair`; or "
+                "remove this folder and what lists it, and run again."
+            )
+        for key in sorted(lost, key=lambda key: key == ROOT):
+            put_verified(join(url, key), read_bytes(join(place, key)), replace=True)
+
+
 def open_checked(url: Url, objects: Mapping[str, int], checksums: Mapping[str, int]) -> zarr.Group:
     """Return a Zarr group for reading; an object that is listed and not intact raises `LostDataError`."""
-    store = zarr_store(url, read_only=True, expected=objects, checksums=checksums)
+    metadata = {key: checksum for key, checksum in checksums.items() if not is_chunk(key)}  # values hold one themselves
+    store = zarr_store(url, read_only=True, expected=objects, checksums=metadata)
     group = zarr.open_group(store, mode="r", zarr_format=3, use_consolidated=True)
     if group.attrs.get("format") != layout.FORMAT:
         raise NotAStoreError(f"{url}: not written by biomech-xr (no {layout.FORMAT!r} marker). Check the URL.")

@@ -9,6 +9,7 @@ from typing import Final
 from biomech_xr.store import layout
 from biomech_xr.store.look import Look
 from biomech_xr.store.objects import join
+from biomech_xr.store.planned import FAILED
 
 _PART: Final = re.compile(r"(strides/[^/]+/[^/]+)/(?:ledger/)?(part-[0-9a-f]{12})\b.*")
 _PATIENT: Final = re.compile(r"(recordings/[^/]+/[^/]+\.zarr)/.*")
@@ -52,6 +53,9 @@ def _why(look: Look, unit: str, keys: list[str], known: Collection[str]) -> str:
         return f"not in the list of what was written, so never read: {keys[0]}. Remove it by hand"
     if unit.endswith(".quarantined"):
         return "whose files kill the process that reads them. Replace them, or parse with retry_quarantined=true"
+    if unit.endswith(FAILED):
+        reason = (look.sealed(unit) or {}).get("reason", "nobody knows why")
+        return f"whose files cannot be parsed: {reason} Correct them and parse again, or leave the person out"
     if unit.endswith(".trying"):
         return "the mark of a parse that is running, or that died. Run parse again, which removes it"
     if kind == "recordings" and unit.endswith(".zarr"):

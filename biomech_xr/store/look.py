@@ -22,8 +22,8 @@ from biomech_xr.store.integrity import (
     problem,
     read_sealed_bytes,
 )
-from biomech_xr.store.objects import Url, join, read_bytes, sizes
-from biomech_xr.store.placing import put_bytes
+from biomech_xr.store.objects import Url, join, put_bytes, read_bytes, sizes
+from biomech_xr.store.rereading import again, is_same, read_intact, read_settled
 
 READERS: Final = 8
 """Objects read at a time: a check holds at most so many in memory."""
@@ -64,7 +64,7 @@ class Look:
         return sorted(self._below.get(folder, ()))
 
     def sealed(self, key: str) -> dict[str, Any] | None:
-        """Return a ledger or a manifest, None where it is absent or not as it was written."""
+        """Return a ledger or a manifest, None where it is absent or, whenever it is read, not as it was written."""
         if key not in self._sealed:
             self._sealed[key] = self._read_sealed(key)
         return self._sealed[key]
@@ -73,13 +73,35 @@ class Look:
         if key not in self.there:
             return None
         try:
-            return read_sealed_bytes(read_bytes(join(self.root, key)))
+            return again(lambda: read_sealed_bytes(read_bytes(join(self.root, key))), lambda value: value is None)
         except NotAStoreError:
             return None
 
-    def replace(self, key: str, data: bytes) -> None:
-        """Write an object in place of what is there, and read it back from now on."""
-        put_bytes(join(self.root, key), data)
+    def replace(self, key: str, data: bytes) -> bool:
+        """Write an object in place of one that is broken, and read it back from now on.
+
+        It is read once more before: one that holds these bytes, or a sealed one that is intact by now, is left alone.
+
+        Returns
+        -------
+        bool
+            Whether it was written.
+        """
+        written = not self._is_intact(key, data)
+        if written:
+            put_bytes(join(self.root, key), data)
+        self._note(key, data)
+        return written
+
+    def _is_intact(self, key: str, data: bytes) -> bool:
+        place, sealed = join(self.root, key), ".zarr/" not in key
+        try:
+            return is_same(place, data) or (sealed and read_sealed_bytes(read_bytes(place)) is not None)
+        except NotAStoreError:
+            return False
+
+    def _note(self, key: str, data: bytes) -> None:
+        """Take an object for one that is there, with these bytes."""
         self.there[key] = len(data)
         self._sealed.pop(key, None)
         self.__dict__.pop("parts", None)
@@ -98,8 +120,9 @@ class Look:
         key = f"{group}/zarr.json"
         if key not in self.there:
             return {}
-        data = read_bytes(join(self.root, key))
-        if problem(data, Expected(size=None, checksum=checksum)):
+        place, expected = join(self.root, key), Expected(size=None, checksum=checksum)
+        data = read_settled(place) if checksum is None else read_intact(place, lambda data: problem(data, expected))
+        if problem(data, expected):
             return {}
         try:
             value = json.loads(data)
@@ -108,7 +131,7 @@ class Look:
         return value if isinstance(value, dict) and isinstance(value.get("attributes"), dict) else {}
 
     def damage(self, group: str, objects: Mapping[str, int], checksums: Mapping[str, int]) -> dict[str, str]:
-        """Read every object of a Zarr group and return key -> what is wrong with it.
+        """Read every object of a Zarr group and return key -> what is wrong with it whenever it is read.
 
         Parameters
         ----------
@@ -128,17 +151,21 @@ class Look:
 
         def one(key: str) -> str:
             full, size = f"{group}/{key}", wanted[key]
+            array, sign, _ = key.partition("/c/")
+
+            def found_wrong() -> str:
+                data = read_bytes(join(self.root, full))
+                count = chunks.get(array, likely_chunks(data)) if sign else None
+                return problem(data, Expected(size=size, checksum=checksums.get(key), chunks=count))
+
             if full not in self.there:
                 return "found nothing" + (f", expected {size} bytes" if size is not None else "")
-            try:
-                data = read_bytes(join(self.root, full))
-            except (NotAStoreError, LostDataError) as error:
-                return f"found nothing that can be read ({error})"
-            array, sign, _ = key.partition("/c/")
-            count = chunks.get(array, likely_chunks(data)) if sign else None
             if key == "zarr.json" and not metadata:
                 return "damaged, not the metadata of a group"
-            return problem(data, Expected(size=size, checksum=checksums.get(key), chunks=count))
+            try:
+                return again(found_wrong, bool)
+            except (NotAStoreError, LostDataError) as error:
+                return f"found nothing that can be read ({error})"
 
         with ThreadPoolExecutor(READERS, thread_name_prefix="biomech-xr-check") as pool:
             found = dict(zip(wanted, pool.map(one, wanted), strict=True))

@@ -27,7 +27,9 @@ from biomech_xr.store.remote_zarr import RemoteStore
 
 Url = str | os.PathLike[str]
 
-_REDO = "Remove this file and run the stage that wrote it again (parse or process)."
+_REDO = (
+    "Run `biomech-xr check --repair` on the store; what that cannot make again, remove, and run parse or process again."
+)
 
 _UNFINISHED = (".tmp", ".partial")
 
@@ -98,24 +100,47 @@ def write_json(url: Url, value: Any, *, create_only: bool = False) -> None:
     """
     data = (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
     try:
-        path = local_path(url)
-        if path is not None:
-            _write_local(path, data, create_only=create_only)
-        else:
-            remote.put(os.fspath(url), data, create_only=create_only)
+        put_bytes(url, data, create_only=create_only)
     except FileExistsError as error:
         if read_bytes(url) != data:
             raise OccupiedError(f"{os.fspath(url)}: exists already and is never replaced. Use another name.") from error
 
 
-def _write_local(path: Path, data: bytes, *, create_only: bool) -> None:
+def put_bytes(url: Url, data: bytes, *, create_only: bool = False, lasting: bool = True) -> None:
+    """Write an object in one step: a reader sees the old object or the new one.
+
+    Parameters
+    ----------
+    url, data
+        Where, and the bytes.
+    create_only
+        Never in place of what is there.
+    lasting
+        Wait until a disk of this machine has it; a bucket always does.
+
+    Raises
+    ------
+    StoreError
+        No permission, no such bucket, or the storage could not be reached.
+    FileExistsError
+        `create_only`, and an object is there.
+    """
+    path = local_path(url)
+    if path is None:
+        remote.put(os.fspath(url), data, create_only=create_only)
+    else:
+        _write_local(path, data, create_only=create_only, lasting=lasting)
+
+
+def _write_local(path: Path, data: bytes, *, create_only: bool, lasting: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         if create_only:
             os.link(temporary, path)
         else:
@@ -251,6 +276,6 @@ def zarr_store(
     return CheckedStore(store, expected=expected, checksums=checksums or {}, origin=os.fspath(url))
 
 
-def metadata_checksums(url: Url, keys: Iterable[str]) -> dict[str, int]:
-    """Return the CRC-32 of the metadata objects (``zarr.json``) among the keys."""
-    return {key: zlib.crc32(read_bytes(join(url, key))) for key in keys if key.rsplit("/", 1)[-1] == "zarr.json"}
+def checksums_of(url: Url, keys: Iterable[str]) -> dict[str, int]:
+    """Return the CRC-32 of the named objects below a folder, as they lie there."""
+    return {key: zlib.crc32(read_bytes(join(url, key))) for key in keys}

@@ -16,24 +16,14 @@ import zarr
 
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.store import layout, ledger
-from biomech_xr.store.objects import (
-    Url,
-    digest,
-    exists,
-    join,
-    names,
-    plain,
-    read_sealed,
-    sizes,
-    sizes_of,
-    write_sealed,
-)
+from biomech_xr.store.objects import Url, digest, exists, join, names, plain, read_sealed, sizes, sizes_of, write_sealed
 from biomech_xr.store.ranges import RangeReader
 from biomech_xr.store.stored_array import StoredArray
 from biomech_xr.store.stride_objects import same_bytes, write_object
 from biomech_xr.store.table import fingerprint as table_fingerprint
 from biomech_xr.store.table import write_table
 from biomech_xr.store.template import CLIPPED, Template, checked_labels, checked_template, encoded_block
+from biomech_xr.store.writing import consolidate, create_root
 
 
 def create_part(
@@ -90,20 +80,22 @@ def create_part(
     name = layout.part_name(fingerprint)
     entry_url = layout.part_ledger_url(folder, name)
     ledger.refuse_foreign(folder, _ours)
-    if exists(entry_url):
-        return read_sealed(entry_url)
-    url = join(folder, f"{name}.zarr")
-    if exists(layout.part_seal_url(folder, name)):
+    url, seal_url = join(folder, f"{name}.zarr"), layout.part_seal_url(folder, name)
+    begun = exists(entry_url)
+    if not begun and exists(seal_url):
         raise LostDataError(
             f"{entry_url}: not there, but {name} is finished. Run `biomech-xr check --repair`, which makes the entry "
             "again; nothing was changed."
         )
-    ledger.clear_leftovers(url)
     head = {"chain": chain, "dataset": dataset, "size": len(table), "config_hash": config_hash}
     head |= {"fingerprint": fingerprint, "software": made_with, "attrs": plain(attrs), "variables": variables}
-    _write_metadata(url, head, table, rejected)
+    if begun or not ledger.clear_leftovers(url, entry_url, seal_url):
+        entry = read_sealed(entry_url)
+        ledger.restore(url, entry, lambda place: _write_metadata(place, head, table, rejected), later=variables)
+        return entry
+    group = _write_metadata(url, head, table, rejected)
     counts = {"strides": len(table), "rejected": len(rejected), "patients": int(table["patient"].nunique())}
-    return ledger.seal(entry_url, url, {**head, "counts": counts}, later=variables)
+    return ledger.seal(entry_url, url, group, {**head, "counts": counts}, later=variables)
 
 
 def part_fingerprint(
@@ -132,15 +124,16 @@ def _ours(name: str) -> bool:
     return name in (layout.LEDGER, layout.MANIFEST) or (name.startswith("part-") and name.endswith(".zarr"))
 
 
-def _write_metadata(url: str, head: Mapping[str, Any], table: pd.DataFrame, rejected: pd.DataFrame) -> None:
-    group = ledger.create_root(url, head)
+def _write_metadata(url: str, head: Mapping[str, Any], table: pd.DataFrame, rejected: pd.DataFrame) -> zarr.Group:
+    group = create_root(url, head)
     write_table(group, "labels", table)
     write_table(group, "rejected", rejected)
     for name, variable in head["variables"].items():
         layout.create_stride_array(
             group, name, strides=head["size"], tail=tuple(variable["tail"]), dims=tuple(variable["dims"])
         )
-    ledger.consolidate(url)
+    consolidate(group)
+    return group
 
 
 def part_entry(folder: str, part: str) -> dict[str, Any]:
@@ -217,8 +210,9 @@ def write_shard(
         return entry
     start, stop = layout.shard_bounds(shard, part["size"])
     encoded = encoded_block(part, block, stop - start)
+    checksums: dict[str, int] = {}
     for variable, values in encoded.items():
-        write_object(url, arrays[variable], variable, shard, values)
+        checksums |= write_object(url, arrays[variable], variable, shard, values)
     objects = sizes_of(url, sorted(keys))
     ledger.require_complete(url, objects, keys)
     reader = RangeReader(url, objects)
@@ -235,19 +229,20 @@ def write_shard(
         "stop": stop,
         "clipped": int(encoded[CLIPPED].sum()),
         "objects": objects,
+        "checksums": {key: checksums[key] for key in objects},
     }
     return _written_entry(entry_url, content, replace=entry is not None)
 
 
 def _written_entry(url: str, content: Mapping[str, Any], *, replace: bool) -> dict[str, Any]:
-    """Write the ledger entry of a shard, never in place of an intact one that came meanwhile; return what is there."""
+    """Write the ledger entry of a shard, not in place of an intact one that came meanwhile; return what is there."""
     try:
         return write_sealed(url, content, create_only=not replace)
     except OccupiedError as error:
         found = _shard_entry(url, content["fingerprint"])
         if found is None:
             return write_sealed(url, content)
-        if found["objects"] != content["objects"]:
+        if found["objects"] != content["objects"] or not ledger.same_checksums(found, content):
             raise OccupiedError(
                 f"{url}: another run wrote this shard meanwhile, and not the same. Let one run at a time write to an "
                 "output, then run again: the shard is done anew."
@@ -271,7 +266,7 @@ def shards_done(root: Url, chain: str, dataset: str, *, fingerprint: str) -> set
 
 
 def intact_shards(folder: str, name: str, part: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-    """Return the entries of the shards of a part whose objects are all listed and all there."""
+    """Return the entries of the shards of a part whose objects are all listed and all there, none without metadata."""
     url = join(folder, f"{name}.zarr")
     listed = set(names(join(folder, layout.LEDGER)))
     entries = {}
@@ -279,7 +274,10 @@ def intact_shards(folder: str, name: str, part: Mapping[str, Any]) -> dict[int, 
         entry_url = layout.shard_ledger_url(folder, name, shard)
         if entry_url.rsplit("/", 1)[-1] in listed and (entry := _shard_entry(entry_url, part["fingerprint"])):
             entries[shard] = entry
-    arrays, present = (_arrays(url, part), sizes(url)) if entries else ({}, {})
+    present = sizes(url) if entries else {}
+    if not entries or any(present.get(key) != size for key, size in part["objects"].items()):
+        return {}
+    arrays = _arrays(url, part)
     return {
         shard: entry
         for shard, entry in entries.items()

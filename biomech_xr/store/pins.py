@@ -14,13 +14,13 @@ from typing import Final
 
 from biomech_xr.errors import StoreError
 from biomech_xr.store import layout, remote
+from biomech_xr.store.half_copied import PINS
 from biomech_xr.store.holdings import Holding
 from biomech_xr.store.integrity import sealed_bytes
 from biomech_xr.store.look import READERS, Look
-from biomech_xr.store.objects import join, read_bytes, write_sealed
+from biomech_xr.store.objects import join, write_sealed
 from biomech_xr.store.part import sealed_or_none
-
-PINS: Final = "copying.json"
+from biomech_xr.store.rereading import is_same
 
 _MIXED: Final = ""
 """Pin of a group at the target whose objects may be of several states."""
@@ -79,7 +79,7 @@ class Pins:
         """Raise `StoreError` where a list of the source is not the one that the copy began with."""
 
         def changed(key: str) -> bool:
-            return read_bytes(join(self.look.root, key)) != sealed_bytes(self.look.sealed(key) or {})
+            return not is_same(join(self.look.root, key), sealed_bytes(self.look.sealed(key) or {}))
 
         with ThreadPoolExecutor(READERS) as pool:
             keys = list(self.lists.values())

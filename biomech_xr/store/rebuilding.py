@@ -21,8 +21,10 @@ from biomech_xr.store.finishing import manifest_content, seal_content
 from biomech_xr.store.integrity import Expected, member_bytes, members, problem, read_sealed_bytes, sealed_bytes
 from biomech_xr.store.look import Look, Place, pointer_key
 from biomech_xr.store.objects import digest, join, read_bytes
+from biomech_xr.store.planned import VERDICTS, plan_content, plan_digests
 from biomech_xr.store.reading import Part
-from biomech_xr.store.recordings import reason_counts
+from biomech_xr.store.recording_group import reason_counts
+from biomech_xr.store.rereading import again, is_same
 from biomech_xr.store.table import read_table
 from biomech_xr.store.template import CLIPPED
 from biomech_xr.store.versions import pointer_content, source_content
@@ -62,7 +64,8 @@ def rebuilt_part_entry(look: Look, place: Place) -> bytes | None:
         return None
     counts = {name: count for name, count in seal["counts"].items() if name != "clipped"}
     objects = {key: size for key, size in seal["objects"].items() if key.partition("/c/")[0] not in head["variables"]}
-    return sealed_bytes({**head, "counts": counts, "objects": objects, "checksums": seal["checksums"]})
+    checksums = {key: checksum for key, checksum in seal["checksums"].items() if key in objects}
+    return sealed_bytes({**head, "counts": counts, "objects": objects, "checksums": checksums})
 
 
 def rebuilt_shard_entry(look: Look, place: Place, shard: int) -> bytes | None:
@@ -82,6 +85,8 @@ def rebuilt_shard_entry(look: Look, place: Place, shard: int) -> bytes | None:
         for variable in part.head["variables"]
         for key in layout.chunk_keys(variable, cast("zarr.Array[Any]", part.group[variable]), first=shard)
     }
+    objects = {key: seal["objects"][key] for key in sorted(keys)}
+    checksums = {key: seal["checksums"][key] for key in objects if key in seal["checksums"]}
     return sealed_bytes(
         {
             "format": layout.FORMAT,
@@ -91,7 +96,8 @@ def rebuilt_shard_entry(look: Look, place: Place, shard: int) -> bytes | None:
             "start": start,
             "stop": stop,
             "clipped": int(np.asarray(part.read(CLIPPED, start, stop)).sum()),
-            "objects": {key: seal["objects"][key] for key in sorted(keys)},
+            "objects": objects,
+            **({"checksums": checksums} if checksums else {}),
         }
     )
 
@@ -165,11 +171,10 @@ def rebuilt_pointer(look: Look, chain: str, number: int, broken: Collection[str]
     intact = [key for key in there if f"{group}/{key}" not in broken]
     if not made or not intact or not there <= set(made):
         return None
-    if any(read_bytes(join(look.root, group, key)) != made[key] for key in intact):
+    if not all(is_same(join(look.root, group, key), made[key]) for key in intact):
         return None
     sizes = {key: len(made[key]) for key in sorted(made)}
-    checksums = {key: zlib.crc32(made[key]) for key in sizes if key.rsplit("/", 1)[-1] == "zarr.json"}
-    catalogue = {"name": name, "objects": sizes, "checksums": checksums}
+    catalogue = {"name": name, "objects": sizes, "checksums": {key: zlib.crc32(made[key]) for key in sizes}}
     return group, sealed_bytes(pointer_content(chain, number, sources, catalogue))
 
 
@@ -183,6 +188,21 @@ def _sources(look: Look, chain: str, number: int) -> dict[str, Any]:
     return {dataset: source_content(manifest_content(seals)) for dataset, seals in sorted(parts.items())}
 
 
+def rebuilt_plan(look: Look, dataset: str) -> bytes | None:
+    """Return the plan of a parse, from the ledger entries and the verdicts on those who could not be parsed.
+
+    The digest by which a part that was made then knows the plan is the proof.
+    """
+    folder = f"recordings/{dataset}/{layout.LEDGER}"
+    entries = [look.sealed(f"{folder}/{patient}.json") for patient in look.patients(dataset)]
+    hashes = {str(entry["config_hash"]) for entry in entries if entry is not None}
+    endings = (".json", *VERDICTS)
+    people = {name[: -len(end)] for name in look.names(folder) for end in endings if name.endswith(end)}
+    known = plan_digests(look, dataset)
+    made = [sealed_bytes(plan_content(dataset, people, one)) for one in sorted(hashes)]
+    return next((data for data in made if _digest(data) in known), None)
+
+
 def rebuilt_patient_entry(look: Look, dataset: str, patient: str) -> bytes | None:
     """Return the ledger entry of a patient, from the group of the recordings.
 
@@ -193,7 +213,17 @@ def rebuilt_patient_entry(look: Look, dataset: str, patient: str) -> bytes | Non
     known = patient_digests(look, dataset, patient)
     if not attributes or not known:
         return None
-    url = join(look.root, group)
+
+    def proved() -> bytes | None:
+        entry = _patient_entry(look, dataset, patient, attributes)
+        return None if entry is None else as_known(entry, known)
+
+    return again(proved, lambda data: data is None)
+
+
+def _patient_entry(look: Look, dataset: str, patient: str, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the ledger entry of a patient as the group gives it, None where it cannot be read."""
+    url = join(look.root, f"recordings/{dataset}/{patient}.zarr")
     try:
         opened = ledger.open_plain(url)
         tables = {name: read_table(opened, name) for name in ("trials", "strides", "rejected")}
@@ -202,18 +232,25 @@ def rebuilt_patient_entry(look: Look, dataset: str, patient: str) -> bytes | Non
         return None
     facts = {key: value for key, value in attributes.items() if key not in ("format", "patient", "groups")}
     counts = {name: len(table) for name, table in tables.items()}
-    data = sealed_bytes(
-        {
-            "format": layout.FORMAT,
-            "dataset": dataset,
-            "patient": patient,
-            **facts,
-            "counts": counts,
-            "reasons": reason_counts(tables["rejected"]),
-            **objects,
-        }
-    )
-    return data if _digest(data) in known else None
+    return {
+        "format": layout.FORMAT,
+        "dataset": dataset,
+        "patient": patient,
+        **facts,
+        "counts": counts,
+        "reasons": reason_counts(tables["rejected"]),
+        **objects,
+    }
+
+
+def as_known(entry: Mapping[str, Any], known: Collection[str]) -> bytes | None:
+    """Return the bytes of a list of objects whose digest is known: with all checksums, or with those of metadata alone.
+
+    Stores of earlier releases have checksums of metadata alone in their lists.
+    """
+    older = {key: checksum for key, checksum in entry["checksums"].items() if key.rsplit("/", 1)[-1] == ledger.ROOT}
+    forms = (sealed_bytes(entry), sealed_bytes({**entry, "checksums": older}))
+    return next((data for data in forms if _digest(data) in known), None)
 
 
 def rebuilt_metadata(look: Look, key: str) -> bytes | None:

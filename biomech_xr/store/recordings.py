@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,14 @@ import zarr
 
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import LostDataError, NotAStoreError
-from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial, rejected_table, stride_table
-from biomech_xr.store import layout, ledger
-from biomech_xr.store.objects import Url, digest, exists, join, names, plain, read_sealed
-from biomech_xr.store.recording_group import write_group
-from biomech_xr.store.table import fingerprint, read_table
-from biomech_xr.store.trials import common_patient, row_attrs, row_labels, signal_of, spool, trial_table
+from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial
+from biomech_xr.store import layout, ledger, remote
+from biomech_xr.store.objects import Url, exists, join, names, read_sealed, sizes
+from biomech_xr.store.recording_group import joined_tables, people_fingerprint, reason_counts, write_group
+from biomech_xr.store.table import read_table
+from biomech_xr.store.trials import common_patient, row_attrs, row_labels, signal_of, spool
+
+_OURS: Final = (layout.LEDGER, "PLAN.json")
 
 
 def write_patient(
@@ -33,12 +35,14 @@ def write_patient(
     *,
     config_hash: str,
     software: Mapping[str, str] | None = None,
+    same_code: bool = False,
 ) -> dict[str, Any]:
     """Write the recordings of one patient and return the ledger entry.
 
-    A patient that is committed under the same configuration is left alone. What an attempt that died left behind is
-    removed first. The ledger entry is written last: without it readers see no patient. One trial is held in memory at
-    a time; signals wait in a temporary folder of the machine until all are known.
+    A patient that is committed under the same configuration is left alone; objects that vanished since are put back.
+    What an attempt that died left behind is removed first. The ledger entry is written last: without it readers see no
+    patient. One trial is held in memory at a time; signals wait in a temporary folder of the machine until all are
+    known.
 
     Parameters
     ----------
@@ -52,6 +56,8 @@ def write_patient(
         Hash of the run's configuration.
     software
         What is recorded as the releases and the code that made them (see `ledger.software`), those of now by default.
+    same_code
+        Write anew, in place of them, recordings that other code or other libraries made.
 
     Raises
     ------
@@ -62,7 +68,9 @@ def write_patient(
     OccupiedError
         The place holds recordings of another configuration, or files that are not ours; or another run is writing.
     LostDataError
-        The ledger entry is damaged, or objects vanished while they were written.
+        The ledger entry is damaged; objects vanished while they were written, or after it and do not come out the same.
+    StoreError
+        Objects come in damaged again and again.
     """
     with tempfile.TemporaryDirectory(prefix="biomech-xr-") as folder:
         listed = spool(trials, Path(folder))
@@ -71,22 +79,27 @@ def write_patient(
         url = layout.patient_url(root, spec.name, patient.patient)
         entry_url = layout.patient_ledger_url(root, spec.name, patient.patient)
         ledger.refuse_foreign(
-            layout.recordings_url(root, spec.name), lambda name: name == layout.LEDGER or name.endswith(".zarr")
+            layout.recordings_url(root, spec.name), lambda name: name in _OURS or name.endswith(".zarr")
         )
-        if exists(entry_url):
-            entry = read_sealed(entry_url)
-            ledger.refuse_other_config(entry_url, entry, config_hash)
-            return entry
-        ledger.clear_leftovers(url)
-        tables = _tables(listed)
+        tables = joined_tables(listed)
         made_with = dict(software or ledger.software())
         facts = {"spec": ledger.spec_facts(spec), "software": made_with, "config_hash": config_hash}
-        facts |= {"reader_version": spec.reader_version, "fingerprint": _fingerprint(patient, tables)}
-        write_group(url, {**facts, "patient": asdict(patient)}, listed, tables)
+        facts |= {"reader_version": spec.reader_version, "fingerprint": people_fingerprint(patient, tables)}
+        if same_code and exists(entry_url) and read_sealed(entry_url)["software"] != made_with:
+            remote.remove(entry_url)
+        if exists(entry_url) or not ledger.clear_leftovers(url, entry_url):
+            found = read_sealed(entry_url)
+            ledger.refuse_other_config(entry_url, found, config_hash)
+            same = {**{key: found[key] for key in facts}, "fingerprint": facts["fingerprint"]}
+            ledger.restore(
+                url, found, lambda place: write_group(place, {**same, "patient": asdict(patient)}, listed, tables)
+            )
+            return found
+        group = write_group(url, {**facts, "patient": asdict(patient)}, listed, tables)
     counts = {name: len(table) for name, table in tables.items()}
     entry = {"dataset": spec.name, "patient": patient.patient, **facts, "counts": counts}
     entry["reasons"] = reason_counts(tables["rejected"])
-    return ledger.seal(entry_url, url, entry)
+    return ledger.seal(entry_url, url, group, entry)
 
 
 def _check_names(root: Url, patient: Patient, trials: list[Trial]) -> None:
@@ -96,29 +109,24 @@ def _check_names(root: Url, patient: Patient, trials: list[Trial]) -> None:
     layout.check_names((trial.trial for trial in trials), kind="trial", dataset=patient.dataset, file=patient.patient)
 
 
-def reason_counts(rejected: pd.DataFrame) -> dict[str, int]:
-    """Return how many candidates were rejected for each reason, from a table with the column ``reason``."""
-    counts = rejected["reason"].value_counts()
-    return {str(reason): int(count) for reason, count in counts.items() if count}
+def lost_people(root: Url, dataset: str, entries: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return those of the committed patients of a source of whom a listed object is missing or short.
 
+    The source is listed once, and no object is read; `write_patient` puts back what is missing.
 
-def _fingerprint(patient: Patient, tables: Mapping[str, pd.DataFrame]) -> str:
-    """Return a hash of the person and the tables, which hold the SHA-256 of every source file."""
-    return digest([plain(asdict(patient)), {name: fingerprint(table) for name, table in tables.items()}])
-
-
-def _tables(trials: list[Trial]) -> dict[str, pd.DataFrame]:
+    Parameters
+    ----------
+    root, dataset
+        URL of the store; name of the source.
+    entries
+        Patient -> ledger entry.
+    """
+    there = sizes(layout.recordings_url(root, dataset)) if entries else {}
     return {
-        "trials": trial_table(trials),
-        "strides": _joined([trial.strides for trial in trials], stride_table([])),
-        "rejected": _joined([trial.rejected for trial in trials], rejected_table([])),
+        patient
+        for patient, entry in entries.items()
+        if any(there.get(f"{patient}.zarr/{key}") != size for key, size in entry["objects"].items())
     }
-
-
-def _joined(tables: list[pd.DataFrame], empty: pd.DataFrame) -> pd.DataFrame:
-    columns = list(empty.columns)
-    filled = [table[columns] for table in tables if len(table)]
-    return pd.concat(filled, ignore_index=True) if filled else empty
 
 
 def list_patients(root: Url, dataset: str | None = None) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, TypeVar
 
-from biomech_xr.errors import StoreError
+from biomech_xr.errors import StoppedError, StoreError
 from biomech_xr.store.clients import MISSING, Body, Client
 from biomech_xr.store.connections import SETTING, client_of
 from biomech_xr.store.failures import denied, failures, first_line, refusal
@@ -72,8 +72,8 @@ _COUNTING = _Counting()
 def count_requests() -> Iterator[Requests]:
     """Count the requests that this process sends to storage that is no disk, all threads together.
 
-    A listing counts once, however many pages it has; what a client asks besides (tokens, a look whether a path is a
-    folder) is not seen.
+    A listing of obstore counts once a page, one of fsspec once; what a client asks besides (tokens, a look whether a
+    path is a folder) is not seen.
 
     Yields
     ------
@@ -191,10 +191,25 @@ def names(url: str) -> list[str]:
 
 
 def sizes(url: str) -> dict[str, int]:
-    """Return the size in bytes of every object below a folder, by key relative to it."""
-    with suppress(*MISSING):
-        return request(url, "listing", lambda client, path: client.sizes(path))
-    return {}
+    """Return the size in bytes of every object below a folder, by key; a page that fails is asked for again alone."""
+    found: dict[str, int] = {}
+    after, more = "", True
+    while more:
+        try:
+            page, more = _page(url, after)
+        except MISSING:
+            return {}
+        if more and page.keys() <= found.keys():
+            raise StoreError(
+                f"{url}: listing does not go on after {after!r}, as it does elsewhere. Set {SETTING}=fsspec."
+            )
+        found |= page
+        after = next(reversed(page), after)
+    return found
+
+
+def _page(url: str, after: str) -> tuple[dict[str, int], bool]:
+    return request(url, "listing", lambda client, path: client.page(path, after))
 
 
 def remove(url: str) -> None:
@@ -205,6 +220,9 @@ def remove(url: str) -> None:
 
 def remove_tree(url: str, *, last: str) -> None:
     """Remove an object, or a folder and all below it, the object named ``last`` at the end; nothing is no error."""
+    if client_of(url)[0].remote:
+        first = [f"{url.rstrip('/')}/{key}" for key in sizes(url) if key != last]
+        list(request_pool().map(remove, first))
     with suppress(*MISSING):
         request(url, "removing", lambda client, path: client.remove_tree(path, last))
 
@@ -226,7 +244,9 @@ def request(url: str, doing: str, send: Callable[[Client, str], _T]) -> _T:
     FileNotFoundError, FileExistsError
         That is the answer.
     StoreError
-        No permission; the request is wrong; no answer in `LONGEST` seconds; or the process is being ended.
+        No permission; the request is wrong; or no answer in `LONGEST` seconds.
+    StoppedError
+        The process is being ended.
     """
     client, path = client_of(url)
     if not client.remote:
@@ -243,7 +263,7 @@ def request(url: str, doing: str, send: Callable[[Client, str], _T]) -> _T:
         except failures() as error:
             wait = _wait_after(error, url, doing, tries, started)
         given_up = stopped(wait)
-    raise StoreError(f"{url}: {doing} it was given up, because this process is being stopped.")
+    raise StoppedError(f"{url}: {doing} it was given up, because this process is being stopped.")
 
 
 def _wait_after(error: Exception, url: str, doing: str, tries: int, started: float) -> float:

@@ -15,7 +15,8 @@ from biomech_xr.store.clients import MISSING
 _T = TypeVar("_T")
 
 
-async def _threaded(call: Callable[[], _T]) -> _T:
+async def threaded(call: Callable[[], _T]) -> _T:
+    """Return what a call gives that sends requests, made on a thread for them."""
     return await asyncio.get_running_loop().run_in_executor(remote.request_pool(), call)
 
 
@@ -51,7 +52,7 @@ class RemoteStore(Store):
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """Return the bytes of a key, None where it is not there."""
         try:
-            data = await _threaded(lambda: self._read(key, byte_range))
+            data = await threaded(lambda: self._read(key, byte_range))
         except MISSING:
             return None
         return prototype.buffer.from_bytes(data)
@@ -78,7 +79,7 @@ class RemoteStore(Store):
     async def exists(self, key: str) -> bool:
         """Return whether a key is there."""
         try:
-            await _threaded(lambda: remote.size(self._at(key)))
+            await threaded(lambda: remote.size(self._at(key)))
         except MISSING:
             return False
         return True
@@ -87,12 +88,12 @@ class RemoteStore(Store):
         """Write a key."""
         self._check_writable()
         data = value.to_bytes()
-        await _threaded(lambda: remote.put(self._at(key), data))
+        await threaded(lambda: remote.put(self._at(key), data))
 
     async def delete(self, key: str) -> None:
         """Remove a key; nothing there is no error."""
         self._check_writable()
-        await _threaded(lambda: remote.remove(self._at(key)))
+        await threaded(lambda: remote.remove(self._at(key)))
 
     async def list(self) -> AsyncIterator[str]:
         """Yield all keys."""
@@ -102,12 +103,12 @@ class RemoteStore(Store):
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         """Yield the keys that begin with a prefix."""
         folder = prefix.rpartition("/")[0]
-        below = await _threaded(lambda: remote.sizes(self._at(folder)))
+        below = await threaded(lambda: remote.sizes(self._at(folder)))
         for key in below:
             if (whole := f"{folder}/{key}" if folder else key).startswith(prefix):
                 yield whole
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Yield the names directly below a prefix."""
-        for name in await _threaded(lambda: remote.names(self._at(prefix.rstrip("/")))):
+        for name in await threaded(lambda: remote.names(self._at(prefix.rstrip("/")))):
             yield name

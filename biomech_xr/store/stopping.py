@@ -6,7 +6,17 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from typing import Any, Final
+
+from biomech_xr.errors import StoppedError
+
+PATIENCE: Final = 5.0
+"""Seconds for which a process that was told to end waits for requests that are under way."""
+
+_LOOK: Final = 1.0
+"""Seconds after which a thread that waits looks whether the process is being ended."""
 
 
 class _State:
@@ -14,6 +24,7 @@ class _State:
 
     def __init__(self) -> None:
         self.asked = threading.Event()
+        self.since = 0.0
         self.lock = threading.Lock()
         self.running = 0
 
@@ -47,9 +58,30 @@ def stopped(wait: float = 0.0) -> bool:
 def stop_retrying(*, asked: bool = True) -> None:
     """Let no thread of this process send a request again that failed; ``asked=False`` takes that back.
 
-    A thread that waits for its next try, and one that comes with a new request, get `StoreError` at once.
+    A thread that waits for its next try, and one that comes with a new request, get `StoppedError` at once.
     """
-    (_STATE.asked.set if asked else _STATE.asked.clear)()
+    state = _STATE
+    if asked and not state.asked.is_set():
+        state.since = time.monotonic()
+    (state.asked.set if asked else state.asked.clear)()
+
+
+def stopped_for() -> float:
+    """Return for how many seconds this process has been about to end; 0 when it is not."""
+    return time.monotonic() - _STATE.since if _STATE.asked.is_set() else 0.0
+
+
+def wait_unless_stopped(future: Future[Any]) -> None:
+    """Wait until a future is done, whatever comes of it.
+
+    Raises
+    ------
+    StoppedError
+        This process is being ended, and it is not done after `PATIENCE` seconds of that.
+    """
+    while not wait([future], timeout=_LOOK).done:
+        if stopped_for() > PATIENCE:
+            raise StoppedError(f"given up after {PATIENCE:g} s without a reply, because this process is being stopped.")
 
 
 def wait_for_requests(seconds: float) -> bool:

@@ -7,6 +7,7 @@ in a third of the time, and blosc leaves the interpreter to others meanwhile.
 from __future__ import annotations
 
 import uuid
+import zlib
 from typing import Any, cast
 
 import google_crc32c
@@ -24,8 +25,8 @@ _NO_CHUNK = 2**64 - 1
 _SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
 
 
-def write_object(url: Url, array: zarr.Array[Any], name: str, number: int, values: npt.NDArray[Any]) -> None:
-    """Write one object of a strides array in one step.
+def write_object(url: Url, array: zarr.Array[Any], name: str, number: int, values: npt.NDArray[Any]) -> dict[str, int]:
+    """Write one object of a strides array in one step, and return its key -> the CRC-32 of its bytes as they were sent.
 
     Parameters
     ----------
@@ -42,13 +43,14 @@ def write_object(url: Url, array: zarr.Array[Any], name: str, number: int, value
         The storage could not be reached.
     """
     if not values.size:
-        return
+        return {}
     stored = StoredArray.of(name, array)
-    place, data = join(url, stored.key(number)), encoded_object(array, stored, values)
+    key, data = stored.key(number), encoded_object(array, stored, values)
+    place, checksum = join(url, key), zlib.crc32(data)
     path = local_path(place)
     if path is None:
         remote.put(place, data)
-        return
+        return {key: checksum}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
@@ -56,6 +58,7 @@ def write_object(url: Url, array: zarr.Array[Any], name: str, number: int, value
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    return {key: checksum}
 
 
 def encoded_object(array: zarr.Array[Any], stored: StoredArray, values: npt.NDArray[Any]) -> bytes:

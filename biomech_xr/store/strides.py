@@ -20,6 +20,7 @@ from biomech_xr.schema import BEFORE, HISTORY, INDEX_LEVELS, LABELS
 from biomech_xr.store import layout
 from biomech_xr.store.attributes import dataset_attrs, variable_attrs
 from biomech_xr.store.catalogue import PartFacts
+from biomech_xr.store.half_copied import what_to_do
 from biomech_xr.store.lazy import lazy_array, take
 from biomech_xr.store.objects import Url, exists, join, names
 from biomech_xr.store.persons import load_table
@@ -104,6 +105,8 @@ def find_version(url: Url, chain: str, version: int | None) -> Version:
     folder = join(url, "strides", layout.checked_name(chain))
     started = names(folder)
     if version is None and not list_versions(url, chain):
+        if copying := what_to_do(url, ""):
+            raise NotAStoreError(f"{folder}: no version of the strides here. {copying}")
         if started:
             read_manifest(join(folder, started[0]))
             raise NotAStoreError(f"{folder}: finished, but no version was made of it. Run process again; it does.")

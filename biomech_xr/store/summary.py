@@ -13,9 +13,12 @@ from biomech_xr.errors import NotAStoreError, StoreError
 from biomech_xr.store import layout
 from biomech_xr.store.attributes import licence_use, stated
 from biomech_xr.store.finishing import read_seal
+from biomech_xr.store.half_copied import what_to_do
 from biomech_xr.store.objects import Url, exists, join, names, read_sealed, sizes
+from biomech_xr.store.planned import plan_key
 from biomech_xr.store.reading import open_parts, read_manifest
-from biomech_xr.store.recordings import PatientRecordings, list_patients, reason_counts
+from biomech_xr.store.recording_group import reason_counts
+from biomech_xr.store.recordings import PatientRecordings, list_patients
 from biomech_xr.store.versions import list_chains, list_versions, read_version
 
 Row = dict[str, Any]
@@ -85,7 +88,8 @@ def source_facts(root: Url) -> dict[str, list[Row]]:
 
 
 def _no_store(root: Url) -> NotAStoreError:
-    return NotAStoreError(f"{root}: found neither recordings nor strides of biomech-xr. Check the URL, or run parse.")
+    action = what_to_do(root, "Check the URL, or run parse.")
+    return NotAStoreError(f"{root}: found neither recordings nor strides of biomech-xr. {action}")
 
 
 def _entries(root: Url) -> dict[str, list[Row]]:
@@ -168,6 +172,7 @@ def _known_objects(entries: Mapping[str, list[Row]], products: Mapping[tuple[str
     """Return the keys of all objects that ledger entries and manifests account for, themselves included."""
     known: set[str] = set()
     for dataset, listed in entries.items():
+        known.add(plan_key(dataset))
         for entry in listed:
             folder, patient = f"recordings/{dataset}", entry["patient"]
             known.add(f"{folder}/{layout.LEDGER}/{patient}.json")

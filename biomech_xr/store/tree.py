@@ -16,6 +16,7 @@ from biomech_xr.errors import LostDataError, NotAStoreError
 from biomech_xr.schema import GROUP_DIMS
 from biomech_xr.store import layout
 from biomech_xr.store.attributes import licence_attrs, licence_use
+from biomech_xr.store.half_copied import what_to_do
 from biomech_xr.store.lazy import lazy_array, take
 from biomech_xr.store.objects import Url, join
 from biomech_xr.store.persons import PersonTable, load_table
@@ -52,7 +53,8 @@ def open_recordings(url: Url, *, dataset: str | None = None, patients: Sequence[
     absent = sorted(set(patients or ()) - set(names))
     if not found or absent:
         what = f"no patient {', '.join(absent)}" if absent else "no committed recordings"
-        raise NotAStoreError(f"{join(url, 'recordings')}: {what}. Check the URL and the names, or run parse first.")
+        action = what_to_do(url, "Check the URL and the names, or run parse first.")
+        raise NotAStoreError(f"{join(url, 'recordings')}: {what}. {action}")
     people = load_table(url)
     nodes: dict[str, xr.Dataset] = {}
     sources: dict[str, list[Mapping[str, Any]]] = {}

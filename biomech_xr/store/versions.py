@@ -12,16 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import zarr
+
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
-from biomech_xr.store import layout
-from biomech_xr.store.catalogue import Catalogue, catalogue_url, read_catalogue, write_catalogue
-from biomech_xr.store.finishing import joined_software
+from biomech_xr.store import layout, ledger
+from biomech_xr.store.catalogue import Catalogue, catalogue_url, make_catalogue, read_catalogue, write_catalogue
+from biomech_xr.store.finishing import PARSED_BY, joined_software, parsed_by
+from biomech_xr.store.half_copied import what_to_do
 from biomech_xr.store.objects import Url, digest, join, names, read_sealed, write_sealed
-from biomech_xr.store.reading import open_part, read_manifest, require_one_chain
+from biomech_xr.store.reading import Part, open_part, read_manifest, require_one_chain
 
 _POINTER: Final = re.compile(r"(\d{6})\.json")
 _ATTEMPTS: Final = 20
-_RESTORE: Final = "Restore it, or open an older version with version=."
+_RESTORE: Final = "Run `biomech-xr check --repair` on the store, or open another version with version=."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +54,11 @@ class Version:
     def software(self) -> dict[str, str]:
         """Library (and ``code``) -> releases that made the sources, separated by commas."""
         return joined_software(source["software"] for source in self.pointer["sources"].values())
+
+    @property
+    def recordings_software(self) -> dict[str, str]:
+        """The same of what parsed the recordings; empty where it is not known."""
+        return parsed_by(self.pointer["sources"].values()).get(PARSED_BY, {})
 
     @property
     def parts(self) -> list[tuple[str, str, str]]:
@@ -103,7 +111,7 @@ def read_version(root: Url, chain: str, number: int | None = None) -> Version:
         listed = ", ".join(map(str, known)) or "none"
         raise NotAStoreError(
             f"{root}: chain {chain!r} has no {f'version {number}' if number is not None else 'version'}; found: "
-            f"{listed}. Check the URL, or run process."
+            f"{listed}. {what_to_do(root, 'Check the URL, or run process.')}"
         )
     url = layout.version_url(root, chain, wanted)
     try:
@@ -118,8 +126,8 @@ def read_version(root: Url, chain: str, number: int | None = None) -> Version:
 def publish(root: Url, chain: str, datasets: Iterable[str], *, without: Iterable[str] = ()) -> Version:
     """Make a version of the finished strides of these sources and of those that the newest version holds besides.
 
-    Nothing new makes no version: the newest one is returned. When somebody else publishes at the same time, the next
-    number is taken, on top of theirs.
+    Nothing new makes no version: the newest one is returned, after what its catalogue lost is put back. When somebody
+    else publishes at the same time, the next number is taken, on top of theirs.
 
     Parameters
     ----------
@@ -151,6 +159,7 @@ def publish(root: Url, chain: str, datasets: Iterable[str], *, without: Iterable
         sources = {name: sources[name] for name in sorted(sources) if name not in left_out}
         require_one_chain({"chain": chain, "dataset": name, **source} for name, source in sources.items())
         if newest and newest.pointer["sources"] == sources:
+            _restore_catalogue(newest)
             return newest
         try:
             return _written(str(root), chain, newest.number + 1 if newest else 1, sources)
@@ -161,16 +170,28 @@ def publish(root: Url, chain: str, datasets: Iterable[str], *, without: Iterable
 
 def _written(root: str, chain: str, number: int, sources: Mapping[str, Any]) -> Version:
     """Write the catalogue, then the pointer that makes the version exist."""
-    parts = [
+    url = catalogue_url(layout.versions_url(root, chain), number, digest(sources))
+    pointer_url = layout.version_url(root, chain, number)
+    objects = write_catalogue(url, _opened_parts(root, chain, sources), pointer=pointer_url)
+    pointer = pointer_content(chain, number, sources, {"name": url.rsplit("/", 1)[-1], **objects})
+    return Version(root=root, chain=chain, number=number, pointer=write_sealed(pointer_url, pointer, create_only=True))
+
+
+def _opened_parts(root: str, chain: str, sources: Mapping[str, Any]) -> list[Part]:
+    return [
         open_part(layout.strides_url(root, chain, name), part=part["name"])
         for name, source in sources.items()
         for part in source["parts"]
     ]
-    url = catalogue_url(layout.versions_url(root, chain), number, digest(sources))
-    objects = write_catalogue(url, parts)
-    pointer = pointer_content(chain, number, sources, {"name": url.rsplit("/", 1)[-1], **objects})
-    sealed = write_sealed(layout.version_url(root, chain, number), pointer, create_only=True)
-    return Version(root=root, chain=chain, number=number, pointer=sealed)
+
+
+def _restore_catalogue(version: Version) -> None:
+    """Put back what the catalogue of a version lost, if anything."""
+
+    def make(place: str) -> zarr.Group:
+        return make_catalogue(place, _opened_parts(version.root, version.chain, version.pointer["sources"]))
+
+    ledger.restore(version.catalogue_url, version.pointer["catalogue"], make)
 
 
 def pointer_content(
@@ -190,7 +211,8 @@ def pointer_content(
 def source_content(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a pointer says of a source."""
     parts = [{key: part[key] for key in ("name", "size", "digest")} for part in manifest["parts"]]
-    return {**{key: manifest[key] for key in ("config_hash", "counts", "software")}, "parts": parts}
+    facts = {key: manifest[key] for key in ("config_hash", "counts", "software")}
+    return {**facts, **parsed_by([manifest]), "parts": parts}
 
 
 def differences(old: Version, new: Version) -> dict[str, Any]:
@@ -200,7 +222,8 @@ def differences(old: Version, new: Version) -> dict[str, Any]:
     -------
     dict
         ``sources``, ``people``: names that were ``added`` and ``removed``; ``strides``: source -> (before, after)
-        where the number or the parts differ; ``config_hash`` and ``software``: (before, after) where they differ.
+        where the number or the parts differ; ``config_hash``, ``software`` and ``recordings_software``: (before,
+        after) where they differ.
     """
     before, after = old.pointer["sources"], new.pointer["sources"]
     people = [set(version.catalogue().labels["patient"].unique()) for version in (old, new)]
@@ -209,7 +232,14 @@ def differences(old: Version, new: Version) -> dict[str, Any]:
         for name in sorted({*before, *after})
         if _parts(before.get(name)) != _parts(after.get(name))
     }
-    facts = [{"config_hash": version.pointer["config_hash"], "software": version.software} for version in (old, new)]
+    facts = [
+        {
+            "config_hash": version.pointer["config_hash"],
+            "software": version.software,
+            PARSED_BY: version.recordings_software,
+        }
+        for version in (old, new)
+    ]
     changed = {key: (facts[0][key], facts[1][key]) for key in facts[0] if facts[0][key] != facts[1][key]}
     return {
         "sources": {"added": sorted(set(after) - set(before)), "removed": sorted(set(before) - set(after))},

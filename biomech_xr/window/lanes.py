@@ -3,8 +3,10 @@
 The blocks of an epoch are dealt to lanes: each gets neighbors in the store, which are often of one person or source,
 in random order. Every step takes windows from every lane, in proportion to the windows of the lane. So as many blocks
 are mixed as there are lanes, they are from all parts of the store at any time, and one block after the other is read.
-Within a block the windows leave in steps of the golden section, from a random one on, which spreads those of any
-moment evenly over its strides. Lanes begin with a random phase and change blocks at different times.
+Within a block the windows leave in large equal steps, from a random one on: about eight places, evenly spread over
+its strides, give one after the other, and move on by a tenth of a stride each time round. So the strides in use are few
+enough to stay in the processor's cache until they have given several windows. Lanes begin with a random phase and
+change blocks at different times.
 
 Memory is O(blocks). Nothing is shuffled while the epoch runs, and a rank makes its own windows only.
 """
@@ -24,7 +26,12 @@ from biomech_xr.window.order import EpochOrder, Ints
 LANES: Final = 32
 """Blocks that are mixed at a time."""
 
+PLACES: Final = 8
+"""Places of a block that windows are taken from at a time."""
+
 GOLDEN: Final = (5**0.5 - 1) / 2
+_ROUNDS: Final = 640
+"""In so many times round a place moves through its block; of 64 strides, each gives about ten windows in a row."""
 _FEW: Final = 16
 """Up to so many blocks are all in use at once; of more of them half, so that blocks are read while others are used."""
 
@@ -60,7 +67,7 @@ class LaneOrder(EpochOrder):
         sizes = self.counts[blocks]
         self._starts: Ints = np.concatenate([[0], np.cumsum(sizes)])
         self._lane_starts: Ints = self._starts[np.concatenate([[0], np.cumsum(members)])]
-        self._blocks: Ints = np.stack([blocks, sizes, generator.integers(0, sizes), _coprime(sizes)], axis=1)
+        self._blocks: Ints = np.stack([blocks, sizes, generator.integers(0, sizes), _paces(sizes)], axis=1)
         self._lanes = np.stack([*_stagger(members), 0.999 * generator.random(members.size)], axis=1)
         self._rounds = max(1, -(-self.total // self.global_batch))
         last = np.empty(blocks.size, dtype=np.int64)
@@ -96,9 +103,9 @@ def _deal(blocks: Ints, lanes: int, generator: np.random.Generator) -> tuple[Int
     return turned[order], np.bincount(lane, minlength=used).astype(np.int64)
 
 
-def _coprime(sizes: Ints) -> Ints:
-    """Return a step near the golden section of each size that visits every number below it."""
-    steps: Ints = np.maximum(np.rint(sizes * GOLDEN), 1).astype(np.int64)
+def _paces(sizes: Ints) -> Ints:
+    """Return the step from one window of a block to the next, by its size: every window comes once."""
+    steps: Ints = np.maximum(np.rint(sizes * (1 + 1 / _ROUNDS) / PLACES), 1).astype(np.int64)
     while np.any(shared := np.gcd(steps, sizes) > 1):
         steps[shared] += 1
     return steps

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from biomech_xr.errors import SplitError
 from biomech_xr.store import objects
 from biomech_xr.store.persons import PersonTable
 from biomech_xr.window.split import load
+
+_VIEWS: Final = ("without:", "only:")
 
 
 def leave_out(split: str, members: Mapping[str, Collection[str]], people: PersonTable) -> frozenset[str] | None:
@@ -29,9 +32,9 @@ def leave_out(split: str, members: Mapping[str, Collection[str]], people: Person
     SplitError
         Nobody of that name is there, or the person is in quarantine.
     """
-    kind, sign, name = split.partition(":")
-    if not sign or kind not in ("without", "only"):
+    if not _is_view(split):
         return None
+    kind, _, name = split.partition(":")
     joined = people.members(members)
     named = {
         group
@@ -44,6 +47,21 @@ def leave_out(split: str, members: Mapping[str, Collection[str]], people: Person
             f"split {split!r}: {name!r} is {why}; expected a patient (hu-AB156) or a dataset of the store."
         )
     return frozenset((named if kind == "only" else joined.keys() - named) - people.quarantine)
+
+
+def split_and_view(split: str) -> tuple[str, str]:
+    """Return the split and the view (see `leave_out`) that ``train``, ``only:NAME`` or ``train without:NAME`` name.
+
+    What is not there is empty.
+    """
+    place, sign, view = split.partition(" ")
+    if sign and _is_view(view) and not _is_view(split):
+        return place, view
+    return ("", split) if _is_view(split) else (split, "")
+
+
+def _is_view(text: str) -> bool:
+    return text.startswith(_VIEWS)
 
 
 def divided(root: str, people: PersonTable) -> dict[str, dict[str, list[str]]]:

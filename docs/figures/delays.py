@@ -62,11 +62,22 @@ def _draw_pulse(axis: Any) -> None:
     axis.set(ylim=(0, 20), yticks=range(0, 21, 5))
 
 
-def draw_cut_then_filter() -> Any:
-    """Return a stride filtered in its trial and by itself, and the error of all strides by distance from the cut."""
+def cut_errors() -> Array:
+    """Return what strides filtered by themselves err, in per cent of the mean peak, (stride, ms near both cuts)."""
+    walked, trial, chain = _filtered()
+    return _errors(walked, trial, chain)
+
+
+def _filtered() -> tuple[Walk, xr.DataArray, process.Chain]:
+    """Return a walk of a minute, its envelope filtered in one go, and the chain."""
     walked = walk((_MUSCLE,), seconds=60.0)
     chain = process.load_chain("envelope")
-    trial = process.filter_emg(walked.emg, chain, line_frequency=LINE, dim="time").sel(channel=_MUSCLE)
+    return walked, process.filter_emg(walked.emg, chain, line_frequency=LINE, dim="time").sel(channel=_MUSCLE), chain
+
+
+def draw_cut_then_filter() -> Any:
+    """Return a stride filtered in its trial and by itself, and the error of all strides by distance from the cut."""
+    walked, trial, chain = _filtered()
     figure = sheet(4.2)
     grid = figure.add_gridspec(2, 2, height_ratios=(1.25, 1))
     top = figure.add_subplot(grid[0, :])

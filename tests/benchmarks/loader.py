@@ -27,8 +27,9 @@ import torch
 from torch.utils.data import DataLoader, default_collate
 
 from biomech_xr.load import DeviceWindows, StrideWindows
-from biomech_xr.load.host import CUTTERS
-from biomech_xr.load.prefetch import READERS, prefetched
+from biomech_xr.load.blocks.prefetch import READERS, prefetched
+from biomech_xr.load.cut.host import CUTTERS
+from biomech_xr.memory import peak_memory
 from biomech_xr.window.order import POOL_BLOCKS
 from tests.benchmarks import loader_peers, loader_remote
 from tests.benchmarks.common import Case, arguments, report
@@ -257,7 +258,6 @@ def child(root: str, size: int) -> float:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         epoch(StrideWindows(sys.argv[2], global_batch=int(sys.argv[3]), datasets=[DATASET]))
-        lines = Path("/proc/self/status").read_text().splitlines()
-        print(json.dumps(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20))
+        print(json.dumps(peak_memory() / 2**30))
     else:
         main()

@@ -24,6 +24,7 @@ import torch
 from torch.utils.data import default_collate
 
 from biomech_xr.load import DeviceWindows, StrideWindows
+from biomech_xr.memory import peak_memory
 from tests.benchmarks.common import Case
 from tests.benchmarks.processing_peers import peers_python
 
@@ -177,8 +178,7 @@ def _grow(root: str, size: int) -> int:
     Path("/proc/self/clear_refs").write_text("5")  # the highest memory is counted from here on
     before = resident()
     epoch(StrideWindows(root, global_batch=size))
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) - before
+    return peak_memory() - before
 
 
 if __name__ == "__main__":

@@ -9,14 +9,9 @@ is what a real bucket would leave to the loader.
 from __future__ import annotations
 
 import os
-import re
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,16 +20,13 @@ import numpy as np
 import torch
 
 from biomech_xr.load import StrideWindows
-from biomech_xr.load.prefetch import REMOTE_READERS
-from biomech_xr.store import remote
+from biomech_xr.load.blocks.prefetch import REMOTE_READERS
 from biomech_xr.store.connections import reader
 from biomech_xr.store.reading import Part, forget_parts
 from tests.benchmarks.common import Case, arguments, report
 from tests.benchmarks.loader_data import DATASET, write_corpus
+from tests.benchmarks.remote import BANDWIDTH, LATENCY, STORE, emulated, upload
 
-BUCKET = "gs://biomech/store"
-LATENCY = 0.03
-BANDWIDTH = 60e6
 REPEATS = 3
 STRIDES = 8192
 READ = ("emg", "kinematics", "kinetics", "kinematics_before", "kinematics_after", "kinetics_after")
@@ -94,12 +86,12 @@ def measure(root: str, size: int) -> dict[str, Case]:
     timed(local)
     with emulated() as emulator, tempfile.TemporaryDirectory() as folder:
         upload(Path(root))
-        far = StrideWindows(BUCKET, **options)
+        far = StrideWindows(STORE, **options)
         cold = [timed(far, emulator=emulator, cold=True) for _ in range(REPEATS)]
         part = far.sources[0].open()
         shards, blocks = (by_zarr(part, rows, local.windows / part.size) for rows in (_SHARD, part.chunk))
         alone = fastest([by_blocks(part, local.windows / part.size) for _ in range(REPEATS)])
-        kept = StrideWindows(BUCKET, cache=folder, **options)
+        kept = StrideWindows(STORE, cache=folder, **options)
         filling = timed(kept, emulator=emulator, cold=True)
         pairs = [(timed(kept, emulator=emulator), timed(local, emulator=emulator)) for _ in range(REPEATS)]
     best, cached, base = fastest(cold), fastest([one for one, _ in pairs]), fastest([one for _, one in pairs])
@@ -184,33 +176,6 @@ def processor(pid: int) -> float:
         return 0.0
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def emulated() -> Iterator[int]:
-    """Run the emulator for a while and let this process use it; yield its process id."""
-    command = [sys.executable, "-m", "biomech_xr.testing.gcs", "--port", "0", "--bucket", "biomech"]
-    command += ["--latency", str(LATENCY), "--bandwidth", str(BANDWIDTH)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
-        assert emulator.stdout is not None
-        announced = ""
-        while "STORAGE_EMULATOR_HOST" not in announced:
-            announced = emulator.stdout.readline()
-        os.environ["STORAGE_EMULATOR_HOST"] = re.sub(r".*=|['\s]", "", announced)
-        try:
-            yield emulator.pid
-        finally:
-            del os.environ["STORAGE_EMULATOR_HOST"]
-            emulator.terminate()
-
-
-def upload(store: Path) -> None:
-    """Copy a store on disk into the bucket."""
-    files = [path for path in store.rglob("*") if path.is_file()]
-    pool = remote.request_pool()
-    sent = [pool.submit(remote.put, f"{BUCKET}/{path.relative_to(store)}", path.read_bytes()) for path in files]
-    for done in sent:
-        done.result()
 
 
 if __name__ == "__main__":

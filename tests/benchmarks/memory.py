@@ -9,7 +9,6 @@ a release of many people is one file. The worker is a process of its own; its li
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import time
 from pathlib import Path
 
 from biomech_xr.datasets.embry import FILE
+from biomech_xr.memory import peak_memory
 from biomech_xr.run import parse_patient
 from biomech_xr.synthetic import write
 from tests.benchmarks.common import Case, arguments, report
@@ -72,7 +72,7 @@ def run_child(raw: str, store: str, patient: str) -> None:
     """Parse one person as a worker does; print peak memory (GiB), seconds and strides."""
     started = time.perf_counter()
     entry = parse_patient("embry", raw, store, patient)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_memory() / 2**30
     seconds = time.perf_counter() - started
     print(json.dumps({"peak": peak, "seconds": seconds, "strides": entry["counts"]["strides"]}))
 

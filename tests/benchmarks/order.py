@@ -95,7 +95,8 @@ def epochs(sources: list[Any], batch: int, mixing: Mixing | None) -> Epochs:
 
 def add(cases: dict[str, Case], name: str, made: Epochs, sources: list[Any], order: EpochOrder, steps: int) -> None:
     """Measure an order: what its steps mix, and processor time for a window beside memory that is copied."""
-    loader: Any = SimpleNamespace(sources=sources, global_batch=order.global_batch, _epochs=made, _order=lambda: order)
+    facts = {"sources": sources, "global_batch": order.global_batch, "world_size": 1}
+    loader: Any = SimpleNamespace(**facts, _epochs=made, _order=lambda: order)
     found = measure_order(loader, steps)
     print("\n".join([f"{name}:", *(f"  {line}" for line in found.lines())]))
     started = time.thread_time()

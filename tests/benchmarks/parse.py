@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from biomech_xr.datasets import names
+from biomech_xr.memory import peak_memory
 from biomech_xr.parse import find_patients, read_patient
 from biomech_xr.readers.mat import is_hdf5
 from biomech_xr.synthetic import PEOPLE, write
@@ -182,7 +183,7 @@ def run_child(task: str, what: str, raw: Path) -> None:
             read(path)
     seconds = time.perf_counter() - started
     used = processor_time() - used
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_memory() / 2**30
     print(json.dumps({"seconds": seconds, "cpu": used, "peak": peak, "files": sorted(set(files))}))
 
 

@@ -39,6 +39,7 @@ import numpy as np
 import pandas as pd
 from distributed import Client
 
+from biomech_xr.memory import peak_memory
 from biomech_xr.process import Chain, load_chain, make_plan
 from biomech_xr.process.graph import graph_of, priority_of
 from biomech_xr.process.plan import Plan
@@ -56,7 +57,7 @@ from biomech_xr.run.process import plan_work
 from biomech_xr.schema import LABELS
 from biomech_xr.store.layout import shard_bounds
 from pipelines.cluster import ClusterConfig, connect
-from pipelines.measure import busy_seconds, peak_memory
+from pipelines.measure import busy_seconds
 from tests.benchmarks.common import Case, arguments, report
 from tests.benchmarks.processing_ways import DATASET, Setting, batched, loop, make_part, shards_of, write
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -17,28 +16,17 @@ import psutil
 
 from biomech_xr.store import open_part, remote
 from tests.benchmarks.common import Case
+from tests.benchmarks.remote import STORE, emulated, upload
 
-_EMULATOR = ("-m", "biomech_xr.testing.gcs", "--port", "0", "--bucket", "biomech")
-_NETWORK = ("--latency", "0.03", "--bandwidth", "60e6")
-_ROOT = "gs://biomech/store"
 _RANDOM = 64
 
 
 def measure(store: Path, place: str, strides: int) -> dict[str, Case]:
     """Return the remote rows; each reader runs in a process of its own."""
-    command = [sys.executable, *_EMULATOR, *_NETWORK]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
-        assert emulator.stdout is not None
-        announced = ""
-        while "STORAGE_EMULATOR_HOST" not in announced:
-            announced = emulator.stdout.readline()
-        os.environ["STORAGE_EMULATOR_HOST"] = re.sub(r".*=|['\s]", "", announced)
-        try:
-            upload(store)
-            clients = ["fsspec", *(["obstore"] if importlib.util.find_spec("obstore") else [])]
-            found = {name: child(name, place, emulator.pid) for name in clients}
-        finally:
-            emulator.terminate()
+    with emulated() as emulator:
+        upload(store)
+        clients = ["fsspec", *(["obstore"] if importlib.util.find_spec("obstore") else [])]
+        found = {name: child(name, place, emulator) for name in clients}
     cases = {}
     for kind, count, what in (("bulk", strides, "zarr's own shard reads"), ("random", _RANDOM, "zarr, one by one")):
         for name, seconds in found.items():
@@ -50,15 +38,6 @@ def measure(store: Path, place: str, strides: int) -> dict[str, Case]:
                 value=count / ours, unit="1/s", baseline=count / zarrs, ratio=zarrs / ours, note=note
             )
     return cases
-
-
-def upload(store: Path) -> None:
-    """Copy a store on disk into the bucket."""
-    files = [path for path in store.rglob("*") if path.is_file()]
-    pool = remote.request_pool()
-    sent = [pool.submit(remote.put, f"{_ROOT}/{path.relative_to(store)}", path.read_bytes()) for path in files]
-    for done in sent:
-        done.result()
 
 
 def child(client: str, place: str, emulator: int) -> dict[str, Any]:
@@ -73,7 +52,7 @@ def child(client: str, place: str, emulator: int) -> dict[str, Any]:
 def run_child(place: str, emulator: int) -> None:
     """Time our reader and zarr's on the same part; print the seconds. Connections are open and the code is warm."""
     server = psutil.Process(emulator)
-    part = open_part(f"{_ROOT}/{place}")
+    part = open_part(f"{STORE}/{place}")
     array: Any = part.group["emg"]
     rows = np.random.default_rng(0).choice(part.size, _RANDOM, replace=False)
     part.read("kinematics", 0, part.size)

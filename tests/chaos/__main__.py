@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.buckets import emulated_gcs, emulated_s3
-from tests.chaos import faults, rest, units
+from tests.chaos import faults, rest, training, units
 from tests.chaos.bench import PEOPLE, Bench, Row
 
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
@@ -39,6 +39,7 @@ FAULTS: dict[str, Callable[[Bench], Row]] = {
     "disk_full": faults.disk_full,
     "sigterm": faults.sigterm,
     "sigterm_away": partial(faults.sigterm, away=True),
+    "sigterm_training_away": training.sigterm_training_away,
     "poison": faults.poison,
     "at_rest": rest.at_rest,
 }

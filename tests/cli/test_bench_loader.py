@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from biomech_xr.cli import app
 from biomech_xr.errors import ConfigError
 from biomech_xr.load import StrideWindows, speed
 from biomech_xr.load.quality import OrderQuality, Spread, measure_order
+from biomech_xr.store.reading import Part
 from biomech_xr.store.remote import count_requests
 from biomech_xr.window.lanes import LANES
 from tests.load.stores import write_store
@@ -23,7 +25,18 @@ from tests.load.stores import write_store
 ELSEWHERE: Any = "memory://bench-loader"
 SPREAD = Spread(total=4, mean=4.0, full=4.0, ratio=1.0)
 PASS = speed.Pass(
-    start=0.1, seconds=2.0, windows=1_000_000, size=10**10, waited=0.02, processor=3.0, requests=0, fetched=0
+    first=900,
+    mixed=32,
+    steps=1954,
+    blocks=64,
+    start=0.1,
+    seconds=2.0,
+    windows=1_000_000,
+    size=10**10,
+    waited=0.02,
+    processor=3.0,
+    requests=0,
+    fetched=0,
 )
 PLACE = speed.Place(elsewhere=False, stored=4 * 10**9, limit=None, cores=2, world_size=2, global_batch=512)
 QUALITY = OrderQuality(
@@ -144,9 +157,71 @@ def test_a_store_here_needs_no_cache_and_the_table_fits_100_columns(
     assert max(map(len, lines)) <= 100
 
 
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a root of ten blocks, each of which lasts for about nine steps of 256 windows."""
+    root = tmp_path_factory.mktemp("deep")
+    write_store(root, "hu", {f"p{number}": 64 for number in range(10)})
+    return root
+
+
+def open_deep(root: Path, **options: Any) -> StrideWindows:
+    return StrideWindows(root, **({"global_batch": 256, "window": 20, "history": "mask", "lanes": 1} | options))
+
+
+def test_reading_that_is_too_slow_is_found_however_few_steps_are_asked_for(
+    deep: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The blocks of the first batch last for steps: what reads no other one says nothing of reading."""
+    read = Part.read
+
+    def slowly(part: Part, name: str, *values: Any, **options: Any) -> Any:
+        time.sleep(0.3 * (name == "emg"))
+        return read(part, name, *values, **options)
+
+    monkeypatch.setattr(Part, "read", slowly)
+    windows = open_deep(deep)
+    found = speed.measure_pass(windows, 2)
+    assert found.first == windows.steps_per_epoch // 2
+    assert found.blocks >= 2 * found.mixed > 0
+    assert found.steps > 2
+    assert found.reads
+    assert found.waiting > speed.MUCH_WAITING
+    assert not speed.advise([found], QUALITY, PLACE)[0].startswith("reading")
+    again = speed.measure_pass(windows, 2, again=found)
+    assert (again.first, again.steps, again.blocks) == (found.first, found.steps, found.blocks)
+
+
+def test_a_pass_ends_in_time_at_its_blocks_or_with_the_epoch(deep: Path) -> None:
+    windows = open_deep(deep)
+    assert speed.measure_pass(windows, 2, seconds=0).steps == 2
+    whole = speed.measure_pass(windows, 10**6)
+    assert (whole.first, whole.steps) == (0, windows.steps_per_epoch - 1)
+    assert whole.mixed + whole.blocks == 10
+    shallow = speed.measure_pass(open_deep(deep, lanes=32), 2)
+    assert (shallow.first, shallow.mixed, shallow.steps, shallow.blocks, shallow.reads) == (0, 10, 2, 0, False)
+
+
+def test_too_few_blocks_are_no_measure_of_reading() -> None:
+    said = speed.advise([replace(PASS, blocks=31)], QUALITY, replace(PLACE, cores=16))
+    assert "reading: not measured; 1,954 steps needed 31 blocks beyond the 32" in said[0]
+    assert "2 workers use" not in said[1]
+    assert speed.advise([replace(PASS, blocks=31, waited=1.0)], QUALITY, PLACE)[0].startswith("disk"), (
+        "waited all the same"
+    )
+    found = json.loads(run(ELSEWHERE, "--global-batch", "64", "--steps", "5", "--json"))
+    assert "not measured" in found["advice"][0]
+    assert (found["passes"][0]["steps"], found["passes"][0]["blocks_per_step"]) == (5, 0)
+
+
+def test_an_epoch_without_windows_says_where_they_went() -> None:
+    with pytest.raises(ConfigError, match=r"found \d+, expected at least global_batch=1,024.*lost: .*emg_history"):
+        run(ELSEWHERE, "--window", "815")
+
+
 def test_an_epoch_of_one_step_cannot_be_measured() -> None:
     with pytest.raises(ConfigError, match="smaller global batch"):
-        run(ELSEWHERE, "--global-batch", "1000000")
+        run(ELSEWHERE, "--global-batch", str(StrideWindows(ELSEWHERE, global_batch=1).windows))
 
 
 def advice(changes: dict[str, Any], place: dict[str, Any] | None = None, **quality: Any) -> list[str]:

@@ -122,3 +122,19 @@ def test_a_cut_file_is_one_clear_error(written: tuple[Path, Truth], tmp_path: Pa
     with pytest.raises(DataFormatError, match=ABLE) as error:
         list(recordings(tmp_path, "SUBJ1", {}))
     assert str(error.value).startswith("criekinge: ")
+
+
+@pytest.mark.parametrize(("cut", "whole", "known"), [(STROKES, "SUBJ1", 50), (ABLE, "TVC03", 138)])
+def test_a_cut_file_costs_its_own_people_only(
+    written: tuple[Path, Truth], tmp_path: Path, cut: str, whole: str, known: int
+) -> None:
+    for name in (ABLE, STROKES):
+        content = (written[0] / name).read_bytes()
+        (tmp_path / name).write_bytes(content[:5000] if name == cut else content)
+    ids = patients(tmp_path)
+    assert len(ids) == known + 1
+    assert list(recordings(tmp_path, whole, {}))
+    for patient in (ids[0], ids[-1]):
+        if patient != whole:
+            with pytest.raises(DataFormatError, match="MAT_normalizedData"):
+                list(recordings(tmp_path, patient, {}))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from biomech_xr.errors import BiomechXRError
+from biomech_xr.memory import peak_memory
 from biomech_xr.readers import _limited
 from tests.fuzz.damage_hdf5 import SECRET
 from tests.fuzz.families import FAMILIES, Family
@@ -63,18 +64,6 @@ def judge(family: Family, path: Path, expect: Expect, baseline: Result) -> tuple
     return "changed", ""
 
 
-def own_peak() -> float:
-    """Return the largest resident size of this process in GiB.
-
-    Linux counts that of the process that started it in `ru_maxrss`, so the kernel's own figure is taken where it is.
-    """
-    status = Path("/proc/self/status")
-    for line in status.read_text(encoding="ascii").splitlines() if status.is_file() else ():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
 def main(name: str, source: str) -> None:
     """Answer until the input ends, then tell the peaks of memory."""
     family = FAMILIES[name]
@@ -94,7 +83,7 @@ def main(name: str, source: str) -> None:
         outcome, detail = judge(family, Path(order["path"]), Expect(order["expect"]), baseline)
         answer({"outcome": outcome, "detail": detail[:300], "seconds": time.perf_counter() - started})
     _limited.stop()
-    answer({"peak": own_peak(), "parsers": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20})
+    answer({"peak": peak_memory() / 2**30, "parsers": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20})
 
 
 if __name__ == "__main__":

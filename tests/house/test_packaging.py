@@ -31,7 +31,7 @@ def test_the_wheel_holds_the_library_alone(root: Path, tmp_path: Path, monkeypat
         names = archive.namelist()
     code = [name for name in names if ".dist-info/" not in name]
     assert {name.partition("/")[0] for name in code} == {"biomech_xr"}
-    assert {"biomech_xr/schema.py", "biomech_xr/py.typed"} <= set(code)
+    assert {"biomech_xr/schema/__init__.py", "biomech_xr/py.typed"} <= set(code)
     assert [name for name in code if "__pycache__" in name or name.endswith((".pyc", ".nbi", ".nbc"))] == []
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 

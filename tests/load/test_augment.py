@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from biomech_xr.errors import ConfigError
-from biomech_xr.load import AmplitudeScale, ChannelDropout, DeviceWindows, Noise, StrideWindows, TimeJitter, draws
-from biomech_xr.load.jitter import Jitter
+from biomech_xr.load import AmplitudeScale, ChannelDropout, DeviceWindows, Noise, StrideWindows, TimeJitter
+from biomech_xr.load.inputs import draws
+from biomech_xr.load.inputs.jitter import Jitter
 from tests.load.stores import write_store
 
 ALL = (

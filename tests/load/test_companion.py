@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 
 from biomech_xr.load import DeviceWindows, StrideWindows
-from biomech_xr.load.companion import OtherLeg
+from biomech_xr.load.inputs.companion import OtherLeg
 from biomech_xr.store import open_strides
 from biomech_xr.synthetic.gait import Gait, angles, velocities
 from tests.load.reference import SlowWindows

@@ -16,8 +16,9 @@ import xarray as xr
 
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError
-from biomech_xr.load import StrideWindows, host
-from biomech_xr.load.selection import chosen, open_parts
+from biomech_xr.load import StrideWindows
+from biomech_xr.load.cut import host
+from biomech_xr.load.parts.selection import chosen, open_parts
 from biomech_xr.schema import BEFORE
 from biomech_xr.store import open_strides
 from biomech_xr.store.local_cache import LocalCache
@@ -213,5 +214,5 @@ def test_a_state_belongs_to_the_data_it_was_made_with(store: Path, tmp_path: Pat
     (tmp_path / "other").mkdir()
     write_store(tmp_path / "other", "hu", {"a": 20}, seed=1, kinematics_delay=1e-9)
     other = StrideWindows(tmp_path / "other", global_batch=16)
-    with pytest.raises(ConfigError, match="data: found"):
+    with pytest.raises(ConfigError, match=r"data \(the parts that are read\): found"):
         other.load_state_dict({**state, "windows": other.windows})

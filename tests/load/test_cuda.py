@@ -20,6 +20,7 @@ from biomech_xr.load import (
     Noise,
     StrideWindows,
     TimeJitter,
+    device_windows,
 )
 from tests.load.stores import write_store
 from tests.load.test_contents import CASES
@@ -41,7 +42,7 @@ def here(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def busy() -> torch.Tensor:
     """Keep the device's own stream busy, so that copies and cuts are far behind the host."""
     square = torch.randn(4096, 4096, device="cuda")
-    for _ in range(20):
+    for _ in range(4):
         square = torch.tanh(square @ square)
     return square
 
@@ -68,6 +69,16 @@ def test_batches_are_right_however_far_the_device_is_behind(store: Path) -> None
         busy()
     for one, other in zip(expected, kept, strict=True):
         assert_same(one, here(other))
+
+
+def test_an_arena_that_grows_is_cut_at_its_new_place(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_windows, "POOL_BLOCKS", 0)
+    options = BASE | {"global_batch": 1500, "hop": 3, "history": "mask", "lanes": 1}
+    made = []
+    for one, other in zip(StrideWindows(store, **options), DeviceWindows(store, device="cuda", **options), strict=True):
+        assert_same(one, here(other))
+        made.append(other)
+    assert made
 
 
 def test_augmentation_is_bit_for_bit_that_of_the_processor(store: Path) -> None:

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomech_xr.errors import ConfigError
-from biomech_xr.load import DeviceWindows, StrideWindows, device_windows, kernels
-from biomech_xr.load.device import Arena, Room
-from biomech_xr.load.measured import find_measured
+from biomech_xr.load import DeviceWindows, StrideWindows, device_windows
+from biomech_xr.load.blocks.block import FLOATS
+from biomech_xr.load.blocks.measured import find_measured
+from biomech_xr.load.cut.arena import Arena, Room
 from biomech_xr.schema import HISTORY
 from biomech_xr.store.encoding import MISSING
 from tests.load.stores import write_store
@@ -142,7 +143,7 @@ def test_a_window_is_measured_when_all_of_its_codes_are(seed: int, window: int, 
         start, gap = rng.integers(0, 300), rng.integers(0, 900)
         row[:start] = row[HISTORY + int(1000 * duration) :] = MISSING
         row[gap : gap + rng.integers(0, 3)] = MISSING
-    floats = np.zeros((2, len(kernels.FLOATS)))
+    floats = np.zeros((2, len(FLOATS)))
     floats[:, :2] = duration, 40
     got = np.empty((2, 40, 13), np.bool_)
     find_measured(emg, floats, window=window, out=got)

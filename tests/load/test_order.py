@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from biomech_xr.errors import ConfigError, LostDataError, SplitError
 from biomech_xr.load import LoaderProcessError, StrideWindows
-from biomech_xr.load.buffers import Buffers
+from biomech_xr.load.blocks.buffers import Buffers
 from biomech_xr.window.split import load
 from tests.load.stores import write_store
 
@@ -126,7 +126,7 @@ def test_a_state_goes_on_with_the_lanes_with_which_it_was_saved(store: Path) -> 
     windows.load_state_dict(few.state_dict())
     assert keys(next(iter(windows))) == keys(next(stream))
     incomplete = {name: value for name, value in few.state_dict().items() if name != "lanes"}
-    with pytest.raises(ConfigError, match="lanes: found None"):
+    with pytest.raises(ConfigError, match="found no lanes, expected"):
         windows.load_state_dict(incomplete)
 
 

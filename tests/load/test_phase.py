@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from biomech_xr.errors import ConfigError
 from biomech_xr.load import DeviceWindows, StrideWindows
-from biomech_xr.load.phases import PHASES, EstimatedPhase, next_durations, previous_durations
+from biomech_xr.load.inputs.phases import PHASES, EstimatedPhase
+from biomech_xr.load.parts.durations import next_durations, previous_durations
 from biomech_xr.store import open_strides
 
 OPTIONS = {"global_batch": 256, "window": 120, "remainder": "pad", "filters": {}, "history": "mask"}

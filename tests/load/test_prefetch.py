@@ -12,10 +12,10 @@ import pytest
 
 from biomech_xr.errors import LostDataError
 from biomech_xr.load import StrideWindows
-from biomech_xr.load.blocks import BlockReader
-from biomech_xr.load.buffers import Layout, Pieces
-from biomech_xr.load.prefetch import prefetched
-from biomech_xr.load.sources import Source
+from biomech_xr.load.blocks.buffers import Layout, Pieces
+from biomech_xr.load.blocks.prefetch import prefetched
+from biomech_xr.load.blocks.reader import BlockReader
+from biomech_xr.load.parts.sources import Source
 from tests.window.pools import PoolOrder
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from biomech_xr.errors import ConfigError, NotAStoreError
+from biomech_xr.load import TimeJitter
+from tests.load.stores import make_block, make_labels, write_block, write_store
 from tests.load.test_order import open_windows
 
 
@@ -58,7 +62,7 @@ def test_impossible_options_are_refused(store: Path, tmp_path: Path, monkeypatch
             open_windows(store, horizon=horizon)
     with pytest.raises(ConfigError, match=r"window: found 5000 EMG samples, expected at most 8\d\d: the 250"):
         open_windows(store, window=5000, history="mask")
-    with pytest.raises(ConfigError, match="lanes: found 0, expected 1 or more"):
+    with pytest.raises(ConfigError, match="lanes: found 0, expected a whole number, 1 or more"):
         open_windows(store, lanes=0)
     with pytest.raises(NotAStoreError, match="no strides here"):
         open_windows(tmp_path)
@@ -66,3 +70,70 @@ def test_impossible_options_are_refused(store: Path, tmp_path: Path, monkeypatch
     monkeypatch.setenv("WORLD_SIZE", "4")
     windows = open_windows(store)
     assert (windows.rank, windows.world_size) == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        *(({name: value}, f"{name}: found {value}, expected a whole number") for name in ("hop", "window", "lanes")
+          for value in (1.5, 48.0, 0, -5, True)),
+        ({"global_batch": 48.0}, "global_batch: found 48.0, expected a whole number, 1 or more"),
+        ({"seed": -1}, "seed: found -1, expected a whole number, 0 or more"),
+        ({"rank": 0.0, "world_size": 2}, "rank: found 0.0, expected a whole number, 0 or more"),
+        ({"world_size": 0, "rank": 0}, "world_size: found 0, expected a whole number"),
+        *(({"horizon": value}, "horizon: found .*, expected {'samples': n >= 1} or {'ms': x > 0}")
+          for value in (0, {}, -1, "1", {"ms": "x"}, {"samples": True}, {"samples": None}, {"samples": 1.5},
+                        {"ms": float("nan")}, {"ms": float("inf")}, {"samples": 1, "ms": 5})),
+        *(({"filters": value}, "filters: found .*, expected a mapping") for value in ([1], "walk", 0)),
+        ({"augment": TimeJitter(ms=20)}, "augment: found TimeJitter.*, in a list"),
+        ({"mixing": 3}, "mixing"),
+    ],
+)  # fmt: skip
+def test_options_of_another_kind_are_refused_before_anything_is_read(
+    store: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        open_windows(store, **options)
+
+
+def test_a_rank_is_known_or_asked_for(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    windows = open_windows(store, world_size=2)
+    assert (windows.rank, windows.world_size) == (1, 2)
+    assert open_windows(store, rank=0).rank == 0
+    assert (open_windows(store, rank=0, world_size=1).world_size) == 1
+    with pytest.raises(ConfigError, match=r"rank 1 \(RANK in the environment\) of world_size 1"):
+        open_windows(store, world_size=1)
+    monkeypatch.setenv("RANK", "one")
+    with pytest.raises(ConfigError, match="rank: found 'one', expected a whole number"):
+        open_windows(store)
+    monkeypatch.delenv("RANK")
+    for world_size in (None, 2):
+        with pytest.raises(ConfigError, match=r"rank: found neither rank= nor RANK .* which of the 2 ranks"):
+            open_windows(store, world_size=world_size)
+    monkeypatch.delenv("WORLD_SIZE")
+    assert (open_windows(store).rank, open_windows(store, world_size=1).rank) == (0, 0)
+
+
+def test_a_source_without_strides_is_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = make_labels("hu", {"a": 1}, rng)
+    block = make_block(labels, grid={"phase": 40}, time=850, rng=rng)
+    nothing = {name: values[:0] for name, values in block.items()}
+    write_block(tmp_path, "hu", labels.iloc[:0], nothing, grid={"phase": 40})
+    write_store(tmp_path, "siat", {"a": 9})
+    assert open_windows(tmp_path).windows > 0
+    for split in (None, "train", "only:siat"):
+        with pytest.raises(ConfigError, match="hu: found no stride of chain 'envelope'"):
+            open_windows(tmp_path, datasets=["hu"], split=split)
+
+
+def test_other_filters_leave_the_condition_none_unless_it_is_named(store: Path) -> None:
+    default, everything = open_windows(store).windows, open_windows(store, filters={}).windows
+    assert default < everything
+    for filters in (None, {"duration": "> 0"}, {"condition": "none"}):
+        assert open_windows(store, filters=filters).windows == default
+    for filters in ({"condition": None}, {"condition": None, "duration": "> 0"}, {"condition": ["none", "fatigue"]}):
+        assert open_windows(store, filters=filters).windows == everything
+    assert open_windows(store, filters={"condition": "fatigue"}).windows == everything - default

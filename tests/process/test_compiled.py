@@ -61,6 +61,10 @@ def test_code_of_other_modules_is_part_of_the_stamp(tmp_path: Path) -> None:
     assert changes == {name: name != "process/plan.py" for name in files}
 
 
+def test_modules_of_constants_are_where_the_stamp_looks_for_them() -> None:
+    assert [name for name in compiled._CONSTANTS if not (compiled.PACKAGE / name).is_file()] == []
+
+
 def test_the_stamp_covers_every_module_that_compiles() -> None:
     for path in compiled.PACKAGE.rglob("*.py"):
         text = path.read_bytes()

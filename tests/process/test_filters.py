@@ -143,7 +143,7 @@ def test_errors_say_what_to_do() -> None:
     with pytest.raises(ProcessingError, match="sampling_frequency="):
         process.lowpass(x.drop_attrs(), cutoff=6, order=2)
     with pytest.raises(ProcessingError, match="0 < low < high"):
-        process.bandpass(x, low=460, high=480, order=4)
+        process.bandpass(x, low=480, high=460, order=4)
     with pytest.raises(ProcessingError, match="0 < cut-off < 500"):
         process.lowpass(x, cutoff=600, order=2)
     with pytest.raises(ProcessingError, match="50 or 60 Hz"):

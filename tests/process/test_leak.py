@@ -89,6 +89,65 @@ def test_envelope_inputs_are_unchanged_beyond_the_lookahead(rate: float) -> None
     assert np.nanmax(moved[phase_time > at]) > 1
 
 
+def same_before(a: np.ndarray, b: np.ndarray, known: np.ndarray) -> None:
+    shown = np.broadcast_to(known, a.shape)
+    np.testing.assert_array_equal(a[shown], b[shown])
+
+
+@pytest.mark.parametrize("future", ["drift", "constant_then_emg", "missing", "spike", "own_channel_late"])
+def test_realtime_emg_is_bit_identical_under_hard_futures(future: str) -> None:
+    chain, at = process.load_chain("realtime"), 6000
+    emg, other = raw_emg(12.0, 1000.0, seed=1), raw_emg(12.0, 1000.0, seed=1)
+    if future == "drift":
+        other[at:] += np.arange(6000.0)[:, None, None]
+    elif future == "constant_then_emg":
+        emg[:, :, 1] = 0.5
+        other[:at, :, 1] = 0.5
+    elif future == "missing":
+        other[at:] = np.nan
+    elif future == "spike":
+        other[at + 40] = 1e6
+    trials = [walking_trial(emg=x) for x in (emg, other)]
+    if future == "own_channel_late":
+        names = ("vastus_lateralis", "semitendinosus", "semimembranosus")
+        other[:at, :, 1] = np.nan
+        emg[:, :, 1] = np.nan
+        values = [emg_values(x, ("left", "right"), names) for x in (emg, other)]
+        trials = [
+            replace(one, signals={**one.signals, "emg": replace(one.signals["emg"], values=v)})
+            for one, v in zip(trials, values, strict=True)
+        ]
+    a, b = (processed(one, chain) for one in trials)
+    time = stamps(trials[0], a, 0)[0]
+    inside = np.arange(-HISTORY, time.shape[1] - HISTORY) >= 0
+    same_before(a["emg"], b["emg"], ((time < at / 1000) & inside)[:, None])
+    assert np.isfinite(a["emg"][:9, 0, HISTORY : HISTORY + 1000]).all()
+    if future == "constant_then_emg":
+        assert np.isnan(b["emg"][:4, SOL]).all(), "a stuck channel was not measured"
+        assert b["emg_mask"][6:9, SOL].all(), "it is from its first change on"
+    if future == "own_channel_late":
+        assert a["emg_mask"][:9, 5].all(), "the substitute was recorded first"
+
+
+def test_a_plate_artefact_blanks_no_moment_before_itself_in_a_causal_chain() -> None:
+    t = np.arange(1200) / 100
+    moments = 0.5 * np.cos(t)[:, None].repeat(2, axis=1)
+    struck = moments.copy()
+    struck[620] = 50.0
+    for name, first in (("realtime", 6.2), ("envelope", 6.17)):
+        trials = [
+            walking_trial(moments=x, contacts={"left": 0.513 + 1.0871 * np.arange(10)}) for x in (moments, struck)
+        ]
+        a, b = (processed(one, process.load_chain(name))["kinetics"] for one in trials)
+        start, duration = (trials[0].strides[key].to_numpy()[:, None] for key in ("trial_time", "duration"))
+        k = np.arange(a.shape[-1])
+        time = start + (k / 100 if name == "realtime" else k * duration / 200)
+        same_before(a, b, (time < first)[:, None, None])
+        lost = np.isnan(b).all(axis=(1, 2)) & np.isfinite(a).any(axis=(1, 2))
+        assert lost.any(), "the artefact is blanked"
+        assert lost[time < 6.25].any()
+
+
 def cut_pair(kind: str, durations: tuple[float, ...], row: int):  # type: ignore[no-untyped-def]
     """Return two trials of consecutive cut strides of raw EMG that are identical before a row."""
     trial = cut_trial(contiguity="consecutive", state="raw", durations=durations, emg_points=1501)
@@ -124,4 +183,8 @@ def test_consecutive_cut_strides_do_not_see_the_future_in_a_causal_chain(
     assert np.nanmax(np.abs(a["emg"] - b["emg"])[stride][:, t > at + 0.05]) > 0.1
     spacing = 1 / 1000 if kind == "ragged" else 1.1 / 1500
     delay = planned([one], chain).attrs["emg_delay"]
-    assert delay == pytest.approx(chain.delay(1000.0) + spacing, abs=1e-9)
+    if kind == "segmented":
+        rate = float(np.ceil(1500 / min(durations)))
+        assert delay == pytest.approx(chain.delay(rate) + spacing, abs=1e-5), "joined at that rate, then resampled"
+    else:
+        assert delay == pytest.approx(chain.delay(1000.0) + spacing, abs=1e-9)

@@ -245,3 +245,10 @@ def test_zeros_that_no_electrode_gives_are_a_gap(chain: str, step: float, quiet:
     assert found["emg_mask"][~left, SOL].all()
     expected = np.where(hit & dropout, reasons.GAP, reasons.MEASURED)
     assert found["emg_reason"][left, SOL].tolist() == expected.tolist()
+
+
+def test_emg_at_a_rate_that_leaves_no_band_is_refused_and_nothing_else_is_lost() -> None:
+    block = processed(walking_trial(emg_rate=40.0), ENVELOPE)
+    assert not block["emg_mask"].any()
+    assert (block["emg_reason"][:, SOL] == reasons.REFUSED).all()
+    assert block["kinematics_mask"][:, 1, 2].all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,8 +10,11 @@ import pytest
 from biomech_xr import process
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ProcessingError
+from biomech_xr.process.trials.trial import process_recording
 from biomech_xr.schema import AFTER, BEFORE, HISTORY
 from tests.process.patients import (
+    SPEC,
+    FakePatient,
     cut_trial,
     emg_values,
     joint_values,
@@ -276,9 +279,10 @@ def test_isolated_strides_have_no_causal_emg_but_keep_their_angles() -> None:
 
 
 def test_an_error_names_patient_trial_and_what_was_wrong() -> None:
-    trial = walking_trial(emg_rate=40.0)
-    with pytest.raises(ProcessingError, match=r"made-A: trial walk_1: emg.*envelope.*bandpass"):
-        processed(trial, ENVELOPE)
+    facts = FakePatient([walking_trial()], {**asdict(SPEC), "line_frequency": 0.0})
+    rows = facts.strides[["side", "stride_number"]]
+    with pytest.raises(ProcessingError, match=r"made-A: trial walk_1: emg.*envelope.*50 or 60 Hz"):
+        process_recording(facts, "walk_1", rows, ENVELOPE, time_size=1850)
 
 
 def test_one_sided_kinematics_leave_the_other_side_missing() -> None:

@@ -17,13 +17,13 @@ RATE = 1000.0
 MAD = 0.6744897501960817
 
 
-def threshold(values: np.ndarray, size: int, rule: Rule, finest: float) -> float:
+def threshold(values: np.ndarray, size: int, rule: Rule) -> float:
     noise = np.median(np.abs(values)) / MAD
     if rule == "universal":
         return float(noise * np.sqrt(2 * np.log(size)))
     if rule == "bayes":
-        spread = np.mean(values**2) - finest**2
-        return float(finest**2 / np.sqrt(spread)) if spread > 0 else float(2 * np.abs(values).max())
+        spread = np.mean(values**2) - noise**2
+        return float(noise**2 / np.sqrt(spread)) if spread > 0 else float(2 * np.abs(values).max())
     candidates = np.concatenate(([0.0], np.abs(values)))
     candidates = candidates[candidates <= noise * np.sqrt(2 * np.log(values.size))]
     scaled = (values / noise) ** 2
@@ -37,10 +37,8 @@ def threshold(values: np.ndarray, size: int, rule: Rule, finest: float) -> float
 def denoised(values: np.ndarray, stage: Shrinkage) -> np.ndarray:
     """Return one signal denoised by PyWavelets."""
     coefficients = pywt.wavedec(values, stage.wavelet, mode="symmetric", level=stage.level)
-    finest = float(np.median(np.abs(coefficients[-1])) / MAD)
     shrunk = [
-        pywt.threshold(detail, threshold(detail, values.size, stage.rule, finest), stage.shrink)
-        for detail in coefficients[1:]
+        pywt.threshold(detail, threshold(detail, values.size, stage.rule), stage.shrink) for detail in coefficients[1:]
     ]
     whole = pywt.waverec([coefficients[0], *shrunk], stage.wavelet, mode="symmetric")
     return np.asarray(whole[: values.size])

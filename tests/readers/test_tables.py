@@ -37,6 +37,32 @@ def test_byte_order_mark_and_text_column(tmp_path: Path) -> None:
     assert table["id"].iloc[0] == "007"
 
 
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1", "", "NaN", "2.5"], [1.0, np.nan, np.nan, 2.5]),
+        (["1", "", "A", "02"], ["1", np.nan, "A", "02"]),
+        (["1", "2", "3", "4"], [1, 2, 3, 4]),
+    ],
+)
+def test_a_column_of_either_kind_is_numbers_or_all_text(
+    tmp_path: Path, cells: list[str], expected: list[object]
+) -> None:
+    path = _csv(tmp_path, "".join(f"{row}\n" for row in ["a,b", *(f"{cell},7" for cell in cells)]))
+    table = read_csv(path, dataset="toy", columns=("a", "b"), either=("a",))
+    assert table["b"].tolist() == [7, 7, 7, 7]
+    for found, cell in zip(table["a"].tolist(), expected, strict=True):
+        assert found == cell or (found != found and cell != cell)
+
+
+def test_a_letter_deep_in_a_long_column_makes_all_of_it_text(tmp_path: Path) -> None:
+    rows = 700_000  # more than pandas looks at in one piece, and enough for it to read with several threads
+    path = _csv(tmp_path, "a,b\n" + "1,2.0000\n" * rows + "A,2\n")
+    table = read_csv(path, dataset="toy", columns=("a", "b"), either=("a",))
+    assert set(table["a"]) == {"1", "A"}
+    assert len(table) == rows + 1
+
+
 def test_missing_column_names_the_nearest(tmp_path: Path) -> None:
     path = _csv(tmp_path, "Right_Hel_Contact,Mode\n1,1\n")
     with pytest.raises(DataFormatError, match=r"toy: .*table\.csv: Right_Heel_Contact.*'Right_Hel_Contact'.*Restore"):

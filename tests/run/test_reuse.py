@@ -12,7 +12,7 @@ import pytest
 
 import biomech_xr as bx
 from biomech_xr.errors import StoreError
-from biomech_xr.load.selection import open_parts
+from biomech_xr.load.parts.selection import open_parts
 from biomech_xr.process import Chain, load_chain
 from biomech_xr.run import ShardWork, finish_strides, shard_work
 from biomech_xr.run.corpus import Corpus, CorpusPerson, write_person

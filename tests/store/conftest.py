@@ -8,8 +8,12 @@ from pathlib import Path
 
 import dask
 import fsspec
+import numpy as np
 import pytest
 
+from biomech_xr.store import Part, local_cache
+from biomech_xr.store.local_cache import LocalCache
+from tests.store.cached import make_stored, make_truth
 from tests.store.samples import Product, make_product
 
 
@@ -45,3 +49,22 @@ def two_sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str
     for product in products.values():
         product.write(root)
     return root, products
+
+
+@pytest.fixture
+def stored() -> Part:
+    """Return a part in storage that is no disk, without a cache."""
+    return make_stored()
+
+
+@pytest.fixture
+def truth() -> dict[str, np.ndarray]:
+    """Return what is stored in that part, by variable."""
+    return make_truth()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalCache:
+    """Return an empty local cache that may grow to 1 GB."""
+    monkeypatch.setattr(local_cache, "_UNWRITABLE", set())
+    return LocalCache.of(tmp_path / "fast", 1.0)

@@ -19,7 +19,7 @@ from biomech_xr.errors import LostDataError
 from biomech_xr.store import Part, local_cache, remote
 from biomech_xr.store.local_cache import LocalCache
 from biomech_xr.store.reading import forget_parts, part_here
-from tests.store.cached import files, make_stored, make_truth, read_blocks, slowly, stored_bytes, through
+from tests.store.cached import files, read_blocks, slowly, stored_bytes, through
 
 HOLD = """
 import fcntl, sys, time
@@ -29,22 +29,6 @@ file.write(b"half of it"); file.flush()
 print("held", flush=True)
 time.sleep(60)
 """
-
-
-@pytest.fixture
-def stored() -> Part:
-    return make_stored()
-
-
-@pytest.fixture
-def truth() -> dict[str, np.ndarray]:
-    return make_truth()
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalCache:
-    monkeypatch.setattr(local_cache, "_UNWRITABLE", set())
-    return LocalCache.of(tmp_path / "fast", 1.0)
 
 
 def test_threads_and_processes_fetch_a_range_once(

@@ -15,24 +15,8 @@ from biomech_xr.errors import ConfigError, LostDataError
 from biomech_xr.store import Part, local_cache, open_part, remote
 from biomech_xr.store.layout import strides_url
 from biomech_xr.store.local_cache import LocalCache, cache_for
-from tests.store.cached import NAMES, files, make_stored, make_truth, read_blocks, stored_bytes, through
+from tests.store.cached import NAMES, files, read_blocks, stored_bytes, through
 from tests.store.samples import CHAIN, make_product
-
-
-@pytest.fixture
-def stored() -> Part:
-    return make_stored()
-
-
-@pytest.fixture
-def truth() -> dict[str, np.ndarray]:
-    return make_truth()
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalCache:
-    monkeypatch.setattr(local_cache, "_UNWRITABLE", set())
-    return LocalCache.of(tmp_path / "fast", 1.0)
 
 
 def test_what_was_fetched_once_is_not_fetched_again(

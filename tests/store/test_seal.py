@@ -23,15 +23,25 @@ from biomech_xr.store import (
     patient_entry,
     publish,
     read_manifest,
+    recording_group,
     recordings,
     require_one_chain,
     shards_done,
     summarize,
     write_patient,
 )
-from biomech_xr.store import ledger as ledger_module
 from biomech_xr.store.layout import part_name, part_seal_url, patient_ledger_url, shard_ledger_url, strides_url
-from biomech_xr.store.objects import exists, join, local_path, read_sealed, remove_tree, sizes, write_json, write_sealed
+from biomech_xr.store.objects import (
+    exists,
+    join,
+    local_path,
+    read_bytes,
+    read_sealed,
+    remove_tree,
+    sizes,
+    write_json,
+    write_sealed,
+)
 from tests.store.samples import CHAIN, Product, make_product, make_spec, make_trials
 
 
@@ -76,13 +86,13 @@ def test_a_chunk_that_the_ledger_does_not_list_is_no_data(root: str) -> None:
 
 @pytest.mark.parametrize("lost", ["emg/c/0/0/0", "trials/codes/c/0/0", "strides/zarr.json"])
 def test_recordings_that_lost_an_object_are_not_sealed(root: str, lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def consolidate_and_lose(url: str) -> None:
-        consolidate(url)
-        remove_tree(join(url, lost))
+    def consolidate_and_lose(group: Any) -> None:
+        consolidate(group)
+        remove_tree(join(group.store.url, lost))
 
-    consolidate = ledger_module.consolidate
+    consolidate = recording_group.consolidate
     with monkeypatch.context() as patch:
-        patch.setattr(ledger_module, "consolidate", consolidate_and_lose)
+        patch.setattr(recording_group, "consolidate", consolidate_and_lose)
         with pytest.raises(LostDataError, match=f"1 object.* missing: {lost}.*[Nn]othing was sealed"):
             write(root)
     assert list_patients(root) == []
@@ -162,10 +172,11 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, other_run
     """Let another run do its whole work just after ours, which found no entry, called ``module.name``."""
     real = getattr(module, name)
 
-    def both(*arguments: Any) -> None:
+    def both(*arguments: Any) -> Any:
         monkeypatch.setattr(module, name, real)
-        real(*arguments)
+        made = real(*arguments)
         other_run()
+        return made
 
     monkeypatch.setattr(module, name, both)
 
@@ -183,17 +194,19 @@ def test_two_runs_on_one_patient_with_the_same_content_both_go_on(root: str, mon
     assert write(root) == patient_entry(root, "hu", "hu-AB01")
 
 
-def test_a_patient_entry_is_never_replaced(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other run sealed its entry after we looked for one; ours replaced its data, and both are told."""
+def test_a_patient_who_was_finished_meanwhile_is_left_alone(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other run sealed its entry after we looked for one: nothing of it is removed, and we are told."""
     write(root, "beef")
-    before = read_sealed(patient_ledger_url(root, "hu", "hu-AB01"))
+    before = objects_of(root)
     with monkeypatch.context() as patch:
         patch.setattr(recordings, "exists", lambda _: False)
-        with pytest.raises(OccupiedError, match=r"another run is writing.*'beef'.*'c0ffee'"):
+        with pytest.raises(OccupiedError, match=r"written with configuration 'beef', this run has 'c0ffee'"):
             write(root)
-    assert patient_entry(root, "hu", "hu-AB01") == before
-    with pytest.raises(LostDataError):
-        open_patient(root, "hu", "hu-AB01").read("emg", 0, 10)
+    assert objects_of(root) == before
+
+
+def objects_of(root: str) -> dict[str, bytes]:
+    return {key: read_bytes(join(root, key)) for key in sizes(root)}
 
 
 def test_two_runs_of_other_content_make_two_parts(root: str, small: Product, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +278,7 @@ def test_a_damaged_patient_ledger_is_not_in_the_store_and_says_what_to_do(root: 
         path.write_text(content)
     assert patient_entry(root, "hu", "hu-AB01") is None
     for attempt in (write, lambda place: open_patient(place, "hu", "hu-AB01"), summarize):
-        with pytest.raises(LostDataError, match=rf"{url}: damaged.*[Rr]emove this file and run"):
+        with pytest.raises(LostDataError, match=rf"{url}: damaged.*check --repair"):
             attempt(root)
     remove_tree(url)
     assert write(root) == entry

@@ -107,9 +107,9 @@ def test_two_who_publish_at_once_both_have_a_version(
     finish(root, CHAIN, "bacek", [write(root, other)])
     real = versions.write_catalogue
 
-    def theirs_first(*arguments: Any) -> dict[str, Any]:
+    def theirs_first(*arguments: Any, **more: Any) -> dict[str, Any]:
         monkeypatch.setattr(versions, "write_catalogue", real)
-        done = real(*arguments)
+        done = real(*arguments, **more)
         assert publish(root, CHAIN, ["bacek"]).number == 1
         return done
 

@@ -80,11 +80,15 @@ def test_another_configuration_and_no_checkpoint_are_clear_errors(tmp_path: Path
 def test_the_format_is_looked_at_before_anything_else(tmp_path: Path) -> None:
     save(tmp_path, 10).write_bytes(b"")
     file = save(tmp_path, 20)
-    for values, found in (({"format": 4, "new": 1}, "found 4"), ({"step": 20}, "found 1 or 2")):
+    for values, found in (
+        ({"format": 5, "new": 1}, "found 5"),
+        ({"format": 3}, "found 3"),
+        ({"step": 20}, "found 1 or 2"),
+    ):
         file.with_suffix(".json").write_text(json.dumps(values))
         for config in ("abc", "xyz"):
             with pytest.raises(
-                checkpoint.CheckpointError, match=f"{found}; expected 3. Another version of this package"
+                checkpoint.CheckpointError, match=f"{found}; expected 4. Another version of this package"
             ):
                 checkpoint.load(tmp_path, config_hash=config)
 
@@ -92,7 +96,7 @@ def test_the_format_is_looked_at_before_anything_else(tmp_path: Path) -> None:
 def test_a_run_of_an_earlier_version_is_named_before_its_settings_are_read(tmp_path: Path) -> None:
     save(tmp_path / "checkpoints", 10).with_suffix(".json").write_text('{"step": 10}')
     (tmp_path / "config.yaml").write_text("store: s\nout: o\nfield_of_old: 1\n")
-    with pytest.raises(checkpoint.CheckpointError, match="found 1 or 2; expected 3"):
+    with pytest.raises(checkpoint.CheckpointError, match="found 1 or 2; expected 4"):
         read_config(tmp_path)
 
 

@@ -50,6 +50,7 @@ def test_hash_ignores_bookkeeping_and_nothing_else() -> None:
     same = TrainConfig.of({"store": "s", "out": "p", "log_every": 5, "max_minutes": 3, "checkpoint_every": 7})
     assert base.identity() == same.identity()
     changes = ({"seed": 1}, {"store": "t"}, {"steps": 5}, {"model": {"dropout": 0.0}}, {"phase": "oracle"}, AUGMENT)
+    changes += ({"leave_out": "hu"},)
     for change in changes:
         assert TrainConfig.of({"store": "s", "out": "o", **change}).identity() != base.identity()
 

@@ -21,7 +21,7 @@ from training.tasks import emg
 @pytest.fixture
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a small finished run whose windows are the fake ones, for evaluation too."""
-    monkeypatch.setattr(emg, "_stride_windows", FakeWindows)
+    monkeypatch.setattr(emg, "_loader", lambda *_, **__: FakeWindows)
     run(configure(tmp_path / "run", store=str(tmp_path / "store"), steps=6))
     return tmp_path / "run"
 
@@ -74,7 +74,7 @@ def test_nobody_in_the_split_is_a_clear_error(trained: Path, monkeypatch: pytest
         def __init__(self, _url: str, **options: Any) -> None:
             super().__init__("nobody", **options)
 
-    monkeypatch.setattr(emg, "_stride_windows", Nobody)
+    monkeypatch.setattr(emg, "_loader", lambda *_, **__: Nobody)
     assert main([str(trained)]) == 2
     assert "nobody is in the split 'test'" in capsys.readouterr().err
 
@@ -88,7 +88,7 @@ def test_the_hop_grows_until_the_windows_fit(trained: Path, monkeypatch: pytest.
             super().__init__(url, **options)
             self.windows = 96 // hop
 
-    monkeypatch.setattr(emg, "_stride_windows", Counting)
+    monkeypatch.setattr(emg, "_loader", lambda *_, **__: Counting)
     assert evaluate(trained, max_windows=40)["hop"] == 3
     assert hops == [1, 3]
 

@@ -145,7 +145,7 @@ def test_evaluation_names_and_counts_what_training_people_never_showed(
             super().__init__(url, split=split, **options)
             self._data = hide(self._data) if split == "train" else show(self._data, 1e4)
 
-    monkeypatch.setattr(emg, "_stride_windows", Hidden)
+    monkeypatch.setattr(emg, "_loader", lambda *_, **__: Hidden)
     config = configure(tmp_path / "run", steps=3)
     loop.train(config, EmgTask(config), ALONE)
     run_losses = [entry.validation for entry in checkpoint.entries(tmp_path / "run" / "checkpoints")]
@@ -165,7 +165,7 @@ def test_evaluation_names_and_counts_what_training_people_never_showed(
 def test_a_checkpoint_that_does_not_say_what_is_known_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr(emg, "_stride_windows", FakeWindows)
+    monkeypatch.setattr(emg, "_loader", lambda *_, **__: FakeWindows)
     config = configure(tmp_path, steps=3)
     run(config)
     folder = tmp_path / "checkpoints"
@@ -173,7 +173,7 @@ def test_a_checkpoint_that_does_not_say_what_is_known_is_refused(
         values = json.loads(file.read_text())
         del values["format"]
         file.write_text(json.dumps(values))
-    with pytest.raises(checkpoint.CheckpointError, match=r"found 1 or 2; expected 3\. Another version"):
+    with pytest.raises(checkpoint.CheckpointError, match=r"found 1 or 2; expected 4\. Another version"):
         run(config)
     assert main([str(tmp_path)]) == 2
     assert "Train again" in capsys.readouterr().err

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ import torch
 import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
+from biomech_xr.errors import StoppedError
+from biomech_xr.store import stopping
 from tests.training.fake_windows import FakeWindows, make_batch
 from tests.training.test_loop import CrashError, configure, crash, final_model, interrupt_at
 from training import distributed, loop, losses
@@ -42,8 +47,19 @@ def work(rank: int, port: int, folder: str) -> None:
         with pytest.raises(CrashError):
             train(broken, ranks, interrupt_at(9, crash))
         assert train(broken, ranks) == broken.steps
+        away = configure(Path(folder) / "away", checkpoint_every=100)
+        assert train(away, ranks, interrupt_at(9, partial(lose_the_storage, rank))) == 5
+        assert train(away, ranks) == away.steps
         if rank == 0:
             torch.save(result, Path(folder) / "result.pt")
+
+
+def lose_the_storage(rank: int) -> None:
+    """Let both ranks be terminated while the second one has no batch and the first one waits for it, in a sum."""
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    if rank == 1:
+        assert stopping.stopped(30)
+        raise StoppedError("given up")
 
 
 def train(config: TrainConfig, ranks: Ranks, after: Any = None) -> int:
@@ -80,6 +96,7 @@ def test_two_ranks_do_what_one_does_and_resume_bit_for_bit(tmp_path: Path) -> No
     assert shared["values"] == pytest.approx(alone["values"], rel=1e-5)
     torch.testing.assert_close(shared["statistics"], alone["statistics"], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(shared["gradients"], alone["gradients"], rtol=1e-3, atol=1e-5)
-    whole, broken = final_model(configure(tmp_path / "whole")), final_model(configure(tmp_path / "broken"))
+    whole, broken, away = (final_model(configure(tmp_path / name)) for name in ("whole", "broken", "away"))
     for name, value in whole.items():
         assert torch.equal(value, broken[name]), name
+        assert torch.equal(value, away[name]), name

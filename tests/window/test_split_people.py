@@ -157,7 +157,7 @@ def test_a_late_join_is_refused_by_the_loader_until_it_is_in_quarantine(
         with pytest.raises(SplitError, match="'X' joins people of different splits"):
             loaded(copied, split)
     save_table(copied, PersonTable(version=2, groups=table.groups, quarantine=frozenset({"X"})))
-    with caplog.at_level(logging.WARNING, logger="biomech_xr.load.selection"):
+    with caplog.at_level(logging.WARNING, logger="biomech_xr.load.parts.selection"):
         after = everywhere(copied)
     assert "16 strides of X are in quarantine" in caplog.text
     kept = {

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from training import losses, sample, scoring, statistics
+from training import left_out, losses, sample, scoring, statistics
 from training.config import TrainConfig
 from training.distributed import Ranks
 from training.losses import Term
@@ -49,12 +49,17 @@ class EmgTask:
         augment: bool = False,
         hop: int | None = None,
     ) -> Windows | None:
-        """Return the windows of a split, this rank's share; None when nobody is in the split."""
+        """Return the windows of a split, or of the one left out, this rank's share; None when nobody is in it.
+
+        Every other split is without the one left out, see `training.left_out`.
+        """
         config = self.config
         chosen = config.datasets if datasets is None else datasets
+        if split == left_out.LEFT_OUT:
+            chosen = left_out.datasets(config)
         opened = (self._open or _loader(ranks.device, workers=config.workers))(
             config.store,
-            split=split,
+            split=left_out.view(split, config),
             chain=config.chain,
             version=config.version,
             cache=config.cache,
@@ -78,13 +83,21 @@ class EmgTask:
         return found
 
     def persons_per_split(self, persons: Iterable[str]) -> dict[str, int]:
-        """Return how many of these persons each split of the store holds; empty when the store has no split."""
+        """Return how many of these persons each split of the store holds; empty when the store has no split.
+
+        Of a run that leaves somebody out it is everybody in the store, and those left out are in no split.
+        """
         from biomech_xr import window  # here, because the libraries of stores take seconds to import
 
         manifest = window.load(self.config.store)
         if manifest is None:
             return {}
-        return {split: len(manifest.groups(split) & set(persons)) for split in window.SPLITS}
+        counted, out = set(persons), frozenset[str]()
+        if self.config.leave_out is not None:
+            everybody, out = left_out.people(self.config)
+            counted = everybody.keys() - out
+        counts = {split: len(manifest.groups(split) & counted) for split in window.SPLITS}
+        return counts | ({left_out.LEFT_OUT: len(out)} if out else {})
 
     def fit(self, batches: Iterable[Batch]) -> dict[str, torch.Tensor]:
         """Return the normalization statistics of training windows, see `training.statistics`; log what is missing."""

@@ -117,11 +117,22 @@ def find_files(root: Path) -> dict[Group, Path]:
 
 
 def list_ids(root: Path) -> list[str]:
-    """Return the ids of everybody in the files, able-bodied first, in the order of `Sub`."""
+    """Return the ids of everybody in the files, able-bodied first, in the order of `Sub`.
+
+    Of a file that cannot be read beside one that can, everybody is named who should be in it: each of them is then
+    refused with the error of that file, and the people of the other are read.
+    """
+    files = find_files(root)
     ids: list[str] = []
-    for group, path in find_files(root).items():
-        with open_mat(path, dataset=NAME) as content:
-            ids += _IDS[group][: len(_subjects(content, group))]
+    for group, path in files.items():
+        try:
+            with open_mat(path, dataset=NAME) as content:
+                count = len(_subjects(content, group))
+        except DataFormatError:
+            if len(files) == 1:
+                raise
+            count = len(_IDS[group])
+        ids += _IDS[group][:count]
     return ids
 
 

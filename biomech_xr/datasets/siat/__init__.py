@@ -13,17 +13,18 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.siat.decisions import Facts, Gait, decide, knees_of, name_of, pool_knees, read_gait
-from biomech_xr.datasets.siat.files import RATE, native_rows, people, read_data, read_person, trial_files
+from biomech_xr.datasets.siat.files import RATE, Table, people, read_data, read_person, trial_files
 from biomech_xr.datasets.siat.labels import Cycle, confirm_legs
+from biomech_xr.datasets.siat.signals import make_signals
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
-from biomech_xr.datasets.walking import ASSUMPTIONS, FRONTAL, with_factors
+from biomech_xr.datasets.walking import ASSUMPTIONS, FRONTAL
 from biomech_xr.datasets.walking import OPTIONS as WALK_OPTIONS
 from biomech_xr.errors import DataFormatError, MissingInputError
+from biomech_xr.readers.ahead import Ahead
 from biomech_xr.readers.tables import sha256
 from biomech_xr.schema import Patient, Signal, Trial, rejected_table, stride_table
 
@@ -158,28 +159,37 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     folder = found[patient]
     person, extra = read_person(folder.parent, root, patient)
     files = trial_files(folder)
-    gait = {code: read_gait(*paths, code, SPEC) for code, paths in files.items() if code in _GAIT}
+    gait = read_gait({code: paths for code, paths in files.items() if code in _GAIT}, SPEC)
     pooled = pool_knees(gait.values())
-    facts = _facts(files, gait, pooled, person, options, folder)
+    others = [data for code, (data, _) in files.items() if code not in gait]
     watch = cycles.Watch(dataset="siat", folder=folder)
-    for code, (data, label) in files.items():
-        walked = gait.pop(code, None)
-        table = read_data(data, SPEC) if walked is None else walked.table
-        sources = tuple((cycles.relative(path, root), sha256(path)) for path in (data, label) if path is not None)
-        trial = _trial(
-            table,
-            data,
-            code,
-            person=person,
-            facts=facts,
-            sources=(*sources, *extra),
-            labelled=label is not None,
-            walked=walked,
-            pooled=pooled,
-        )
-        joints = {**SPEC.angles, **(SPEC.moments if facts.moment else {})}
-        yield watch.saw(trial, {"emg": cycles.silent(table, SPEC.emg), "joints": cycles.silent(table, joints)})
+    with (
+        Ahead(lambda paths: _sums(root, paths), files.values(), most=len(files)) as sums,
+        Ahead(lambda data: read_data(data, SPEC), others) as tables,
+    ):
+        facts = _facts(files, gait, pooled, person, options, folder)
+        for code, (data, label) in files.items():
+            walked = gait.pop(code, None)
+            table = next(tables) if walked is None else walked.table
+            trial = _trial(
+                table,
+                data,
+                code,
+                person=person,
+                facts=facts,
+                sources=(*next(sums), *extra),
+                labelled=label is not None,
+                walked=walked,
+                pooled=pooled,
+            )
+            joints = {**SPEC.angles, **(SPEC.moments if facts.moment else {})}
+            yield watch.saw(trial, {"emg": cycles.silent(table, SPEC.emg), "joints": cycles.silent(table, joints)})
     watch.finish()
+
+
+def _sums(root: Path, paths: tuple[Path, Path | None]) -> tuple[tuple[str, str], ...]:
+    """Return the files of a trial as sources, with their checksums."""
+    return tuple((cycles.relative(path, root), sha256(path)) for path in paths if path is not None)
 
 
 def _facts(
@@ -204,7 +214,7 @@ def _facts(
 
 
 def _trial(
-    table: pd.DataFrame,
+    table: Table,
     data: Path,
     code: str,
     *,
@@ -215,14 +225,8 @@ def _trial(
     walked: Gait | None,
     pooled: Mapping[words.Side, FloatArray],
 ) -> Trial:
-    t0 = float(table["Time"].iloc[0])
-    notes = dict(facts.notes)
-    signals: dict[str, Signal] = {
-        "emg": cycles.emg_signal(table, SPEC.emg, rate=RATE, t0=t0, units=SPEC.emg_unit),
-        "kinematics": _joint_signal(table, with_factors(SPEC.angles, facts.angle), "kinematics", notes),
-    }
-    if facts.moment:
-        signals["kinetics"] = _joint_signal(table, with_factors(SPEC.moments, facts.moment), "kinetics", notes)
+    signals, rows = make_signals(table, SPEC, facts)
+    notes = {**facts.notes, **rows}
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
     if not labelled:
@@ -244,30 +248,21 @@ def _trial(
     )
 
 
-def _joint_signal(table: pd.DataFrame, columns: Mapping[str, JointColumn], group: str, notes: dict[str, str]) -> Signal:
-    """Return angles or moments; of rows that are held over several times the first alone."""
-    first, step = native_rows([table[name].to_numpy() for name in columns])
-    notes[f"{group}_rows"] = f"held {step} times: {RATE / step:g} Hz" if step > 1 else "not held: 1920 Hz as written"
-    rows = table.iloc[first::step]
-    t0 = float(table["Time"].iloc[0]) + first / RATE
-    return cycles.joint_signal(rows, columns, rate=RATE / step, t0=t0, units=words.UNITS[group])
-
-
 def _labelled(walked: Gait, pooled: Mapping[words.Side, FloatArray], notes: dict[str, str]) -> list[Cycle]:
     """Return the cycles of a gait trial with their legs; notes say how the legs were decided."""
-    if walked.labels != len(walked.table):
-        notes["length"] = f"{len(walked.table)} rows of data, {walked.labels} of labels: joined by Time"
+    if walked.labels != walked.time.size:
+        notes["length"] = f"{walked.time.size} rows of data, {walked.labels} of labels: joined by Time"
     note, found = confirm_legs(walked.cycles, knees_of(walked.table), walked.time, pooled)
     notes["evidence.leg"] = note or "no cycle"
     return found
 
 
 def _rows(
-    found: list[Cycle], table: pd.DataFrame, code: str, signals: Mapping[str, Signal]
+    found: list[Cycle], table: Table, code: str, signals: Mapping[str, Signal]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of `strides` and `rejected`: every labelled cycle is a candidate of its leg."""
     activity, surface = _GAIT[code]
-    span = float(table["Time"].iloc[0]), float(table["Time"].iloc[-1]) + 1 / RATE
+    span = float(table["Time"][0]), float(table["Time"][-1]) + 1 / RATE
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
     for side in words.SIDES:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.deciding import Judge
-from biomech_xr.datasets.siat.files import RATE, read_data
+from biomech_xr.datasets.siat.files import RATE, Table, read_data
 from biomech_xr.datasets.siat.labels import (
     POINTS,
     Cycle,
@@ -25,6 +24,7 @@ from biomech_xr.datasets.siat.labels import (
 )
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.datasets.walking import Factors, Walk, angle_signs, emg_state, moment_factors
+from biomech_xr.readers.ahead import Ahead
 
 _EMG: Final = "sEMG:"
 
@@ -48,39 +48,46 @@ def name_of(kind: str, joint: str, motion: str, side: str) -> str:
     return f"{group}: {side} {joint} {motion} {word}"
 
 
-def knees_of(table: pd.DataFrame) -> dict[words.Side, FloatArray]:
+def knees_of(table: Table) -> dict[words.Side, FloatArray]:
     """Return both knee angles of a data table, (row,), sign of the file."""
-    return {side: table[name_of("angle", "knee", "flexion", side)].to_numpy() for side in words.SIDES}
+    return {side: table[name_of("angle", "knee", "flexion", side)] for side in words.SIDES}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gait:
     """A gait trial: its data, the rows of its label file (0 without one) and its labelled cycles with their legs."""
 
-    table: pd.DataFrame
+    table: Table
     labels: int = 0
     cycles: list[Cycle] = field(default_factory=list)
 
     @property
     def time(self) -> FloatArray:
         """Times of the rows, s."""
-        return np.asarray(self.table["Time"], dtype=np.float64)
+        return self.table["Time"]
 
 
-def read_gait(data: Path, label: Path | None, code: str, spec: DatasetSpec) -> Gait:
-    """Return a gait trial.
+def read_gait(files: Mapping[str, tuple[Path, Path | None]], spec: DatasetSpec) -> dict[str, Gait]:
+    """Return gait trials by code, from their data and label files; the next data are read beside a trial's labels.
 
     Raises
     ------
     DataFormatError
         A file breaks the format or is cut.
     """
-    gait = Gait(table=read_data(data, spec))
+    with Ahead(lambda data: read_data(data, spec), [data for data, _ in files.values()]) as tables:
+        return {
+            code: _labelled(table, label, code) for (code, (_, label)), table in zip(files.items(), tables, strict=True)
+        }
+
+
+def _labelled(table: Table, label: Path | None, code: str) -> Gait:
+    gait = Gait(table=table)
     if label is None:
         return gait
     labels = read_labels(label, code, clock=gait.time)
-    found = assign_legs(find_cycles(labels, code), knees_of(gait.table), gait.time)
-    return Gait(table=gait.table, labels=len(labels), cycles=found)
+    found = assign_legs(find_cycles(labels, code), knees_of(table), gait.time)
+    return Gait(table=table, labels=len(labels), cycles=found)
 
 
 def pool_knees(trials: Iterable[Gait]) -> dict[words.Side, FloatArray]:
@@ -125,13 +132,13 @@ def decide(
     strides = {side: _windows(confirmed, side) for side in words.SIDES}
 
     def curves(kind: str, joint: str, motion: str, side: words.Side) -> FloatArray:
-        return sample(data[name_of(kind, joint, motion, side)].to_numpy(), time, strides[side])
+        return sample(data[name_of(kind, joint, motion, side)], time, strides[side])
 
     judge = Judge(dataset="siat", file=path, options=options)
     walk = Walk(judge=judge, curves=curves, column=lambda kind, joint, motion: name_of(kind, joint, motion, "*"))
     angle = angle_signs(walk, assumed=[("hip", "adduction")])
     moment = moment_factors(walk, angle, body_mass)
-    channels = [data[name].to_numpy() for name in data if str(name).startswith(_EMG)]
+    channels = [column for name, column in data.items() if name.startswith(_EMG)]
     state = emg_state(judge, channels, RATE, f"{_EMG} *", declared="raw")
     return Facts(angle=angle, moment=moment, emg_state=state, notes=judge.notes)
 

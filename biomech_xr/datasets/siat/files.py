@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,8 @@ from biomech_xr.readers.text import check_last_row
 from biomech_xr.schema import Patient
 
 logger = logging.getLogger(__name__)
+
+Table: TypeAlias = dict[str, npt.NDArray[np.float64]]
 
 RATE: Final = 1920.0
 """Rows a second, from the time step of the files (0.000520833 s)."""
@@ -81,8 +82,8 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
 
-def read_data(path: Path, spec: DatasetSpec) -> pd.DataFrame:
-    """Return `Time` and every column of ``spec`` of a data file, one row every 1/1920 s.
+def read_data(path: Path, spec: DatasetSpec) -> Table:
+    """Return `Time` and every column of ``spec`` of a data file by name, each (row,), one row every 1/1920 s.
 
     Raises
     ------
@@ -90,8 +91,9 @@ def read_data(path: Path, spec: DatasetSpec) -> pd.DataFrame:
         A column missing, a cut file, or rows that are not at 1920 Hz.
     """
     check_last_row(path, dataset="siat")
-    table = read_csv(path, dataset="siat", columns=("Time", *spec.emg, *spec.angles, *spec.moments))
-    time = table["Time"].to_numpy(dtype=np.float64)
+    read = read_csv(path, dataset="siat", columns=("Time", *spec.emg, *spec.angles, *spec.moments))
+    table = {str(name): column.to_numpy(dtype=np.float64) for name, column in read.items()}
+    time = table["Time"]
     if time.size < 2 or not np.isfinite(time).all():
         raise _bad(path, "Time", f"{np.isfinite(time).sum()} times in {time.size} rows", "one in each row", _AGAIN)
     rate = (time.size - 1) / max(time[-1] - time[0], 1e-9)
@@ -104,26 +106,6 @@ def read_data(path: Path, spec: DatasetSpec) -> pd.DataFrame:
 
 
 _AGAIN: Final = "Download the file again"
-
-
-def native_rows(columns: Sequence[npt.NDArray[np.float64]]) -> tuple[int, int]:
-    """Return first row and step of the rows that are not mere repetitions of the row before.
-
-    ``columns`` are (row,) each. (0, 1) unless most rows are held, over runs of one length.
-    """
-    changed = np.zeros(columns[0].size - 1, dtype=np.bool_)
-    for column in columns:
-        changed |= column[1:] != column[:-1]
-        if changed.mean() > 0.5:
-            return 0, 1
-    starts = np.flatnonzero(changed) + 1
-    if starts.size < 3:
-        return 0, 1
-    lengths = np.diff(starts)
-    step = int(np.median(lengths))
-    if step < 2 or np.mean(lengths % step == 0) < 0.95:
-        return 0, 1
-    return int(starts[0] % step), step
 
 
 def read_person(folder: Path, root: Path, patient: str) -> tuple[Patient, tuple[tuple[str, str], ...]]:

@@ -65,29 +65,37 @@ def read_labels(path: Path, code: str, *, clock: FloatArray) -> pd.DataFrame:
         A column missing, a cut file (labels that stop within a cycle, more than a stride before the data), time that
         does not increase or lies outside the clock, or a status that the movement does not have.
     """
-    table = read_csv(path, dataset="siat", columns=("Time", "Status", "Group"), text=("Status",))
+    table = read_csv(path, dataset="siat", columns=("Time", "Status", "Group"), either=("Status",))
     check_last_row(path, dataset="siat")
-    if not np.all(np.diff(table["Time"]) > 0):
+    time = table["Time"].to_numpy()
+    if not np.all(np.diff(time) > 0):
         raise _bad(path, "Time", "time that does not increase in every row", "seconds, one step a row")
-    if table["Time"].iloc[0] > clock[-1] or table["Time"].iloc[-1] < clock[0]:
-        found = f"{table['Time'].iloc[0]:.3f} to {table['Time'].iloc[-1]:.3f} s"
+    if time[0] > clock[-1] or time[-1] < clock[0]:
+        found = f"{time[0]:.3f} to {time[-1]:.3f} s"
         raise _bad(path, "Time", found, f"the clock of the data file, {clock[0]:.3f} to {clock[-1]:.3f} s")
-    written = table["Status"].fillna("").astype(str)
-    status = written.map({word: word.strip().upper() for word in written.unique()})
-    phase = pd.to_numeric(status, errors="coerce")
-    known = phase.isin(range(1, PHASES.get(code, 5) + 1)) | status.isin(("", "NAN", *_RESTING))
-    if not known.all():
-        row = int((~known).to_numpy().argmax())
-        expected = f"1 to {PHASES.get(code, 5)}, A, R or an empty cell in {code}"
-        raise _bad(path, "Status", f"{status.iloc[row]!r} in data row {row + 1}", expected)
-    short = clock[-1] - table["Time"].iloc[-1]
-    if short > _LONGEST and phase.iloc[-1] > 0:
-        found = f"labels that stop within phase {phase.iloc[-1]:g}, {short:.2f} s before the data"
+    phase = _phases(path, code, table["Status"])
+    short = clock[-1] - time[-1]
+    if short > _LONGEST and phase[-1] > 0:
+        found = f"labels that stop within phase {phase[-1]}, {short:.2f} s before the data"
         raise _bad(path, "Status", found, "labels as long as the data, but for some rows; is the file cut?")
     group = table["Group"].fillna(-1).to_numpy()
-    return pd.DataFrame(
-        {"Time": table["Time"], "Status": phase.fillna(0).astype(int), "Group": np.rint(group).astype(int)}
-    )
+    return pd.DataFrame({"Time": table["Time"], "Status": phase, "Group": np.rint(group).astype(int)})
+
+
+def _phases(path: Path, code: str, status: pd.Series) -> npt.NDArray[np.int64]:
+    """Return the phase of every row, 0 where it has none; what is written is looked at once, not in every row."""
+    place, written = pd.factorize(status)
+    texts = [cell if isinstance(cell, str) else str(cell).removesuffix(".0") for cell in written.tolist()]
+    texts = [*(text.strip().upper() for text in texts), ""]  # empty cells have the place -1
+    phases = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(dtype=np.float64)
+    resting = np.array([text in ("", "NAN", *_RESTING) for text in texts])
+    known = np.isin(phases, range(1, PHASES.get(code, 5) + 1)) | resting
+    if not known.all():
+        row = int(np.argmin(known[place]))
+        expected = f"1 to {PHASES.get(code, 5)}, A, R or an empty cell in {code}"
+        raise _bad(path, "Status", f"{texts[place[row]]!r} in data row {row + 1}", expected)
+    whole: npt.NDArray[np.int64] = np.nan_to_num(phases).astype(np.int64)
+    return whole[place]
 
 
 def find_cycles(labels: pd.DataFrame, code: str) -> list[Cycle]:
@@ -237,7 +245,12 @@ def _distance(cycle: Cycle, knee: FloatArray, time: FloatArray) -> float:
 def sample(values: FloatArray, time: FloatArray, cycles: list[Cycle]) -> FloatArray:
     """Return ``values`` (row,) at k / POINTS of every cycle, shape (cycle, POINTS); NaN outside the rows."""
     phase = np.arange(POINTS) / POINTS
-    rows = [np.interp(c.start + phase * (c.stop - c.start), time, values, left=np.nan, right=np.nan) for c in cycles]
+    rows = []
+    for cycle in cycles:
+        times = cycle.start + phase * (cycle.stop - cycle.start)
+        low, high = time.searchsorted(times[[0, -1]])
+        near = slice(max(low - POINTS, 0), high + POINTS)  # `interp` copies what it is given: give it little
+        rows.append(np.interp(times, time[near], values[near], left=np.nan, right=np.nan))
     return np.array(rows).reshape(len(cycles), POINTS)
 
 

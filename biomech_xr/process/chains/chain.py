@@ -16,16 +16,14 @@ from pydantic import Field, model_validator
 from biomech_xr.config import Config
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import MissingInputError, ProcessingError
-from biomech_xr.process.chains import responses
-from biomech_xr.process.chains.building import Fits, stages_of
+from biomech_xr.process.chains import building, responses
+from biomech_xr.process.chains.building import band_limit, only_interpolated, upper_edge
 from biomech_xr.process.chains.steps_config import (
-    NON_CAUSAL,
-    Bandpass,
     Bridge,
     Grid,
-    Lowpass,
     Notch,
     Step,
+    causal_problem,
     knows_the_piece,
     order_problem,
 )
@@ -36,7 +34,7 @@ from biomech_xr.process.steps.filters import BAND_LIMIT, butterworth
 from biomech_xr.process.steps.hum import harmonics
 from biomech_xr.process.steps.labelled import squared
 from biomech_xr.process.steps.resample import EMG_RATE, ratio, reach
-from biomech_xr.vocabulary import EmgState
+from biomech_xr.vocabulary import EmgState, SignalKind
 
 PRESETS = ("envelope", "bandpassed", "realtime", "default", "reference")
 
@@ -45,9 +43,6 @@ PEAK_CUTOFF = 6.0
 
 JOINT_ORDER = 4
 """Order, of one pass, of the low-pass of angles and moments that a grid coarser than their own rate needs."""
-
-SPLINE_REACH = 7
-"""Native samples after t that a cubic spline at t depends on: its weights fall by 2 - sqrt(3) a sample, to 1e-4."""
 
 
 class Chain(Config):
@@ -66,19 +61,10 @@ class Chain(Config):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problem = order_problem(self.emg, self.product)
+        if self.causal and not problem:
+            problem = causal_problem(self.emg, self.grid, self.normalize)
         if problem:
             raise ValueError(problem)
-        if not self.causal:
-            return self
-        for step in self.emg:
-            if step.step in NON_CAUSAL:
-                raise ValueError(f"a causal chain cannot hold the step {step.step}: {NON_CAUSAL[step.step]}")
-            if isinstance(step, Notch) and step.when == "present":
-                raise ValueError("a causal chain needs notch with when: always; present looks at the whole trial")
-        if self.grid.rate is None:
-            raise ValueError("a causal chain needs a grid in Hz (grid.rate): a phase grid knows the next contact")
-        if self.normalize.kind == "peak_dynamic":
-            raise ValueError("a causal chain cannot use peak_dynamic, which sees every stride; use first_strides")
         return self
 
     def stages(
@@ -110,19 +96,21 @@ class Chain(Config):
         ProcessingError
             A step does not fit the rate: no band below the Nyquist frequency, or an unknown mains frequency.
         """
-        limit, upper = self._limit(rate, band_rate), self._upper(rate, band_rate)
-        steps = self.emg
-        if state == "envelope":
-            after = next((i + 1 for i, step in enumerate(steps) if step.step == "rectify"), len(steps))
-            steps = tuple(step for step in steps[after:] if isinstance(step, Lowpass))
-        fits = Fits(rate=rate, limit=limit, upper=upper, line_frequency=line_frequency, lines=lines, causal=self.causal)
-        return stages_of(steps, fits)
+        limit, upper = band_limit(rate, band_rate), upper_edge(self.emg, rate, band_rate)
+        fits = building.Fits(
+            rate=rate, limit=limit, upper=upper, line_frequency=line_frequency, lines=lines, causal=self.causal
+        )
+        return building.stages_of(building.steps_for(self.emg, state), fits)
+
+    def bands(self, rate: float, *, state: EmgState = "raw", band_rate: float | None = None) -> building.Bands:
+        """Return the edges (Hz) that each band-pass has at this rate; the upper one may be lower than asked for."""
+        return building.bands_of(building.steps_for(self.emg, state), band_limit(rate, band_rate))
 
     def lines(self, rate: float, *, line_frequency: float, band_rate: float | None = None) -> tuple[float, ...]:
         """Return the harmonics of the mains (Hz) of which a notch wants to know whether they are there."""
         if not self.looks_for_hum:
             return ()
-        return harmonics(line_frequency, upper=self._upper(rate, band_rate), rate=rate)
+        return harmonics(line_frequency, upper=upper_edge(self.emg, rate, band_rate), rate=rate)
 
     @property
     def looks_for_hum(self) -> bool:
@@ -149,7 +137,7 @@ class Chain(Config):
         """Return the unit of this chain's EMG before it is divided by its reference, of EMG in the unit ``source``."""
         return squared(source) if any(step.step == "tkeo" for step in self.emg) else source
 
-    def refusal(self, *, state: str, kind: str, contiguity: str, rate: float) -> str:
+    def refusal(self, *, state: EmgState, kind: str, contiguity: str, rate: float, line_frequency: float = 50.0) -> str:
         """Return why this chain cannot serve EMG of this form, or an empty text when it can.
 
         ``kind`` and ``contiguity`` are those of `schema.Signal`, ``rate`` in Hz (NaN for time-normalised strides).
@@ -167,27 +155,27 @@ class Chain(Config):
                 return f"band-passed EMG at {rate:g} Hz cannot be brought to {EMG_RATE} Hz without looking ahead"
         if self.causal and kind != "continuous" and contiguity == "isolated":
             return "isolated strides have no past to start a causal filter on"
+        if only_interpolated(state, kind) or np.isnan(rate):
+            return ""
+        try:
+            self.stages(rate, state=state, line_frequency=line_frequency)
+        except ProcessingError as error:
+            return str(error)
         return ""
 
     def served(self, spec: DatasetSpec) -> str:
         """Return why this chain cannot serve the EMG of a source, or an empty text when it can.
 
-        By the facts of the source: its state, its rates, whether it is time-normalised. Whether strides are isolated is
-        a fact of each recording; the plan says it.
+        By the source's state, its rates, and whether it is time-normalised. Of isolated strides the plan tells.
         """
         known = spec.rates.get("emg")
-        kind = "segmented" if known is not None and known.points else "continuous"
+        kind: SignalKind = "segmented" if known is not None and known.points else "continuous"
         rates = (known.hz if known is not None and kind == "continuous" else ()) or (spec.emg_rate,)
         for rate in rates:
-            reason = self.refusal(state=spec.emg_state, kind=kind, contiguity="consecutive", rate=rate)
+            line, state = spec.line_frequency, spec.emg_state
+            reason = self.refusal(state=state, kind=kind, contiguity="consecutive", rate=rate, line_frequency=line)
             if reason:
                 return reason
-            if kind == "segmented" and spec.emg_state == "envelope":
-                continue
-            try:
-                self.stages(rate, state=spec.emg_state, line_frequency=spec.line_frequency)
-            except ProcessingError as error:
-                return str(error)
         return ""
 
     def settling(self, rate: float, *, state: EmgState = "raw", line_frequency: float = 50.0) -> float:
@@ -221,22 +209,30 @@ class Chain(Config):
         self,
         rate: float,
         *,
+        state: EmgState = "raw",
+        kind: SignalKind = "continuous",
         line_frequency: float = 50.0,
+        band_rate: float | None = None,
+        spacing: float = 0.0,
         kinematics_rate: float | None = None,
         maximum_duration: float | None = None,
     ) -> float:
-        """Return how far (s) the products at t depend on raw samples after t.
+        """Return how far (s) the products at t depend on the source's samples after t.
 
-        The sum over the stages of `responses.lookahead`, plus the longest gap bridged, the resampler's half length and
-        the 0.5 ms by which sample 0 may precede the contact; at least `kinematics_lookahead` at ``kinematics_rate``
-        (Hz). Causal chains have 0. Three things are not in it: upstream processing of the source (``emg_lookahead``,
-        ``kinematics_lookahead``); the next contact, which a phase grid knows; and what is estimated on whole pieces
-        or people, see `calibration`.
+        The sum of `responses.lookahead` over the `stages` of EMG of this state, the longest gap bridged, half the
+        resampler and the 0.5 ms by which sample 0 may precede the contact. Strides that a source cut add the spline
+        that joins them: give their largest sample ``spacing`` (s); of time-normalised published envelopes this is all.
+        At least `kinematics_lookahead` at ``kinematics_rate`` (Hz). Causal chains have 0. Not in it are: upstream
+        processing of the source (``emg_lookahead``, ``kinematics_lookahead``); the next contact, which a phase grid
+        knows; and what is estimated on whole pieces or people, see `calibration`.
         """
         if self.causal:
             return 0.0
-        emg = sum(responses.lookahead(stage, rate) for stage in self.stages(rate, line_frequency=line_frequency))
-        emg += self.bridge + reach(rate) + 0.5 / EMG_RATE
+        emg = responses.SPLINE_REACH * spacing
+        if not only_interpolated(state, kind):
+            stages = self.stages(rate, state=state, line_frequency=line_frequency, band_rate=band_rate)
+            emg += sum(responses.lookahead(stage, rate) for stage in stages)
+            emg += self.bridge + reach(rate) + 0.5 / EMG_RATE
         joints = self.kinematics_lookahead(kinematics_rate, maximum_duration) if kinematics_rate else 0.0
         return max(emg, joints)
 
@@ -245,18 +241,32 @@ class Chain(Config):
         if self.causal:
             return 0.0
         sections = self.joint_lowpass(rate, maximum_duration)
-        return SPLINE_REACH / rate + (0.0 if sections is None else responses.lookahead(Sections.of(sections), rate))
+        return responses.SPLINE_REACH / rate + (
+            0.0 if sections is None else responses.lookahead(Sections.of(sections), rate)
+        )
 
-    def delay(self, rate: float, *, line_frequency: float = 50.0, spacing: float = 0.0) -> float:
+    def delay(
+        self,
+        rate: float,
+        *,
+        state: EmgState = "raw",
+        kind: SignalKind = "continuous",
+        line_frequency: float = 50.0,
+        band_rate: float | None = None,
+        spacing: float = 0.0,
+    ) -> float:
         """Return by how much (s) causal EMG lags: `responses.delay` of its stages, plus the resampler's sample.
 
-        Consecutive strides that a source cut are joined one sample late: give their largest sample ``spacing`` (s).
-        Zero-phase chains have 0.
+        Parameters are those of `lookahead`: consecutive strides that a source cut are joined one sample late, which is
+        all that time-normalised published envelopes lag. Zero-phase chains have 0.
         """
         if not self.causal:
             return 0.0
+        if only_interpolated(state, kind):
+            return spacing
         resampler = 0.0 if ratio(rate) == 1 else 1.0 / rate
-        return spacing + resampler + responses.delay(self.stages(rate, line_frequency=line_frequency), rate)
+        stages = self.stages(rate, state=state, line_frequency=line_frequency, band_rate=band_rate)
+        return spacing + resampler + responses.delay(stages, rate, signed=state != "envelope")
 
     def kinematics_delay(self, rate: float, maximum_duration: float | None = None) -> float:
         """Return by how much (s) causal angles and moments lag: one native sample and the low-pass's delay at 0 Hz.
@@ -267,14 +277,6 @@ class Chain(Config):
             return 0.0
         sections = self.joint_lowpass(rate, maximum_duration)
         return 1.0 / rate + (0.0 if sections is None else responses.center(sections, rate, power=1))
-
-    def _upper(self, rate: float, band_rate: float | None) -> float:
-        """Return the upper edge (Hz) of the narrowest band at this rate."""
-        return min([step.high for step in self.emg if isinstance(step, Bandpass)] + [self._limit(rate, band_rate)])
-
-    def _limit(self, rate: float, band_rate: float | None) -> float:
-        """Return the highest upper edge (Hz) of a band at this rate."""
-        return BAND_LIMIT * min(rate, band_rate or rate)
 
 
 def load_chain(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Chain:

@@ -18,6 +18,9 @@ TAIL: Final = 1e-4
 SETTLED: Final = 0.01
 """Share of a forward impulse response (sum of absolute values) that may be missing in a piece worth filtering."""
 
+SPLINE_REACH: Final = 7
+"""Native samples after t that a cubic spline at t depends on: its weights fall by 2 - sqrt(3) a sample, to 1e-4."""
+
 _LEAST_SECONDS: Final = 4.0
 _MOST_SECONDS: Final = 60.0
 
@@ -40,14 +43,14 @@ def lookahead(stage: Stage, rate: float) -> float:
     return 0.0
 
 
-def delay(stages: Iterable[Stage], rate: float) -> float:
-    """Return by how much (s) causal stages lag together.
+def delay(stages: Iterable[Stage], rate: float, *, signed: bool = True) -> float:
+    """Return by how much (s) causal stages lag together; what goes in is ``signed`` EMG, or smooth as an envelope is.
 
     A filter of signed EMG counts the center of its squared impulse response (the delay of a burst's energy); one after
     rectification the center of the response itself (the group delay at 0 Hz). A moving RMS lags by half its window,
     Teager-Kaiser by one sample.
     """
-    total, signed = 0.0, True
+    total = 0.0
     for stage in stages:
         if isinstance(stage, Sections):
             total += center(stage.array, rate, power=2 if signed else 1)

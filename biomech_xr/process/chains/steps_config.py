@@ -213,6 +213,20 @@ NON_CAUSAL = {
 """Steps that a causal chain cannot hold, and why."""
 
 
+def causal_problem(steps: Sequence[Step], grid: Grid, normalize: Normalize) -> str:
+    """Return what of these knows the future, so that no causal chain holds it; an empty text when nothing does."""
+    for step in steps:
+        if step.step in NON_CAUSAL:
+            return f"a causal chain cannot hold the step {step.step}: {NON_CAUSAL[step.step]}"
+        if isinstance(step, Notch) and step.when == "present":
+            return "a causal chain needs notch with when: always; present looks at the whole trial"
+    if grid.rate is None:
+        return "a causal chain needs a grid in Hz (grid.rate): a phase grid knows the next contact"
+    if normalize.kind == "peak_dynamic":
+        return "a causal chain cannot use peak_dynamic, which sees every stride; use first_strides"
+    return ""
+
+
 def knows_the_piece(steps: Sequence[Step]) -> str:
     """Return what steps estimate on a whole gap-free piece, as text; empty when nothing."""
     known = {"remove_mean": "means", "wavelet_denoise": "wavelet thresholds"}

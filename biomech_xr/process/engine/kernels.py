@@ -48,6 +48,17 @@ def finite_pieces(values: npt.NDArray[Any]) -> Iterator[tuple[Index, int, int]]:
             yield rows, int(start), int(stop)
 
 
+def without_short(values: npt.NDArray[Any], samples: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Return signals (m, n) without the gap-free pieces of fewer ``samples``, and where these were."""
+    short = [(rows, start, stop) for rows, start, stop in finite_pieces(values) if stop - start < samples]
+    if not short:
+        return values, np.zeros((1, 1), dtype=bool)
+    dropped = np.zeros(values.shape, dtype=bool)
+    for rows, start, stop in short:
+        dropped[rows, start:stop] = True
+    return np.where(dropped, np.asarray(np.nan, dtype=values.dtype), values), dropped
+
+
 def filter_sections(
     values: npt.NDArray[Any],
     sections: Array,

@@ -19,7 +19,7 @@ Values = npt.NDArray[Any]
 
 RULES: Final = ("universal", "sure", "bayes")
 SHRINKS: Final = ("soft", "hard", "garrote")
-UNIVERSAL, _SURE, BAYES = range(3)
+UNIVERSAL, _SURE, _ = range(3)
 _SOFT, _HARD, _ = range(3)
 NORMAL_MAD: Final = 0.6744897501960817
 """Median absolute deviation of the standard normal distribution."""
@@ -48,7 +48,7 @@ def threshold_of(magnitudes: Values, noise: float, size: int, rule: int) -> floa
     magnitudes
         Magnitudes of the coefficients of one level or leaf.
     noise
-        Their standard deviation without signal, see `noise_of`; for `bayes` of a DWT, that of the finest level.
+        Their standard deviation without signal, see `noise_of`.
     size
         Length of the signal in samples.
     rule

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from biomech_xr.compiled import compiled
 from biomech_xr.process.engine.medians import noise_rows
-from biomech_xr.process.engine.shrinkage import BAYES, UNIVERSAL, shrink_rows, threshold_of
+from biomech_xr.process.engine.shrinkage import UNIVERSAL, shrink_rows, threshold_of
 from biomech_xr.process.engine.vectors import load, spread, store
 
 Values = npt.NDArray[Any]
@@ -52,8 +52,7 @@ def denoise_rows(
     noise = np.zeros(block.shape[1])
     for depth in range(level):
         count, place = sizes[depth + 1], places[depth]
-        if depth == 0 or rule != BAYES:
-            noise_rows(spare, place, count, used, noise)
+        noise_rows(spare, place, count, used, noise)
         limits = _limits(spare[place : place + count], noise, used, size, rule)
         shrink_rows(spare.reshape(-1), place, place + count, limits, kind)
     for depth in range(level - 1, -1, -1):

@@ -3,7 +3,7 @@
 Every function is pure, keeps dims, coordinates and attributes, returns float32 (arithmetic is float64) and leaves Dask
 input lazy. Zero-phase filters run forward and backward, which squares the amplitude response; causal ones run forward
 and add their delay (s) to the attribute ``delay``. Gap-free pieces are filtered one by one, so that no filter crosses
-NaN.
+NaN; zero-phase forms leave out pieces (NaN) shorter than the filter needs to settle (`responses.settling`).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from biomech_xr.process.engine.apply import apply_stages
 from biomech_xr.process.engine.kernels import Array, Array32
 from biomech_xr.process.engine.stages import Rectify, Sections
 from biomech_xr.process.steps import hum
-from biomech_xr.process.steps.labelled import apply_kernel, apply_to, rate_of, signed
+from biomech_xr.process.steps.labelled import apply_kernel, apply_to, rate_of, settled, signed
 
 BAND_LIMIT = 0.45
-"""Upper band edges are limited to this fraction of the sampling frequency, below the Nyquist frequency."""
+"""Chains limit upper band edges to this fraction of the sampling frequency, below the Nyquist frequency."""
 
 
 def butterworth(kind: str, edges: float | tuple[float, float], *, order: int, rate: float) -> Array:
@@ -35,24 +35,22 @@ def butterworth(kind: str, edges: float | tuple[float, float], *, order: int, ra
     kind
         `bandpass`, `highpass` or `lowpass`.
     edges
-        Edge frequency or (low, high) in Hz, the -3 dB points of one pass. Upper edges are limited to `BAND_LIMIT`.
+        Edge frequency or (low, high) in Hz, the -3 dB points of one pass.
 
     Raises
     ------
     ProcessingError
-        The edges leave no band at this rate, or the order is no whole number from 1 on.
+        An edge that is not below the Nyquist frequency, an empty band, or an order that is no whole number from 1 on.
     """
     if not isinstance(order, int | np.integer) or order < 1:
         raise ProcessingError(f"{kind}: found order {order}, expected a whole number of at least 1. Correct it.")
-    limit = BAND_LIMIT * rate
     if isinstance(edges, tuple):
-        low, high = edges[0], min(edges[1], limit)
-        if not 0 < low < high:
+        if not 0 < edges[0] < edges[1] < rate / 2:
             raise ProcessingError(
-                f"{kind}: found edges {edges[0]:g}-{edges[1]:g} Hz at {rate:g} Hz, expected 0 < low < high <= "
-                f"{limit:g} Hz. Lower the band, or read the signal at a higher rate."
+                f"{kind}: found edges {edges[0]:g}-{edges[1]:g} Hz at {rate:g} Hz, expected 0 < low < high < "
+                f"{rate / 2:g} Hz. Lower the band, or read the signal at a higher rate."
             )
-        return _designed(kind, (low, high), order, rate).copy()
+        return _designed(kind, edges, order, rate).copy()
     if not 0 < edges < rate / 2:
         raise ProcessingError(
             f"{kind}: found cut-off {edges:g} Hz at {rate:g} Hz, expected 0 < cut-off < {rate / 2:g} Hz. "
@@ -134,7 +132,7 @@ def bandpass(
         Dims ``(..., dim)``, any unit. Lazy input stays lazy; ``dim`` must lie in one chunk.
     low, high
         Edges in Hz, without default because they are a scientific choice (Hermens et al. 2000, SENIAM, advise 10-20
-        and 400-500 Hz). ``high`` is limited to 0.45 of the sampling frequency.
+        and 400-500 Hz). Both below the Nyquist frequency.
     order
         Design order of one pass; zero-phase filtering applies it twice.
     causal
@@ -145,8 +143,9 @@ def bandpass(
     Raises
     ------
     ProcessingError
-        No sampling frequency or more than one, an empty band, an order below 1, a chunked ``dim``, or EMG that is
-        rectified or an envelope already (the attribute ``emg_state``, set by `rectify`, `tkeo` and the envelopes).
+        No sampling frequency or more than one, an edge at or above the Nyquist frequency, an empty band, an order
+        below 1, a chunked ``dim``, or EMG that is rectified or an envelope already (the attribute ``emg_state``, set
+        by `rectify`, `tkeo` and the envelopes).
     """
     rate = rate_of(signed(emg, "bandpass"), sampling_frequency, dim)
     stage = Sections.of(butterworth("bandpass", (low, high), order=order, rate=rate))
@@ -235,8 +234,8 @@ def notch(
         out = np.asarray(flat, dtype=np.float32).copy()
         for rows, there in hum.groups(flat, lines, rate=rate):
             if there:
-                part = notches(line_frequency, width=width, q=q, upper=upper, rate=rate, only=there)
-                out[rows] = apply_stages(flat[rows], (Sections.of(part),), rate=rate, causal=False)
+                part = Sections.of(notches(line_frequency, width=width, q=q, upper=upper, rate=rate, only=there))
+                out[rows] = apply_stages(settled(flat[rows], (part,), rate), (part,), rate=rate, causal=False)
         return out.reshape(values.shape)
 
     return apply_kernel(emg, kernel, dim=dim)

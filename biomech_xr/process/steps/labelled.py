@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +12,10 @@ import xarray as xr
 
 from biomech_xr.errors import ProcessingError
 from biomech_xr.process.chains import responses
+from biomech_xr.process.engine import program
 from biomech_xr.process.engine.apply import apply_stages
-from biomech_xr.process.engine.kernels import Array, Array32
-from biomech_xr.process.engine.stages import Rectify, Stage
+from biomech_xr.process.engine.kernels import MIN_PIECE_SECONDS, Array, Array32, without_short
+from biomech_xr.process.engine.stages import Stage
 
 _DRIFT = 0.5
 """Samples by which a stated rate may run away from the stamps over the whole signal and still be theirs."""
@@ -38,17 +41,25 @@ def apply_to(
 ) -> xr.DataArray:
     """Return labelled data after stages, float32; a causal form adds its delay (s) to the attribute ``delay``.
 
-    With ``smooth`` the data are no EMG but a smooth signal, whose delay is that at 0 Hz.
+    With ``smooth`` the data are no EMG but a smooth signal, whose delay is that at 0 Hz. A zero-phase form leaves out
+    pieces in which the stages do not settle, see `settled`.
     """
 
     def kernel(values: npt.NDArray[np.float32]) -> Array32:
-        return np.asarray(apply_stages(values, stages, rate=rate, causal=causal), dtype=np.float32)
+        flat = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
+        long = flat if causal else settled(flat, stages, rate)
+        return np.asarray(apply_stages(long, stages, rate=rate, causal=causal), dtype=np.float32).reshape(values.shape)
 
     done = apply_kernel(data, kernel, dim=dim)
     if not causal:
         return done
-    late = responses.delay((Rectify(), *stages) if smooth else stages, rate)
-    return delayed(done, late)
+    return delayed(done, responses.delay(stages, rate, signed=not smooth))
+
+
+def settled(values: npt.NDArray[Any], stages: Sequence[Stage], rate: float) -> npt.NDArray[Any]:
+    """Return signals (m, n) without the gap-free pieces in which stages do not settle, as chains leave them out."""
+    seconds = responses.settling(program.merged(stages), rate)
+    return without_short(values, round(max(seconds, MIN_PIECE_SECONDS) * rate))[0] if seconds else values
 
 
 def delayed(data: xr.DataArray, seconds: float) -> xr.DataArray:

@@ -19,13 +19,13 @@ _ROWS: Final = 256
 
 
 @compiled()
-def recorded(values: Values) -> Values:
-    """Return which columns of a recording (n, m) have a finite sample."""
-    found = np.zeros(values.shape[1], dtype=np.bool_)
+def first_recorded(values: Values) -> Values:
+    """Return the first row with a finite sample of each column of a recording (n, m); n where there is none."""
+    found = np.full(values.shape[1], len(values))
     for column in range(values.shape[1]):
         for i in range(len(values)):
             if np.isfinite(values[i, column]):
-                found[column] = True
+                found[column] = i
                 break
     return found
 
@@ -35,7 +35,7 @@ def pick_columns(values: Values, columns: Values, out: Values) -> Values:
     """Copy columns of a recording (n, m) to the rows of ``out``, and return which of them were measured.
 
     What comes before a channel's first finite sample that is not 0 was not measured, and becomes NaN; a channel that
-    never changes from there on was not measured at all.
+    never changes from there on was not measured at all. See `blank_still` for what may not look ahead.
     """
     size, changes = len(values), np.zeros(len(columns), dtype=np.bool_)
     begins, level = np.full(len(columns), -1), np.zeros(len(columns), dtype=values.dtype)
@@ -55,6 +55,23 @@ def pick_columns(values: Values, columns: Values, out: Values) -> Values:
                 if value != level[row] and np.isfinite(value):
                     changes[row] = True
     return changes
+
+
+@compiled()
+def blank_still(values: Values, samples: int) -> None:
+    """Blank signals (m, n) that have not changed for so many samples from their first on, until they change."""
+    for row in range(len(values)):
+        own, count = values[row], 0
+        level = values.dtype.type(np.nan)
+        for i in range(len(own)):
+            if not np.isfinite(own[i]):
+                continue
+            level = own[i] if count == 0 else level
+            if own[i] != level:
+                break
+            count += 1
+            if count >= samples:
+                own[i] = np.nan
 
 
 @compiled()

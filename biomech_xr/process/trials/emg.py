@@ -13,6 +13,7 @@ import xarray as xr
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ProcessingError
 from biomech_xr.process.chains import responses
+from biomech_xr.process.chains.building import only_interpolated
 from biomech_xr.process.chains.chain import Chain
 from biomech_xr.process.engine.apply import apply_stages
 from biomech_xr.process.engine.kernels import Array, Array32
@@ -54,7 +55,7 @@ def filter_emg(
     -------
     xr.DataArray
         float32. At 1000 Hz these are the very samples that strides are cut from. A causal chain adds its delay (s) to
-        the attribute ``delay``.
+        the attribute ``delay``. The attribute ``emg_bands`` says which edges (Hz) each band-pass has at this rate.
 
     Raises
     ------
@@ -78,8 +79,11 @@ def filter_emg(
 
     done = apply_kernel(emg, kernel, dim=dim)
     if chain.causal:
-        late = responses.delay(chain.stages(rate, state=state, line_frequency=line_frequency), rate)
-        done = delayed(done, late)
+        stages = chain.stages(rate, state=state, line_frequency=line_frequency)
+        done = delayed(done, responses.delay(stages, rate, signed=state != "envelope"))
+    bands = chain.bands(rate, state=state)
+    if bands:
+        done = done.assign_attrs(emg_bands=[list(edges) for edges in bands])
     return done.assign_attrs(units=chain.unit(emg.attrs["units"])) if "units" in emg.attrs else done
 
 
@@ -112,13 +116,13 @@ def process_emg(signal: Samples | None, task: EmgTask, chain: Chain) -> Emg:
     if signal is None:
         return _Cuts.of(task, {}).emg()
     whole = task.state == "raw" and signal.kind == "continuous"
-    sides = muscles_of(signal, dropouts=whole and not chain.causal)
+    sides = muscles_of(signal, dropouts=whole and not chain.causal, causal=chain.causal)
     cuts = _Cuts.of(task, sides)
     rate, contiguity = signal.sampling_frequency, signal.contiguity
     if chain.refusal(state=task.state, kind=signal.kind, contiguity=contiguity, rate=rate):
         cuts.codes[cuts.codes == reasons.MEASURED] = reasons.REFUSED
         return cuts.emg()
-    if signal.kind == "segmented" and task.state == "envelope":
+    if only_interpolated(task.state, signal.kind):
         _interpolate(signal, task, sides, cuts, causal=chain.causal)
         return cuts.emg()
     left = np.ones(task.rows.size, dtype=bool)
@@ -171,7 +175,7 @@ class _Cuts:
         codes = np.full((ends.size, CHANNELS), reasons.NOT_RECORDED)
         for side, one in sides.items():
             codes[side_of == side] = one.codes
-        channels = np.flatnonzero((codes == reasons.MEASURED).any(axis=0))
+        channels = np.unique(np.concatenate([_NONE, *(one.channels for one in sides.values())]))
         return cls(
             flat=np.full((channels.size, int(ends.sum())), np.nan, dtype=np.float32),
             channels=channels,

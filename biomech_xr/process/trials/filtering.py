@@ -13,7 +13,7 @@ from biomech_xr import vocabulary as words
 from biomech_xr.process.chains import responses
 from biomech_xr.process.chains.chain import PEAK_CUTOFF, Chain
 from biomech_xr.process.engine.apply import apply_stages
-from biomech_xr.process.engine.kernels import MIN_PIECE_SECONDS, Array, finite_pieces
+from biomech_xr.process.engine.kernels import MIN_PIECE_SECONDS, Array, without_short
 from biomech_xr.process.engine.stages import Rectify, Rms, Sections, Stage
 from biomech_xr.process.steps import hum
 from biomech_xr.process.steps.conditioning import bridge
@@ -118,7 +118,7 @@ def groups(
             values, filled = bridge(values, samples=round(chain.bridge * track.rate + 1e-6))
         if not chain.causal:
             least = max(responses.settling(stages, track.rate), MIN_PIECE_SECONDS)
-            values, dropped = _settled(values, round(least * track.rate))
+            values, dropped = without_short(values, round(least * track.rate))
         yield Group(rows=rows, values=values, stages=stages, filled=filled, dropped=dropped)
 
 
@@ -153,17 +153,6 @@ def _finish_group(
     if same:
         return product, product, rate
     return product, convert(run(base, peak), rate=native)[0], rate
-
-
-def _settled(values: npt.NDArray[Any], samples: int) -> tuple[npt.NDArray[Any], Flags]:
-    """Return signals without the gap-free pieces of fewer ``samples``, and where these were."""
-    short = [(rows, start, stop) for rows, start, stop in finite_pieces(values) if stop - start < samples]
-    if not short:
-        return values, np.zeros((1, 1), dtype=bool)
-    dropped = np.zeros(values.shape, dtype=bool)
-    for rows, start, stop in short:
-        dropped[rows, start:stop] = True
-    return np.where(dropped, np.asarray(np.nan, dtype=values.dtype), values), dropped
 
 
 def _near_missing(group: Group, native: float, rate: float, size: int, *, causal: bool) -> Flags:

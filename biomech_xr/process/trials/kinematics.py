@@ -18,7 +18,7 @@ from biomech_xr.schema import AFTER, BEFORE
 COMPONENTS = len(words.JOINTS) * len(words.MOTIONS)
 
 _SPREAD = 2
-"""Native frames on both sides of a plate artefact that are blanked with it."""
+"""Native frames on both sides of a plate artefact that are blanked with it, in causal chains those after it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,11 +157,11 @@ def side_values(signal: Samples | None) -> Mapping[int, Array32]:
     return {side: np.ascontiguousarray(data[:, i].T) for i, side in enumerate(signal.sides)}
 
 
-def without_artefacts(signal: Samples, limit: float) -> tuple[Samples, npt.NDArray[np.bool_]]:
+def without_artefacts(signal: Samples, limit: float, *, causal: bool) -> tuple[Samples, npt.NDArray[np.bool_]]:
     """Return moments with plate artefacts blanked, and which rows of which side lost a value, (rows, side).
 
     A moment above ``limit`` (N m/kg) in absolute value, and two native frames on both sides of it, become NaN in that
-    component; blanking stays within the segment of a cut signal.
+    component, of a ``causal`` chain only those after it; blanking stays within the segment of a cut signal.
     """
     data = signal.values
     bad = np.asarray(np.abs(data) > limit)
@@ -169,7 +169,7 @@ def without_artefacts(signal: Samples, limit: float) -> tuple[Samples, npt.NDArr
         return signal, np.zeros(data.shape[:2], dtype=bool)
     whole = np.array([[0, len(data)]])
     for start, stop in whole if signal.kind == "continuous" else segment_rows(signal):
-        bad[start:stop] = _spread(bad[start:stop])
+        bad[start:stop] = _spread(bad[start:stop], causal=causal)
     clean = replace(signal, values=np.where(bad, np.float32(np.nan), data))
     return clean, np.asarray(bad.reshape(*data.shape[:2], -1).any(axis=-1))
 
@@ -212,9 +212,10 @@ def _continuous(signal: Samples, values: Array32, query: Array, task: JointTask)
     return delayed_linear(signal.time(), samples, query, delay=1 / rate + max(task.delay - own, 0.0))
 
 
-def _spread(bad: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _spread(bad: npt.NDArray[np.bool_], *, causal: bool) -> npt.NDArray[np.bool_]:
     out = bad.copy()
     for shift in range(1, _SPREAD + 1):
         out[shift:] |= bad[:-shift]
-        out[:-shift] |= bad[shift:]
+        if not causal:
+            out[:-shift] |= bad[shift:]
     return out

@@ -13,7 +13,7 @@ from biomech_xr import vocabulary as words
 from biomech_xr.process.engine.kernels import Array, Array32
 from biomech_xr.process.steps.resample import EMG_RATE
 from biomech_xr.process.trials import reasons
-from biomech_xr.process.trials.cutting import blank_dropouts, pick_columns, recorded
+from biomech_xr.process.trials.cutting import blank_dropouts, blank_still, first_recorded, pick_columns
 from biomech_xr.process.trials.kinematics import owned_samples
 from biomech_xr.process.trials.pieces import Run, cut_runs, evaluate, evaluate_causal
 from biomech_xr.process.trials.samples import Candidates, Samples
@@ -88,36 +88,48 @@ class Muscles:
     codes: Codes
 
 
-def muscles_of(signal: Samples, *, dropouts: bool) -> Mapping[int, Muscles]:
+def muscles_of(signal: Samples, *, dropouts: bool, causal: bool) -> Mapping[int, Muscles]:
     """Return the channels of the product for each side present.
 
     A muscle of `vocabulary.SUBSTITUTES` stands in where its own channel is absent. Samples before a channel's first
     non-zero one were not measured, and a channel that never changes from there on was not measured at all. With
     ``dropouts`` neither were `_DROPOUT` s or more of zeros, unless the resolution is too coarse to tell: for continuous
     recordings of raw EMG only, because processing may make zeros, and not for causal chains, because it looks ahead.
+
+    What looks at the whole trial has a ``causal`` form: of a channel and its substitute the one that is recorded first
+    counts, and a channel that has not changed for `_DROPOUT` s was not measured from there on until it does.
     """
     flat = signal.values.reshape(signal.size, -1)
-    there = recorded(flat).reshape(len(signal.sides), -1)
+    first = first_recorded(flat).reshape(len(signal.sides), -1)
     place = {name: i for i, name in enumerate(signal.names)}
     out = {}
     for i, side in enumerate(signal.sides):
         columns = np.full(CHANNELS, -1)
         for j, muscle in enumerate(words.MUSCLES):
-            for candidate in (muscle, words.SUBSTITUTES.get(muscle)):
-                if candidate in place and there[i, place[candidate]]:
-                    columns[j] = i * len(signal.names) + place[candidate]
-                    break
+            listed = [place[name] for name in (muscle, words.SUBSTITUTES.get(muscle)) if name in place]
+            found = [k for k in listed if first[i, k] < signal.size]
+            if found:
+                chosen = min(found, key=lambda k: first[i, k]) if causal else found[0]
+                columns[j] = i * len(signal.names) + chosen
         channels = np.flatnonzero(columns >= 0)
         values = np.empty((channels.size, signal.size), dtype=np.float32)
         changes = pick_columns(flat, columns[channels], values)
         codes = np.where(columns >= 0, reasons.CONSTANT, reasons.NOT_RECORDED)
         codes[channels[changes]] = reasons.MEASURED
-        if not changes.all():
+        if causal:
+            blank_still(values, _zeros(signal))
+        elif not changes.all():
             channels, values = channels[changes], values[changes]
         if dropouts:
-            blank_dropouts(values, max(2, math.ceil(_DROPOUT * signal.sampling_frequency - 1e-6)), _RESOLVED)
+            blank_dropouts(values, _zeros(signal), _RESOLVED)
         out[side] = Muscles(channels=channels, values=values, codes=codes)
     return out
+
+
+def _zeros(signal: Samples) -> int:
+    """Return the samples of `_DROPOUT`, of time-normalised strides as if they took a second."""
+    rate = signal.points if signal.kind == "segmented" else signal.sampling_frequency
+    return max(2, math.ceil(_DROPOUT * rate - 1e-6))
 
 
 def tracks(signal: Samples, task: EmgTask, sides: Mapping[int, Muscles], *, causal: bool) -> Iterator[Track]:

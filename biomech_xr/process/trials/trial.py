@@ -208,7 +208,7 @@ def _joints(data: TrialData, task: JointTask) -> Block:
     block: Block = {"kinetics_artefact": np.zeros(task.rows.size, dtype=bool)}
     moments = signals["kinetics"]
     if moments is not None:
-        clean, bad = without_artefacts(moments, data.kinetics_limit)
+        clean, bad = without_artefacts(moments, data.kinetics_limit, causal=task.chain.causal)
         block["kinetics_artefact"] = artefact_strides(moments, bad, task.strides, task.rows)
         signals["kinetics"] = clean
     for name, signal in signals.items():

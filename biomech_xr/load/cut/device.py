@@ -1,0 +1,117 @@
+"""Batches cut on a device: strides are shipped to it once, their windows never.
+
+What follows from labels alone is made here, on a GPU in pinned memory, and sent in one piece; signals are cut there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from biomech_xr.load.blocks.buffers import Buffers, Layout
+from biomech_xr.load.blocks.reader import BlockReader
+from biomech_xr.load.cut import gather, kernels
+from biomech_xr.load.cut.arena import Arena, Room, Shipped
+from biomech_xr.load.cut.host import Batch, local_numbers
+from biomech_xr.load.cut.recorded import Recorded
+from biomech_xr.load.cut.tensors import cut
+from biomech_xr.load.parts.sources import Source
+from biomech_xr.window.order import Share
+
+
+class DeviceCutter:
+    """Cuts whole batches on a device.
+
+    Parameters
+    ----------
+    device
+        Where the batches shall be.
+    batch, window, emg
+        Windows of a batch, EMG samples of a window, and dtype of EMG.
+    room
+        What the arena shall have room for.
+    between
+        Whether a target may lie between two samples of the grid.
+    over
+        Whether a block is not needed again once a share of that pool is made: called with block and pool.
+    """
+
+    def __init__(
+        self,
+        device: torch.device,
+        *,
+        batch: int,
+        window: int,
+        emg: gather.Emg,
+        room: Room,
+        between: bool,
+        over: Callable[[int, int], bool],
+    ) -> None:
+        self._between, self._over, self._device = between, over, device
+        self._reader: Final = BlockReader(window)
+        facts = gather.fact_fields(batch)
+        facts |= {"place": ((batch, len(kernels.PLACE)), np.int64), "exact": ((batch, len(kernels.EXACT)), np.float64)}
+        fields = facts | gather.signal_fields(batch, window, emg)
+        self._facts: Final = Layout(facts)
+        self._buffers: Final = Buffers(fields)
+        self._arena: Final = Arena(device, room=room, window=window)
+        self._recorded: Recorded | None = None
+        if device.type == "cuda":
+            self._recorded = Recorded(Layout(fields), device, self._cut)
+            self._stream: Final = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    def read(self, source: Source, start: int) -> Shipped:
+        """Return a block that is on its way to the device; called in a reading thread, errors as of `BlockReader`."""
+        block = self._reader.read(source, start)
+        shipped = Shipped(facts=(block.floats, block.ints), row=gather.facts_row(block))
+        arrays = map(torch.from_numpy, (block.emg, block.measured, block.angles, block.moments))
+        if self._recorded is None:
+            shipped.tensors = [*arrays]
+            return shipped
+        with torch.cuda.stream(self._stream):
+            shipped.tensors = [array.pin_memory().to(self._device, non_blocking=True) for array in arrays]
+            shipped.ready = self._stream.record_event()
+        return shipped
+
+    def place(self, share: Share, blocks: Mapping[int, Shipped]) -> npt.NDArray[np.int64]:
+        """Put the blocks of a share into the arena and return their table."""
+        self._arena.release(lambda number: self._over(number, share.pool))
+        table = np.stack([shipped.row for shipped in blocks.values()])
+        bases = [self._arena.place(number, shipped) for number, shipped in blocks.items()]
+        table[:, kernels.BLOCK_COLUMNS.index("base")] = bases
+        return table
+
+    def batch(self, share: Share, blocks: Mapping[int, Shipped]) -> Batch:
+        """Return the windows of a share, on the device."""
+        table = self.place(share, blocks)
+        if self._recorded is None:
+            arrays = self._buffers.take()
+            self._fill(arrays, table, share, blocks)
+            batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
+            self._cut(batch)
+        else:
+            here = torch.empty(self._facts.size, dtype=torch.uint8, pin_memory=True)
+            self._fill(self._facts.views(here.numpy()), table, share, blocks)
+            batch = self._recorded.batch(here, of=self._arena.made)
+        del batch["place"], batch["exact"]
+        return batch
+
+    def _fill(
+        self,
+        arrays: dict[str, npt.NDArray[Any]],
+        table: npt.NDArray[np.int64],
+        share: Share,
+        blocks: Mapping[int, Shipped],
+    ) -> None:
+        """Write what follows from labels."""
+        arrays["weight"][:] = share.weight
+        local = local_numbers(share, blocks)
+        facts = gather.Cut(arrays, table, local, share.offset, place=arrays["place"], exact=arrays["exact"])
+        facts.facts(0, len(local))
+
+    def _cut(self, batch: Batch) -> None:
+        cut(self._arena, batch, between=self._between)

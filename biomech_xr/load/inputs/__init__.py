@@ -1,0 +1,1 @@
+"""What batches hold beside plain windows, by the options of a loader."""

@@ -1,0 +1,61 @@
+"""What the parse pipeline says and returns where the files of one person are bad and those of another are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biomech_xr.errors import BiomechXRError
+from biomech_xr.store import ledger, list_patients
+from biomech_xr.synthetic import write
+from pipelines import parse
+
+
+class Here:
+    """A client that keeps what it is to run until it is asked for the result."""
+
+    def submit(self, function: Callable[..., Any], *given: Any, **named: Any) -> Callable[[], Any]:
+        return lambda: function(*given, **named)
+
+
+def gather(_: Here, __: str, units: Mapping[str, Callable[[], Any]], *___: Any) -> tuple[list[Any], list[str]]:
+    results, failures = [], []
+    for name, unit in units.items():
+        try:
+            results.append(unit())
+        except BiomechXRError as error:
+            failures.append(f"{name}: {error}")
+    return results, failures
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> parse.ParseConfig:
+    monkeypatch.setattr(parse, "connect", lambda _: nullcontext(Here()))
+    monkeypatch.setattr(parse, "gather", gather)
+    write("hu", tmp_path / "raw", patients=2, minutes=0.1)
+    return parse.ParseConfig.of({"store": str(tmp_path / "store"), "sources": {"hu": {"raw": str(tmp_path / "raw")}}})
+
+
+def test_bad_files_give_the_same_exit_code_again(config: parse.ParseConfig, tmp_path: Path) -> None:
+    for file in sorted((tmp_path / "raw").glob("AB*"))[1].glob("**/*.csv"):
+        file.write_bytes(b"nothing\n")
+    assert [parse.run(config) for _ in range(2)] == [1, 1]
+    assert len(list_patients(config.store)) == 1
+
+
+def test_people_of_other_code_are_counted_and_parsed_again_when_asked(
+    config: parse.ParseConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = ledger.software()
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "software", lambda: {**own, "code": "0123456789ab"})
+        assert parse.run(config) == 0
+    assert parse.run(config) == 0
+    assert "2 finished patient(s) of other code or libraries stay; same_code=true" in capsys.readouterr().out
+    again = config.model_copy(update={"same_code": True})
+    assert [parse.run(again) for _ in range(2)] == [0, 0]
+    assert "0 patient(s) to parse, 2 in the store already" in capsys.readouterr().out
