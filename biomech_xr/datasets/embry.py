@@ -89,6 +89,8 @@ SPEC: Final = DatasetSpec(
         "more, to one frame, or for at most half a gap of at least 0.6 s; else its strides have no contact time",
         "first times of strides are finer than frames and taken where they differ by a constant to 20 ms",
         "a trial whose description is off its name by more than 0.06 m/s or 0.3 degrees is excluded",
+        "of the continuous record the time alone is read: angles and moments are taken per stride, where EMG stands "
+        "beside them; whether the record has EMG is not known",
         "the state of the EMG is decided on each person's samples; it exists at 150 points a stride only, about 136 Hz",
         "force plates and markers are not read: the directions of their axes are not stated",
     ),

@@ -21,7 +21,8 @@ from biomech_xr.load.epochs import Epochs
 from biomech_xr.load.inputs.augment import Augmentation
 from biomech_xr.load.inputs.options import Inputs, Making
 from biomech_xr.load.inputs.phases import Phase
-from biomech_xr.load.parts.selection import check_filters, make_sources, open_parts, persons_of, split_groups
+from biomech_xr.load.parts.filters import check_filters
+from biomech_xr.load.parts.selection import make_sources, open_parts, persons_of, split_groups
 from biomech_xr.load.ranks import check_process, check_steps, find_rank, own_steps
 from biomech_xr.load.states import check_step, windows_of
 from biomech_xr.load.told import Told

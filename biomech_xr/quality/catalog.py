@@ -111,12 +111,15 @@ def _open(spec: DatasetSpec) -> bool:
 def _emg(spec: DatasetSpec) -> str:
     if _open(spec):
         return "your mapping"
-    muscles = {column.muscle for column in spec.emg.values()}
-    if not muscles:
+    muscles = {side: {column.muscle for column in spec.emg.values() if column.side == side} for side in spec.sides}
+    counts = {side: len(names) for side, names in muscles.items() if names}
+    if not counts:
         return "none"
-    sides = {column.side for column in spec.emg.values()}
-    leg = "" if len(sides) == len(spec.sides) else f", {' and '.join(sorted(sides))} only"
-    return f"{len(muscles)} muscles, {spec.emg_state}, {rate_text(spec, 'emg')}{leg}"
+    most = f"{max(counts.values())} muscles"
+    leg = "" if len(counts) == len(spec.sides) else f", {' and '.join(sorted(counts))} only"
+    if len(set(counts.values())) > 1:
+        most = " and ".join(f"{counts[side]} muscles {side}" for side in sorted(counts, key=counts.__getitem__)[::-1])
+    return f"{most}, {spec.emg_state}, {rate_text(spec, 'emg')}{leg}"
 
 
 def _joints(spec: DatasetSpec, columns: Mapping[str, JointColumn]) -> str:

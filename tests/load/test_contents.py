@@ -18,7 +18,8 @@ from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError
 from biomech_xr.load import StrideWindows
 from biomech_xr.load.cut import host
-from biomech_xr.load.parts.selection import chosen, open_parts
+from biomech_xr.load.parts.filters import chosen
+from biomech_xr.load.parts.selection import open_parts
 from biomech_xr.schema import BEFORE
 from biomech_xr.store import open_strides
 from biomech_xr.store.local_cache import LocalCache

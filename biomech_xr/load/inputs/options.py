@@ -17,7 +17,7 @@ from biomech_xr.load.inputs.companion import OtherLeg, WithCompanion
 from biomech_xr.load.inputs.jitter import Jitter, can_move, check_jitter, every_sample
 from biomech_xr.load.inputs.phases import PHASES, EstimatedPhase, Phase
 from biomech_xr.load.parts.durations import previous_durations
-from biomech_xr.load.parts.selection import Parts
+from biomech_xr.load.parts.filters import Parts
 from biomech_xr.load.parts.sources import Source
 from biomech_xr.window.order import Share
 
