@@ -14,6 +14,10 @@ from biomech_xr.cli._app import AsJson, StoreUrl, app, console
 _SHOWN = 8
 
 
+_SHORT = 8
+"""Letters of a digest in a table; `--json` has all."""
+
+
 @app.command()
 def versions(url: StoreUrl, as_json: AsJson = False) -> None:
     """List the versions of the strides of a store, the newest last."""
@@ -62,13 +66,18 @@ def _row(url: str, chain: str, number: int) -> dict[str, Any]:
 
 def _show(rows: list[dict[str, Any]]) -> None:
     """Print the versions, then what is wrong with the damaged ones."""
-    shown = [{name: value for name, value in row.items() if name not in ("unparsed", "damaged")} for row in rows]
     table = Table(title="versions", title_justify="left")
-    for name, value in shown[0].items():
-        table.add_column(name, justify="right" if isinstance(value, int) else "left", overflow="fold")
-    for row, cells in zip(rows, shown, strict=True):
-        damaged = (row["chain"], str(row["version"]), "damaged")
-        table.add_row(*(damaged if row["damaged"] else map(_cell, cells.values())))
+    for name in ("chain", "version", "sources", "patients", "strides", "made with"):
+        table.add_column(name, justify="right" if name in ("version", "patients", "strides") else "left")
+    for row in rows:
+        if row["damaged"]:
+            table.add_row(row["chain"], str(row["version"]), "damaged")
+            continue
+        digests = {"settings": "config_hash", "code": "code", "parser": "parsed_by"}
+        made = [f"{what} {row[name][:_SHORT]}" for what, name in digests.items() if row[name]]
+        people, strides = (f"{row[name]:,}" for name in ("patients", "strides"))
+        sources = ", ".join(row["sources"])
+        table.add_row(row["chain"], str(row["version"]), sources, people, strides, "\n".join(made))
     console().print(table)
     unparsed = sorted({person for row in rows for person in row["unparsed"]})
     if unparsed:
@@ -139,9 +148,3 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, tuple[Any, Any]]]:
 def _names(names: list[str]) -> str:
     shown = ", ".join(names[:_SHOWN])
     return f"{len(names)}: {shown}" + (", ..." if len(names) > _SHOWN else "")
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(value)
-    return f"{value:,}" if isinstance(value, int) else str(value)

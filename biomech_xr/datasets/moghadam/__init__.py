@@ -17,7 +17,6 @@ from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.deciding import Judge
 from biomech_xr.datasets.moghadam.contacts import CLOCK, HIDDEN
-from biomech_xr.datasets.moghadam.facts import OPTIONS, SPEC
 from biomech_xr.datasets.moghadam.files import people, read_emg, read_imu, read_person, trials
 from biomech_xr.datasets.moghadam.motion import (
     Motion,
@@ -28,6 +27,7 @@ from biomech_xr.datasets.moghadam.motion import (
     read_motions,
     walk_of,
 )
+from biomech_xr.datasets.moghadam.spec import OPTIONS, SPEC
 from biomech_xr.datasets.moghadam.state import state_of
 from biomech_xr.datasets.walking import Factors, angle_signs, moment_factors
 from biomech_xr.errors import MissingInputError
