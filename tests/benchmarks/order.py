@@ -90,7 +90,8 @@ def index_of(strides: int) -> SimpleNamespace:
 def epochs(sources: list[Any], batch: int, mixing: Mixing | None) -> Epochs:
     """Return the epochs of a loader over the corpus."""
     names = ([source.name for source in sources], words.ACTIVITIES)
-    return Epochs(sources, names=names, mixing=mixing, options={"seed": 0, "global_batch": batch, "remainder": "drop"})
+    options = {"seed": 0, "global_batch": batch, "remainder": "drop"}
+    return Epochs(sources, names=names, mixing=mixing, options=options, recorded={})
 
 
 def add(cases: dict[str, Case], name: str, made: Epochs, sources: list[Any], order: EpochOrder, steps: int) -> None:

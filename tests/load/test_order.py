@@ -18,6 +18,7 @@ from biomech_xr.errors import ConfigError, LostDataError, SplitError
 from biomech_xr.load import LoaderProcessError, StrideWindows
 from biomech_xr.load.blocks.buffers import Buffers
 from biomech_xr.window.split import load
+from tests.benchmarks import order
 from tests.load.stores import write_store
 
 
@@ -266,3 +267,11 @@ def test_kept_batches_are_never_overwritten_and_dropped_ones_are_used_again() ->
         del arrays
     assert len(places) == 1
     assert bool((kept == 7).all())
+
+
+def test_the_benchmark_of_the_order_runs_on_a_small_corpus(capsys: pytest.CaptureFixture[str]) -> None:
+    sources, cases = order.corpus(0.001), {}
+    made = order.epochs(sources, 64, None)
+    order.add(cases, "lanes", made, sources, made.order(0), 2)
+    assert list(cases) == ["lanes, ns a window"]
+    assert "people: " in capsys.readouterr().out
