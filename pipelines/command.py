@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -42,6 +43,7 @@ def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str)
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
+        _leave_unasked()
         print("interrupted: nothing that was finished is lost; the same command goes on", file=sys.stderr, flush=True)
         code = 143 if isinstance(stop, Terminated) else 130
         stop_retrying()
@@ -52,6 +54,11 @@ def main(config_class: type[ConfigT], run: Callable[[ConfigT], int], usage: str)
 
 _PATIENCE: Final = 5.0
 """Seconds for which a pipeline that was told to stop waits for requests that are under way."""
+
+
+def _leave_unasked() -> None:
+    """Let asyncio not say what became of requests that nobody waits for any more: they end because the process does."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 class Terminated(KeyboardInterrupt):
@@ -68,6 +75,7 @@ def stopped_by_sigterm() -> Iterator[None]:
     def stop(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: stopping is under way
         stop_retrying()
+        _leave_unasked()
         raise Terminated
 
     if threading.current_thread() is not threading.main_thread():
