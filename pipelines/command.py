@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,8 +58,9 @@ _PATIENCE: Final = 5.0
 
 
 def _leave_unasked() -> None:
-    """Let asyncio not say what became of requests that nobody waits for any more: they end because the process does."""
+    """Let nobody say what became of requests that nobody waits for any more: they end because the process does."""
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
 
 
 class Terminated(KeyboardInterrupt):

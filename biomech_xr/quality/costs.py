@@ -39,8 +39,8 @@ _GETS: Final = {"patient": 2.5, "part": 4.8, "shard": 2.6, "version": 3.6}
 LISTS: Final = {"source": 3, "patient": 11, "plan": 18, "part": 9, "version": 1}
 """Listings: to find who is left to parse, by person, to plan a go of processing, to finish its part, by version."""
 
-_LISTED: Final = 45
-"""Bytes of one line in the list of a part."""
+_LISTED: Final = 70
+"""Bytes of an object in the list of a part: its size and its checksum, each under its name."""
 
 _LONG_LIST: Final = 2**24
 _PART_LABELS: Final = 9

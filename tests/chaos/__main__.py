@@ -51,7 +51,7 @@ def table(rows: list[Row]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for row in rows:
         counts = (row.lost, row.twice, row.different, row.torn)
-        said = row.said if row.survived else f"**not survived**: {'; '.join(row.wrong)[:200]}"
+        said = row.said if row.survived else f"**not survived**: {' '.join('; '.join(row.wrong).split())[:200]}"
         cells = [row.fault, row.runs, row.injected, *counts, f"{row.seconds:.0f}", said]
         lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     return "\n".join(lines)
