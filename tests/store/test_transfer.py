@@ -35,18 +35,18 @@ def store(gcs: GcsEmulator, root: str) -> Iterator[str]:  # noqa: F811
 
 
 def test_a_check_believes_damage_that_comes_again_alone(gcs: GcsEmulator, store: str) -> None:  # noqa: F811
-    gcs.faults = Faults(seed=3, corrupt=0.1)
+    gcs.faults = Faults(seed=3, corrupt=0.03)
     run = CliRunner().invoke(app, ["check", store, "--repair"])
-    assert gcs.injected["corrupt"] > 3
+    assert gcs.injected["corrupt"] > 1
     assert (run.exit_code, gcs.requests.by_kind.get("write", 0)) == (0, 0), run.output
 
 
 def test_a_copy_survives_damage_on_the_way(gcs: GcsEmulator, store: str) -> None:  # noqa: F811
     whole = {key: read_bytes(join(store, key)) for key in sizes(store)}
-    gcs.faults = Faults(seed=5, corrupt=0.1)
+    gcs.faults = Faults(seed=5, corrupt=0.03)
     for _ in range(2):  # a first copy, and one that compares what is there already
         copy_store(store, f"{store}-copy")
-    assert gcs.injected["corrupt"] > 3
+    assert gcs.injected["corrupt"] > 1
     gcs.faults = Faults()
     assert {key: read_bytes(join(f"{store}-copy", key)) for key in sizes(f"{store}-copy")} == whole
 
