@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from threading import Event
 from typing import Any, Final, TypeVar, cast
 
 import numpy as np
@@ -84,7 +85,7 @@ class RangeReader:
         self._expected = expected
         self._folder = local_path(url)
         self._cache, self._digest = cache, digest
-        self._coming: dict[str, Callable[[], Buffer]] = {}
+        self._coming: dict[str, Event] = {}
         self._indexes: dict[str, npt.NDArray[np.uint64]] = {}
 
     def read(
@@ -139,18 +140,32 @@ class RangeReader:
         return out
 
     def _learn(self, array: StoredArray, wanted: Sequence[Rows]) -> None:
-        """Fetch the indexes that are not known yet of objects that are not read whole, once and all at one time."""
+        """Fetch the unknown indexes of objects that are not read whole: all at one time, and each by one thread alone."""
         if not array.index_size:
             return
         unknown = dict.fromkeys(rows.key for rows in wanted if not rows.whole and rows.key not in self._indexes)
-        alone, coming = (0, array.index_size), self._coming
-        flying = {key: coming.get(key) or coming.setdefault(key, self._fetched(array, key, *alone)) for key in unknown}
+        alone = (0, array.index_size)
+        flying: dict[str, Callable[[], Buffer]] = {}
+        ours: dict[str, Event] = {}
+        others: list[Event] = []
         try:
+            for key in unknown:
+                known = Event()
+                asked = self._coming.setdefault(key, known)
+                if asked is not known:
+                    others.append(asked)
+                    continue
+                ours[key] = known
+                if key not in self._indexes:  # else another thread has just been told
+                    flying[key] = self._fetched(array, key, *alone)
             for key, data in flying.items():
                 self._keep(array, key, data(), alone)
         finally:
-            for key in flying:
-                coming.pop(key, None)
+            for key, known in ours.items():
+                del self._coming[key]
+                known.set()
+        for asked in others:
+            asked.wait()
 
     def _keep(self, array: StoredArray, key: str, buffer: Buffer, span: tuple[int, int]) -> npt.NDArray[np.uint64]:
         """Return the index of a shard from its first bytes, and keep it."""
