@@ -105,6 +105,7 @@ def exactly_once(windows: StrideWindows, batches: list[Batch]) -> None:
     assert len(set(made)) == len(made) == windows.windows
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # more workers than cores, on purpose
 @pytest.mark.parametrize(("workers", "world_size"), [*GRID, *ALL])
 def test_a_step_is_the_same_for_any_ranks_and_workers_also_when_resumed(
     stores: dict[str, Path], workers: int, world_size: int
