@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -114,14 +114,21 @@ def _apply(raw: dict[str, Any], override: str) -> None:
 
 def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
     place = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "union_tag_invalid":
+        name, tag = (str(detail["ctx"][key]).strip("'") for key in ("discriminator", "tag"))
+        known = [one.strip(" '") for one in detail["ctx"]["expected_tags"].split(",")]
+        return f"{place}: {name}: found {tag!r}{_hint(tag, known)} Known: {', '.join(known)}"
     if detail["type"] != "extra_forbidden":
         where = f"{place}: " if place else ""
         found = "" if isinstance(detail["input"], dict | list) else f" (found {detail['input']!r})"
         return f"{where}{detail['msg'].removeprefix('Value error, ')}{found}"
     known = _known_keys(model, detail["loc"][:-1])
-    near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.0)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"{place}: unknown key{hint} Known keys: {', '.join(known)}"
+    return f"{place}: unknown key{_hint(str(detail['loc'][-1]), known)} Known keys: {', '.join(known)}"
+
+
+def _hint(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
+    return f"; did you mean {near[0]!r}?" if near else "."
 
 
 def _known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
@@ -132,7 +139,10 @@ def _known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
         for candidate in current:
             field = candidate.model_fields.get(str(part))
             nested += _models_in(field.annotation) if field is not None else []
-        current = nested or current
+        tagged = [
+            one for one in current if any(part in get_args(field.annotation) for field in one.model_fields.values())
+        ]
+        current = nested or tagged or current
     return sorted({field.alias or name for candidate in current for name, field in candidate.model_fields.items()})
 
 

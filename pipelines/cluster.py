@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import signal
 import threading
@@ -123,10 +122,19 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
 
 
 def _print_dashboard(client: Client) -> None:
-    """Print where the dashboard is, if the scheduler has one (it needs the package bokeh)."""
-    services = client.scheduler_info(n_workers=0).get("services", {})
-    if "dashboard" in services and importlib.util.find_spec("bokeh"):
+    """Print where the dashboard is, or why there is none and how to have it."""
+
+    def has_bokeh() -> bool:
+        import importlib.util
+
+        return importlib.util.find_spec("bokeh") is not None
+
+    if "dashboard" not in client.scheduler_info(n_workers=0).get("services", {}):
+        print("dashboard: none, the scheduler was started without it", flush=True)
+    elif client.run_on_scheduler(has_bokeh):
         print(f"dashboard: {client.dashboard_link}", flush=True)
+    else:
+        print("dashboard: none, it needs the package bokeh where the scheduler runs: pip install bokeh", flush=True)
 
 
 def thread_count(client: Client) -> int:

@@ -75,7 +75,7 @@ def run(config: DemoConfig) -> int:
         ]
         failed = stage("2/6 parse", lambda: parse.parse(client, root, work) if work else 0)
         failed = failed or stage(
-            "3/6 process", lambda: process.process(client, root, list(raw), load_chain(config.chain))
+            "3/6 process", lambda: process.process(lambda: client, root, list(raw), load_chain(config.chain))
         )
     if failed:
         return failed

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 from distributed import Client
@@ -54,8 +56,9 @@ def run(config: ProcessConfig) -> int:
     names = sources_of(config)
     if config.plan:
         return show_plan(config, names, chain)
-    with connect(config) as client:
-        return process(client, config.store, names, chain, same_code=config.same_code, partial=config.partial)
+    with ExitStack() as stack:
+        cluster = cache(lambda: stack.enter_context(connect(config)))
+        return process(cluster, config.store, names, chain, same_code=config.same_code, partial=config.partial)
 
 
 def sources_of(config: ProcessConfig) -> list[str]:
@@ -67,7 +70,7 @@ def sources_of(config: ProcessConfig) -> list[str]:
 
 
 def process(
-    client: Client,
+    cluster: Callable[[], Client],
     root: str,
     datasets: Sequence[str],
     chain: Chain,
@@ -77,12 +80,12 @@ def process(
 ) -> int:
     """Process sources on a cluster, one after the other, and return the exit code; one that fails stops no other.
 
-    In the end one version is made of all that were finished.
+    The cluster is asked for when there is something to do. In the end one version is made of all that were finished.
     """
     codes, finished = [], []
     for dataset in datasets:
         try:
-            codes.append(process_dataset(client, root, dataset, chain, same_code=same_code, partial=partial))
+            codes.append(process_dataset(cluster, root, dataset, chain, same_code=same_code, partial=partial))
         except BiomechXRError as error:
             codes.append(report_failures(dataset, [str(error)], done=0))
         if codes[-1] == 0:
@@ -121,7 +124,13 @@ def announce(work: ShardWork) -> None:
 
 
 def process_dataset(
-    client: Client, root: str, dataset: str, chain: Chain, *, same_code: bool = False, partial: bool = False
+    cluster: Callable[[], Client],
+    root: str,
+    dataset: str,
+    chain: Chain,
+    *,
+    same_code: bool = False,
+    partial: bool = False,
 ) -> int:
     """Process one source and return the exit code."""
     started = time.monotonic()
@@ -132,26 +141,29 @@ def process_dataset(
         print(f"{dataset}: {manifest['counts']['strides']} strides there already, nothing to do")
         return 0
     graph, keys = work.graph(split=True)
-    found = client.get(graph, keys, sync=False, priority=priority_of) if keys else []
-    futures = dict(zip(work.names, found, strict=True))
-    results, failures = gather(client, dataset, futures, _note, amount=_strides_of, total=work.strides)
-    code = report_failures(dataset, failures, done=len(results))
-    if code:
-        return code
+    if keys:
+        client = cluster()
+        futures = dict(zip(work.names, client.get(graph, keys, sync=False, priority=priority_of), strict=True))
+        results, failures = gather(client, dataset, futures, _note, amount=_strides_of, total=work.strides)
+        code = report_failures(dataset, failures, done=len(results))
+        if code:
+            return code
     manifest = finish_strides(work)
     seconds = time.monotonic() - started
     known = work.plan.attrs["kinematics_lookahead_known"]
     counts, lookahead = manifest["counts"], work.plan.attrs["lookahead"]
+    upstream = work.plan.attrs["lookahead_upstream"]
     kept = counts["strides"] - len(work.plan.labels)
     rejected = with_reasons(len(work.plan.rejected), reason_counts(work.plan.rejected))
     people = work.plan.labels["patient"].nunique()
     print(
         f"{dataset}: {len(work.plan.labels)} strides of {people} patient(s), {rejected}, "
-        f"chain {chain.name}, lookahead {'' if known else 'at least '}{lookahead:.3f} s, "
+        f"chain {chain.name}, lookahead {'' if known else 'at least '}{lookahead:.3f} s"
+        f"{f' ({upstream:g} s of it before publication)' if upstream else ''}, "
         f"{work.done} shard(s){f' and {kept} strides of others' if kept else ''} there already, {seconds:.1f} s"
     )
     again = {"same_code": same_code, "partial": partial}
-    return process_dataset(client, root, dataset, chain, **again) if work.more else 0
+    return process_dataset(cluster, root, dataset, chain, **again) if work.more else 0
 
 
 def show_plan(config: ProcessConfig, datasets: Sequence[str], chain: Chain) -> int:

@@ -125,7 +125,7 @@ def make_recordings(client: Client, root: str, corpus: Corpus, stages: list[Stag
 def process(client: Client, root: str, corpus: Corpus, chain: Chain, stages: list[Stage]) -> int:
     """Process one source as `pipelines.process` does and return the exit code."""
     watch = Watch(client)
-    code = process_dataset(client, root, corpus.dataset, chain)
+    code = process_dataset(lambda: client, root, corpus.dataset, chain)
     if not code:
         stages.append(_product_stage(watch, f"process {corpus.dataset}", root, corpus, chain))
     return code

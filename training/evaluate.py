@@ -68,18 +68,17 @@ def evaluate(
         Nobody is in the split.
     ConfigError
         Several processes score: each would see its share of the windows alone; or CUDA was asked for and there is none;
-        or people were joined with the one left out since the run began.
+        or people were joined with the one left out since the run began; or `hop` or `max_windows` is less than 1.
     """
     config = with_left_out(read_config(run))
+    hop, limit = _bounds(config, hop=hop, max_windows=max_windows)
     split = split or (LEFT_OUT if config.leave_out else "test")
     state, entry = read_checkpoint(run, config, which="last" if which == "last" else "best")
     task = EmgTask(config)
     with distributed.start(device, threads=config.threads) as ranks:
         if ranks.world_size > 1:
             raise ConfigError(f"{run}: found {ranks.world_size} processes, expected one. Start it without torchrun.")
-        windows, used_hop = open_windows(
-            task, split, ranks, hop=hop or config.evaluation_hop, limit=max_windows or config.max_windows
-        )
+        windows, used_hop = open_windows(task, split, ranks, hop=hop, limit=limit)
         statistics = {name: value.to(ranks.device) for name, value in state["statistics"].items()}
         model = task.model(statistics).to(ranks.device)
         model.load_state_dict(state["model"])
@@ -121,6 +120,14 @@ def evaluate(
         "not_learned": board.left_out(),
         "scores": as_rows(board.scores(tuple(windows.activities))),
     }
+
+
+def _bounds(config: TrainConfig, *, hop: int | None, max_windows: int | None) -> tuple[int, int]:
+    """Return hop and most windows, by default those of the run, or raise `ConfigError` where one is less than 1."""
+    for name, value in (("hop", hop), ("max_windows", max_windows)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name}: found {value}, expected 1 or more.")
+    return hop or config.evaluation_hop, max_windows or config.max_windows
 
 
 def left_out_notes(config: TrainConfig, split: str) -> list[str]:

@@ -77,7 +77,8 @@ def train(config: TrainConfig, task: Task, ranks: Ranks) -> int:
         if run.step > saved:
             _checkpoint(run, task, config, ranks, interrupted)
     if ranks.leads:
-        _say_end(run, config)
+        late = config.max_minutes is not None and minutes() > config.max_minutes and not interrupted.is_set()
+        _say_end(run, config, why=f"after max_minutes={config.max_minutes}" if late else "by a signal")
     return run.step
 
 
@@ -191,16 +192,13 @@ def _logged_step(line: str) -> float:
         return math.inf
 
 
-def _say_end(run: Run, config: TrainConfig) -> None:
+def _say_end(run: Run, config: TrainConfig, *, why: str) -> None:
     if run.step >= config.steps:
         log.info(
             "%s: done after %d steps; score it with: python -m training.evaluate %s", config.out, run.step, config.out
         )
     else:
         log.info(
-            "%s: stopped at step %d of %d (a signal, or max_minutes=%s); the same command goes on",
-            config.out,
-            run.step,
-            config.steps,
-            config.max_minutes,
-        )
+            "%s: stopped %s at step %d of %d, not done; the same command goes on",
+            config.out, why, run.step, config.steps,
+        )  # fmt: skip

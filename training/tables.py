@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -48,7 +49,9 @@ def _table(quantity: str, rows: list[dict[str, Any]], missing: list[dict[str, An
     """Return the table of one quantity; the best predictor of each row is bold, what is not learned comes last."""
     names = [MODEL, *(name for name in (rows[0]["rmse"] if rows else ()) if name != MODEL)]
     title = f"{quantity}: RMSE in {UNITS[quantity]}, mean ± SD over persons"
-    table = Table("activity", "component", "persons", title=title, title_justify="left")
+    table = Table(
+        "activity", "component", "persons", title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")
     for row in rows:

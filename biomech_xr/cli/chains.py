@@ -108,6 +108,10 @@ def _list(listed: list[dict[str, Any]]) -> None:
         times = [_span(facts, key) for key in ("lookahead", "delay")]
         table.add_row(facts["name"], facts["product"], steps, *times, grid, f"{served} of {len(facts['sources'])}")
     console().print(table)
+    console().print(
+        "Lookahead and delay are those of the chain's own filters. What a source was filtered with before it was "
+        "published comes on top: process prints the sum, and strides have it as attribute `lookahead`."
+    )
 
 
 def _show(facts: dict[str, Any]) -> None:

@@ -58,7 +58,7 @@ def _table(specs: list[DatasetSpec]) -> Table:
                 spec.name,
                 str(spec.people or "yours"),
                 "both" if len(spec.sides) == 2 else spec.sides[0],
-                f"{spec.emg_state}, {_short_rate(spec)}" if "emg" in spec.rates else "as your files",
+                _short_emg(spec) if "emg" in spec.rates else "as your files",
                 moments,
             ),
             *(licence, use, EVIDENCES[spec.evidence]),
@@ -66,11 +66,11 @@ def _table(specs: list[DatasetSpec]) -> Table:
     return table
 
 
-def _short_rate(spec: DatasetSpec) -> str:
-    """Return the rate of the EMG in the files, without that of the device."""
+def _short_emg(spec: DatasetSpec) -> str:
+    """Return state and rate of the EMG in the files, without the rate of the device."""
     from biomech_xr.quality import catalog
 
-    return catalog.rate_text(spec, "emg").partition(", recorded")[0]
+    return catalog.emg_text(spec).partition(", recorded")[0]
 
 
 def _show(dataset: Dataset) -> None:

@@ -27,7 +27,8 @@ def info(url: StoreUrl, as_json: AsJson = False) -> None:
         if not rows:
             continue
         table = Table(title=kind, title_justify="left")
-        shown = {name: value for name, value in rows[0].items() if name != "licence"}
+        never = {"licence", *(name for name in ("failed", "unparsed") if not any(row.get(name) for row in rows))}
+        shown = {name: value for name, value in rows[0].items() if name not in never}
         for name, value in shown.items():
             heading = "use" if name == "licence_use" else name
             table.add_column(heading, justify="right" if isinstance(value, int) else "left", overflow="fold")

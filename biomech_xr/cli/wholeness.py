@@ -80,6 +80,7 @@ def _as_json(units: Sequence[Checked], repaired: Sequence[Repaired]) -> Mapping[
         "units": len(whole),
         "objects": sum(unit.objects for unit in whole),
         "bytes": sum(unit.size for unit in whole),
+        "no_checksum_recorded": sum(unit.unrecorded for unit in whole),
         "problems": [problem for unit in whole for problem in unit.problems],
         "repaired": [asdict(one) for one in repaired],
         "leftovers": [
@@ -103,6 +104,11 @@ def _show(url: str, units: Sequence[Checked], repaired: Sequence[Repaired]) -> N
         print(f"  {problem}", file=sys.stderr)
     if len(found["problems"]) > _SHOWN:
         print(f"  ... and {len(found['problems']) - _SHOWN} more (--json lists all)", file=sys.stderr)
+    if count := found["no_checksum_recorded"]:
+        print(
+            f"  no checksum recorded of {count:,} object(s), written by an earlier release: compared with the one that "
+            "each carries"
+        )
     for one in found["leftovers"]:
         size = f"{one['objects']:,} object(s), {one['bytes']:,} bytes"
         print(f"  nothing refers to {one['name']} ({size}): {one['why']}")

@@ -20,6 +20,7 @@ import pandas as pd
 import xarray as xr
 
 from biomech_xr import vocabulary as words
+from biomech_xr.datasets._interleave import interleaved
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.schema import Signal, Trial
@@ -137,10 +138,11 @@ def emg_signal(table: Table, columns: Mapping[str, EmgColumn], *, rate: float, t
     channels = list(dict.fromkeys(column.muscle for column in columns.values()))
     sides = [side for side in words.SIDES if any(column.side == side for column in columns.values())]
     rows = len(np.asarray(table[next(iter(columns))]))
-    values = np.full((rows, len(sides), len(channels)), np.nan, dtype=np.float32)
-    for name, column in columns.items():
-        place = sides.index(column.side), channels.index(column.muscle)
-        values[:, place[0], place[1]] = measured(table[name]) * np.float32(column.factor)
+    placed = [
+        ((sides.index(column.side), channels.index(column.muscle)), measured(table[name]), column.factor)
+        for name, column in columns.items()
+    ]
+    values = interleaved(placed, (rows, len(sides), len(channels)))
     coords = labels_of(side=tuple(sides), channel=tuple(channels))
     array = xr.DataArray(values, dims=("sample", "side", "channel"), coords=coords, attrs={"units": units})
     return Signal(kind="continuous", values=array, sampling_frequency=rate, t0=t0)
@@ -161,10 +163,12 @@ def joint_signal(
     """
     sides = [side for side in words.SIDES if any(column.side == side for column in columns.values())]
     rows = len(np.asarray(table[next(iter(columns))]))
-    values = np.full((rows, len(sides), len(words.JOINTS), len(words.MOTIONS)), np.nan, dtype=np.float32)
-    for name, column in columns.items():
-        joint, motion = words.JOINTS.index(column.joint), words.MOTIONS.index(column.motion)
-        values[:, sides.index(column.side), joint, motion] = measured(table[name]) * np.float32(column.factor * scale)
+    joint, motion = words.JOINTS.index, words.MOTIONS.index
+    placed = [
+        ((sides.index(c.side), joint(c.joint), motion(c.motion)), measured(table[name]), c.factor * scale)
+        for name, c in columns.items()
+    ]
+    values = interleaved(placed, (rows, len(sides), len(words.JOINTS), len(words.MOTIONS)))
     array = xr.DataArray(
         values,
         dims=("sample", "side", "joint", "motion"),

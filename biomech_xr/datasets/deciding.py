@@ -40,8 +40,6 @@ EMG_STATE: Final = Option(
     kind="choice", choices=words.EMG_STATES, help="What was done to the EMG, where the data do not settle it."
 )
 
-_FEWEST: Final = 3
-_SIZE: Final = 0.2
 _STATES: Final[Mapping[str, words.EmgState]] = {"raw": "raw", "bandpassed": "bandpassed", "envelope": "envelope"}
 
 
@@ -124,6 +122,19 @@ class Judge:
         self.notes[f"evidence.{what}"] += f"; not sure, assumed {otherwise} ({why})"
         return otherwise
 
+    def sign_or_assumed(self, option: str, field: str, *decisions: Decision[int], canonical: str, why: str) -> int:
+        """Return 1 or -1 as `sign` does, but 1 where no decision is sure, noted as assumed and ``why``.
+
+        Raises
+        ------
+        DataFormatError
+            Two sure decisions differ, and the option is not given.
+        """
+        unsure = not any(decision.sure for decision in decisions)
+        if unsure and self.options.get(option) is None:
+            return self.assume(option, clearest(decisions), 1, why)
+        return self.sign(option, field, *decisions, canonical=canonical)
+
     def moment_factor(self, unit: str, body_mass: float, *, field: str, expected: str, action: str) -> float:
         """Return the factor from moments in ``unit`` to N m/kg.
 
@@ -199,28 +210,3 @@ def emg_state(
     if len(found) == 1:
         return Decision(_STATES[state], best.confidence, best.evidence)
     return Decision(_STATES[state], best.confidence, f"{votes[0][1]} of {len(found)} channels agree; {best.evidence}")
-
-
-def hip_adduction_sign(moment: FloatArray) -> Decision[int]:
-    """Decide whether frontal hip moments, shape (stride, point) from contact to contact, are canonical.
-
-    In single support the abductors carry the pelvis: the canonical moment is negative, -0.5 to -0.9 N m/kg, on stairs
-    too (Winter 2009). A fifth of the curve's own peak is needed, so that the unit need not be known, and twice what
-    the swinging leg shows from 75 to 95 %: a curve that does not fall then is no walking.
-    """
-    strides = moment[np.isfinite(moment).all(axis=1)]
-    if len(strides) < _FEWEST:
-        return Decision(1, 0.0, f"{len(strides)} stride(s) with a moment")
-    points = moment.shape[1] - 1
-    stance = strides[:, round(0.1 * points) : round(0.5 * points) + 1].mean(axis=1)
-    peak = float(np.median(np.abs(strides).max(axis=1)))
-    middle = float(np.median(stance)) / peak if peak > 0 else 0.0
-    swing = strides[:, round(0.75 * points) : round(0.95 * points) + 1].mean(axis=1)
-    later = float(np.median(np.abs(swing))) / peak if peak > 0 else 0.0
-    agree = float(np.mean(np.sign(stance) == np.sign(middle)))
-    sure = abs(middle) >= max(_SIZE, 2 * later) and agree >= 0.9
-    text = (
-        f"hip adduction moment: {middle:+.2f} of its peak {peak:.3g} from 10 to 50 % of {len(strides)} strides, "
-        f"{agree:.0%} of one sign, {later:.2f} from 75 to 95 %"
-    )
-    return Decision(-1 if middle > 0 else 1, 0.95 if sure else 0.5, text)

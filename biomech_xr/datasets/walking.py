@@ -18,7 +18,6 @@ from biomech_xr.datasets.deciding import (
     FloatArray,
     Judge,
     clearest,
-    hip_adduction_sign,
     sign_option,
 )
 from biomech_xr.datasets.deciding import emg_state as vote_emg_state
@@ -34,6 +33,7 @@ _SIGNS: Final = ("positive", "negative")
 _SPEAKS: Final = 0.5
 _SHARE: Final = 0.75
 _DIFFER: Final = "the legs differ"
+_OPENSIM: Final = "OpenSim's sign"
 
 OPTIONS: Final[Mapping[str, Option]] = {
     "hip_sign": Option(kind="choice", choices=_SIGNS, help="Sign of hip flexion in the files."),
@@ -51,6 +51,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
 
 
 FRONTAL: Final[Mapping[str, Option]] = {
+    "hip_adduction_sign": sign_option("adduction", "abduction", "frontal hip angle"),
     "frontal_moment_sign": sign_option("adductor", "abductor", "frontal hip moment"),
 }
 """For sources that have it, beside `OPTIONS`."""
@@ -58,9 +59,9 @@ FRONTAL: Final[Mapping[str, Option]] = {
 ASSUMPTIONS: Final = (
     "Signs and units are decided on each leg and must not differ between legs that speak (confidence above 0.5); where "
     "neither leg is sure alone, both together decide.",
-    "Hip adduction and rotation angles have OpenSim's signs: they are not decided. The frontal hip moment goes with "
-    "the other moments unless it surely says otherwise; then the option frontal_moment_sign is asked for. The "
-    "transverse one goes with the others unchecked.",
+    "Where the strides do not say surely which way hip adduction is positive, it has OpenSim's sign, as hip rotation "
+    "has, which is not decided. The frontal hip moment goes with the other moments unless it surely says otherwise; "
+    "then the option frontal_moment_sign is asked for. The transverse one goes with the others unchecked.",
     "The EMG state is that of three quarters of the channels that are sure, constant channels left out.",
 )
 """Of a source that decides by this module."""
@@ -108,7 +109,9 @@ def by_leg(detect: Callable[[FloatArray], Decision[Value]], curves: Mapping[word
 
 
 def angle_signs(walk: Walk, assumed: Iterable[tuple[str, str]] = ()) -> dict[tuple[str, str], float]:
-    """Return the factor of the three sagittal angles, and 1 for the components that are ``assumed`` canonical.
+    """Return the factor of the three sagittal angles, and of the components that are ``assumed`` canonical.
+
+    Of these hip adduction follows its strides where they are sure, and is 1 else, as are the others.
 
     Raises
     ------
@@ -118,12 +121,27 @@ def angle_signs(walk: Walk, assumed: Iterable[tuple[str, str]] = ()) -> dict[tup
     signs: dict[tuple[str, str], float] = {}
     for joint, motion in assumed:
         signs[joint, motion] = 1.0
-        walk.judge.notes[f"assumed.{joint}_{motion}_sign"] = "1: OpenSim's sign, not decided"
+        if (joint, motion) == ("hip", "adduction"):
+            signs[joint, motion] = float(_frontal_angle(walk))
+        else:
+            walk.judge.notes[f"assumed.{joint}_{motion}_sign"] = f"1: {_OPENSIM}, not decided"
     for joint, detect in ANGLE_SIGNS.items():
         decision = walk.decide(detect, "angle", joint)
         field = walk.column("angle", joint, "flexion")
         signs[joint, "flexion"] = float(walk.judge.sign(f"{joint}_sign", field, decision, canonical="positive"))
     return signs
+
+
+def _frontal_angle(walk: Walk) -> int:
+    """Return the factor of hip adduction: what the strides of the legs surely say, else 1."""
+    legs = [walk.curves("angle", "hip", "adduction", side) for side in words.SIDES]
+    return walk.judge.sign_or_assumed(
+        "hip_adduction_sign",
+        walk.column("angle", "hip", "adduction"),
+        *(evidence.hip_adduction_sign(rows) for rows in (*legs, np.concatenate(legs))),
+        canonical="adduction",
+        why=_OPENSIM,
+    )
 
 
 def moment_factors(walk: Walk, angles: Factors, body_mass: float) -> dict[tuple[str, str], float]:
@@ -156,7 +174,7 @@ def _frontal(walk: Walk, expected: int) -> int:
     field = walk.column("moment", "hip", "adduction")
     if judge.options.get(name) is not None:
         return judge.sign(name, field, canonical="adductor")
-    decision = walk.decide(hip_adduction_sign, "moment", "hip", "adduction")
+    decision = walk.decide(evidence.hip_adduction_moment_sign, "moment", "hip", "adduction")
     if decision.evidence.startswith(_DIFFER) or (decision.sure and decision.value != expected):
         told = f"the other moments give the factor {expected}, this one {decision.note()}"
         return judge.sign(name, field, Decision(expected, 0.0, told), canonical="adductor")

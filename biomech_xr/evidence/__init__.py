@@ -19,11 +19,12 @@ from biomech_xr.evidence.events import (
     contacts_from_heel,
     event_quality,
 )
+from biomech_xr.evidence.frontal import hip_adduction_moment_sign, hip_adduction_sign
 from biomech_xr.evidence.moments import STATED, moment_sign
 from biomech_xr.evidence.rates import DEVICE_RATES, emg_rate
 from biomech_xr.evidence.signs import ankle_sign, hip_sign, knee_sign
 from biomech_xr.evidence.start import start_from_force, start_from_knee
-from biomech_xr.evidence.units import FACTORS, moment_unit
+from biomech_xr.evidence.units import FACTORS, angle_unit, moment_unit
 
 __all__ = [
     "DEVICE_RATES",
@@ -34,6 +35,7 @@ __all__ = [
     "Comparison",
     "Decision",
     "EventQuality",
+    "angle_unit",
     "ankle_sign",
     "axis_order",
     "compare_events",
@@ -45,6 +47,8 @@ __all__ = [
     "emg_state",
     "event_quality",
     "flexion_column",
+    "hip_adduction_moment_sign",
+    "hip_adduction_sign",
     "hip_sign",
     "knee_sign",
     "moment_sign",

@@ -128,20 +128,25 @@ def _agrees(columns: tuple[Cycles, ...], flexion: int) -> float:
 
 
 def _likeness(column: Cycles) -> tuple[float, float]:
-    """Return |r| of the rate of change with that of hip adduction, median over strides, and its standard error.
+    """Return |r| of the rate of change with that of hip adduction, median over strides, and its standard error."""
+    if not column.count:
+        return 0.0, 0.0
+    each = adduction_likeness(column)
+    middle = float(np.median(each))
+    error = 1.2533 * 1.4826 * float(np.median(np.abs(each - middle))) / math.sqrt(column.count)
+    return abs(middle), error
+
+
+def adduction_likeness(column: Cycles) -> FloatArray:
+    """Return r of every stride's rate of change with that of hip adduction, shape (stride,).
 
     Rates, without the harmonics above the fourth, tell curves apart that differ in timing alone.
     """
-    if not column.count:
-        return 0.0, 0.0
     phase, value = np.array(_ADDUCTION, dtype=np.float64).T
     expected = _rate(np.interp(np.arange(POINTS), phase, value)[None])[0]
     rates = _rate(column.curves)
     size = np.linalg.norm(rates, axis=1) * np.linalg.norm(expected)
-    each = rates @ expected / np.where(size > 0, size, 1.0)
-    middle = float(np.median(each))
-    error = 1.2533 * 1.4826 * float(np.median(np.abs(each - middle))) / math.sqrt(column.count)
-    return abs(middle), error
+    return np.asarray(rates @ expected / np.where(size > 0, size, 1.0))
 
 
 def _rate(curves: FloatArray) -> FloatArray:

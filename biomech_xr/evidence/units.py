@@ -1,4 +1,4 @@
-"""In which unit joint moments are written, from the ankle's peak and the body mass."""
+"""In which unit joint moments and angles are written, from the peak of the ankle and the range of the knee."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from biomech_xr.evidence._cycles import cap, confidence, cycles
 from biomech_xr.evidence.decision import Decision
 from biomech_xr.evidence.moments import swing_gate
+from biomech_xr.evidence.signs import knee_sign
 
 FACTORS: Final[Mapping[str, Callable[[float], float]]] = {
     "N m": lambda body_mass: 1 / body_mass,
@@ -26,6 +27,7 @@ _POSSIBLE: Final = (0.2, 3.4)
 _ANY_MASS: Final = (35.0, 150.0)
 _SLOW, _BRISK = 0.4, 1.0
 _BRISK_LEAST: Final = 0.5
+_KNEE: Final = (20.0, 140.0)
 
 
 def moment_unit(ankle: npt.ArrayLike, body_mass: float, speed: float = math.nan) -> Decision[str]:
@@ -87,3 +89,29 @@ def _clear(low: float, high: float, *, least: float) -> float:
         return 0.0
     outside = max(least / high, low / _POSSIBLE[1])
     return max(1 + math.log2(outside), 0.0)
+
+
+def angle_unit(knee: npt.ArrayLike) -> Decision[str]:
+    """Decide whether joint angles are degrees or radians: the knee moves through 20 to 140 degrees in a stride.
+
+    It must bend as a knee does (`knee_sign`), since a standing one sways by a third of a degree.
+
+    Parameters
+    ----------
+    knee
+        Knee flexion of either sign, shape (stride, point), contact to contact of the own foot; NaN strides ignored.
+
+    Returns
+    -------
+    Decision[str]
+        `degree` or `radian`.
+    """
+    strides = cycles(knee)
+    if not strides.count:
+        return Decision("degree", 0.0, "no usable stride with a knee")
+    middle = float(np.median(np.ptp(strides.curves, axis=1)))
+    text = f"the knee moves through {middle:.3g} in the median of strides ({strides.describe()})"
+    for unit, scale in (("degree", 1.0), ("radian", math.degrees(1.0))):
+        if _KNEE[0] <= middle * scale <= _KNEE[1]:
+            return Decision(unit, min(0.98, cap(strides), knee_sign(scale * strides.curves).confidence), text)
+    return Decision("degree", 0.0, f"{text}, which is neither")

@@ -46,6 +46,8 @@ class DeviceWindows(StrideWindows):
     not in workers of a DataLoader: blocks are read ahead in threads.
     """
 
+    _cutters = 0  # work on a device is in the order, and on the stream, of who asks
+
     def __init__(self, url: Url, *, device: str | torch.device = "cpu", **options: Any) -> None:
         self.device = _find_device(device)
         super().__init__(url, **options)

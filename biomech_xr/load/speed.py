@@ -29,7 +29,7 @@ TURNS: Final = 2
 """How often each block that a step mixes is replaced while a pass is timed, where the epoch has so many blocks."""
 SECONDS: Final = 60.0
 
-_BUSY: Final = 0.85
+_BUSY, _NEARLY_ALL = 0.85, 0.9
 _SIGNALS: Final = ("emg", "kinematics", "kinetics")
 
 
@@ -244,10 +244,10 @@ def advise(passes: Sequence[Pass], quality: OrderQuality, place: Place) -> list[
             f"global batch: {ranks} ranks read {factor:.1f} times the bytes of the strides that they use; a "
             f"larger global batch than {place.global_batch:,} per step, or fewer ranks, reads less"
         )
-    people = quality.people.ratio
-    if people > MUCH_READING:
+    people = quality.people
+    if people.ratio > MUCH_READING and people.mean < _NEARLY_ALL * people.full:
         said.append(
-            f"lanes: people in a step deviate {people:.1f} times as much as in a full shuffle; more lanes than "
+            f"lanes: people in a step deviate {people.ratio:.1f} times as much as in a full shuffle; more lanes than "
             f"{quality.blocks:.0f} mix more people"
         )
     return said

@@ -60,6 +60,8 @@ def check_step(step: object, steps: int) -> int:
 
 def check_state(own: Mapping[str, Any], state: Mapping[str, Any], *, steps: int) -> None:
     """Raise `ConfigError` when a state is of other windows, or at no place of an epoch of some steps."""
+    if not isinstance(state, Mapping):
+        raise ConfigError(f"loader state: found {state!r}, expected what state_dict returned.")
     absent = [name for name in own if name not in state]
     if absent:
         raise ConfigError(
@@ -73,7 +75,5 @@ def check_state(own: Mapping[str, Any], state: Mapping[str, Any], *, steps: int)
     ]
     if other:
         raise ConfigError(f"loader state: {'; '.join(other)}. Resume with the data and options of the saved run.")
-    whole_numbers(lanes=state["lanes"])
-    if isinstance(state["epoch"], bool) or not isinstance(state["epoch"], int) or state["epoch"] < 0:
-        raise ConfigError(f"loader state: epoch: found {state['epoch']!r}, expected a whole number, 0 or more.")
+    whole_numbers(**{f"loader state: {name}": state[name] for name in ("lanes", "epoch")})
     check_step(state["step"], steps)

@@ -13,10 +13,10 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from biomech_xr import vocabulary as words
 from biomech_xr.load import description
-from biomech_xr.load.blocks.prefetch import Waited, prefetched, reading
+from biomech_xr.load.blocks.prefetch import Waited, made, reading
 from biomech_xr.load.checks import find_filters, find_horizon, whole_numbers
 from biomech_xr.load.cut import gather
-from biomech_xr.load.cut.host import Batch, Cutter, HostCutter
+from biomech_xr.load.cut.host import CUTTERS, Batch, Cutter, HostCutter
 from biomech_xr.load.epochs import Epochs
 from biomech_xr.load.inputs.augment import Augmentation
 from biomech_xr.load.inputs.options import Inputs, Making
@@ -117,12 +117,13 @@ class StrideWindows(IterableDataset[Batch]):
     Notes
     -----
     Use it directly, or in ``DataLoader(windows, batch_size=None, num_workers=W, multiprocessing_context="spawn")``,
-    where worker w makes the steps w, w + W, ... A background thread reads ahead, so workers are rarely faster.
+    where worker w makes the steps w, w + W, ... Background threads read and cut ahead, so workers are rarely faster.
     A batch's memory is used again once the batch and all views of it are dropped.
     """
 
     device = torch.device("cpu")
     """Where batches are."""
+    _cutters = CUTTERS  # threads that cut batches before they are asked for
 
     def __init__(
         self,
@@ -217,6 +218,7 @@ class StrideWindows(IterableDataset[Batch]):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration; naming the epoch of a loaded state keeps its place."""
+        (epoch,) = whole_numbers(epoch=epoch)
         if epoch != self._epoch:
             self._epoch, self._done = epoch, 0
             self._told.tell(epoch, 0)
@@ -274,11 +276,11 @@ class StrideWindows(IterableDataset[Batch]):
         seed, cutter, stored = (self.seed, self._epoch), self._cutter(order), self._epochs.blocks(order)
         making = Making(self._inputs, self.sources, stored, cutter, device=self.device, seed=seed, rank=self.rank)
         shares = (making.share(order.share(step, rank=self.rank, world_size=self.world_size)) for step in steps)
-        plan = reading((source.folder for source in self.sources), ahead=POOL_BLOCKS)
-        with contextlib.closing(prefetched(order, shares, making.read, waited=self.waited, **plan)) as stream:
-            for share, blocks in stream:
-                batch = making.batch(share, blocks)
-                self._done = share.step + 1
+        plan = reading(self.sources, ahead=POOL_BLOCKS)
+        stream = made(order, shares, making.read, making.batch, makers=self._cutters, waited=self.waited, **plan)
+        with contextlib.closing(stream):
+            for step, batch in zip(steps, stream, strict=True):
+                self._done = step + 1
                 yield batch
                 del batch
 

@@ -9,7 +9,11 @@ import numpy as np
 import pandas as pd
 
 from biomech_xr import vocabulary as words
+from biomech_xr.datasets.spec import BIBLIOGRAPHIC
+from biomech_xr.errors import ProcessingError
+from biomech_xr.process.chains.building import only_interpolated
 from biomech_xr.process.chains.chain import Chain
+from biomech_xr.process.chains.in_force import Form, forms_as_facts, in_force
 from biomech_xr.process.engine.kernels import Array
 from biomech_xr.process.steps.resample import EMG_RATE
 from biomech_xr.process.trials.pieces import follows
@@ -27,8 +31,60 @@ class _Form(NamedTuple):
     spacing: float = 0.0
 
 
+def refuse_mixed(recordings: Sequence[Recordings], dataset: str) -> None:
+    """One product has one set of facts: a person parsed under others (synthetic, other mapping) does not belong."""
+    facts = recordings[0].spec
+    for one in recordings[1:]:
+        differing = (name for name, fact in facts.items() if not _same_fact(one.spec.get(name), fact))
+        other = sorted(set(differing) - BIBLIOGRAPHIC)
+        if other:
+            raise ProcessingError(
+                f"{dataset}: {one.patient.patient} was parsed under other facts than {recordings[0].patient.patient} "
+                f"({', '.join(other)}); expected one set. Parse all of them again into a new store."
+            )
+
+
+def _same_fact(one: object, two: object) -> bool:
+    return one == two or (one != one and two != two)  # unknown numbers are NaN
+
+
+def chain_for(recordings: Sequence[Recordings], strides: pd.DataFrame, chain: Chain) -> tuple[Chain, list[Form]]:
+    """Return what of a chain is in force for some patients, and the forms of their EMG by which that is decided.
+
+    Parameters
+    ----------
+    recordings
+        The patients, all under one set of facts.
+    strides
+        Those that the plan keeps, or would if the chain served their EMG, with its columns ``_...``.
+    """
+    forms = _forms_in(recordings, strides[strides["_has_emg"]])
+    people = {one.patient.patient for one in recordings}
+    return in_force(chain, forms, line_frequency=float(recordings[0].spec["line_frequency"]), people=people), forms
+
+
+def _forms_in(recordings: Sequence[Recordings], strides: pd.DataFrame) -> list[Form]:
+    """Return the forms of EMG that strides have, in order, served or not."""
+    found: set[Form] = set()
+    for key, rows in strides.groupby(["emg_state", "_emg_kind", "_isolated"], observed=True):
+        state, kind, apart = cast("tuple[words.EmgState, words.SignalKind, bool]", key)
+        contiguity: words.Contiguity = "isolated" if apart else "consecutive"
+        if only_interpolated(state, kind):
+            found.add(Form(state, kind, contiguity, float(EMG_RATE)))
+        else:
+            fitted = _emg_forms(recordings, rows)
+            found |= {Form(state, kind, contiguity, one.rate, one.band_rate) for one in fitted}
+    return sorted(found, key=str)
+
+
 def product_attrs(
-    recordings: Sequence[Recordings], kept: pd.DataFrame, chain: Chain, *, longest: float
+    recordings: Sequence[Recordings],
+    kept: pd.DataFrame,
+    chain: Chain,
+    forms: Sequence[Form],
+    *,
+    chain_hash: str,
+    longest: float,
 ) -> dict[str, Any]:
     """Return the attributes of a product.
 
@@ -38,20 +94,26 @@ def product_attrs(
         The patients, all under one set of facts.
     kept
         Their strides as the plan holds them, with its columns ``_...``.
+    chain
+        What of a chain is in force for them.
+    forms
+        The forms of EMG by which that was decided.
+    chain_hash
+        Hash of all settings of the chain.
     longest
         Longest stride stored, s.
     """
     spec = recordings[0].spec
     line = float(spec["line_frequency"])
     served = kept[kept["_has_emg"] & (kept["_refusal"] == "")]
-    forms = [{**form._asdict(), "line_frequency": line} for form in _emg_forms(recordings, served)]
+    fitted = [{**form._asdict(), "line_frequency": line} for form in _emg_forms(recordings, served)]
     joints = _joint_rates(kept, longest)
-    ahead = [chain.lookahead(**form) for form in forms] + [chain.kinematics_lookahead(*joint) for joint in joints]
+    ahead = [chain.lookahead(**form) for form in fitted] + [chain.kinematics_lookahead(*joint) for joint in joints]
     own = max(ahead, default=0.0)
     upstream, known = _upstream(spec, served, kept)
     return {
         "chain": chain.model_dump(mode="json"),
-        "chain_hash": chain.hash(),
+        "chain_hash": chain_hash,
         "product": chain.product,
         "causal": chain.causal,
         "grid": chain.grid.model_dump(exclude_none=True),
@@ -62,8 +124,9 @@ def product_attrs(
         "lookahead_chain": own,
         "lookahead_upstream": upstream,
         "kinematics_lookahead_known": known,
-        "emg_delay": max((chain.delay(**form) for form in forms), default=0.0),
-        "emg_bands": _bands(chain, forms),
+        "emg_delay": max((chain.delay(**form) for form in fitted), default=0.0),
+        "emg_bands": _bands(chain, fitted),
+        "emg_forms": forms_as_facts(forms),
         "emg_refused": _refused(kept),
         "kinematics_delay": max((chain.kinematics_delay(*joint) for joint in joints), default=0.0),
         "substitutes": {name: words.SUBSTITUTES[name] for name in sorted(set(kept["_substituted"].explode().dropna()))},

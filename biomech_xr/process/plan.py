@@ -13,10 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets.spec import BIBLIOGRAPHIC
 from biomech_xr.errors import ConfigError, NotAStoreError, ProcessingError
 from biomech_xr.process.chains.chain import Chain
-from biomech_xr.process.facts import product_attrs
+from biomech_xr.process.facts import chain_for, product_attrs, refuse_mixed
 from biomech_xr.process.trials.kinematics import grid_size
 from biomech_xr.process.trials.pieces import follows
 from biomech_xr.process.trials.trial import MODALITIES, Recordings
@@ -35,9 +34,10 @@ Dims = tuple[str, ...]
 class Plan:
     """What a chain will make of one dataset.
 
-    `labels` has one row a stride in the order of the product (patient, trial, side, stride_number) and all columns of
-    `schema.LABELS`; `order` is each stride's place in recording order; `units` maps (patient, trial) to the rows
-    (start, stop) of its strides; `rejected` lists candidates dropped here; `attrs` are the facts to store.
+    `chain` is what of the given one is in force for the people (`chains.in_force`). `labels` has one row a stride in
+    the order of the product (patient, trial, side, stride_number) and all columns of `schema.LABELS`; `order` is each
+    stride's place in recording order; `units` maps (patient, trial) to the rows (start, stop) of its strides;
+    `rejected` lists candidates dropped here; `attrs` are the facts to store.
     """
 
     root: str
@@ -117,7 +117,7 @@ def plan_recordings(
 ) -> Plan:
     """Return the plan of opened recordings; errors as in `make_plan`."""
     spec = recordings[0].spec
-    _refuse_mixed(recordings, dataset)
+    refuse_mixed(recordings, dataset)
     tables = [_candidates(one, chain) for one in recordings]
     candidates = pd.concat(tables, ignore_index=True)
     reasons, details = _reasons(candidates, spec)
@@ -128,35 +128,20 @@ def plan_recordings(
     rejected = candidates[reasons != ""].assign(stage="process", reason=reasons[reasons != ""])
     rejected = rejected.assign(detail=details[reasons != ""])[["dataset", "patient", *REJECTED_COLUMNS]]
     time_size = HISTORY + round(float(spec["maximum_duration"]) * 1000)
+    own, forms = chain_for(recordings, candidates[np.isin(reasons, ("", "unservable_emg"))], chain)
+    longest = (time_size - HISTORY) / 1000
     labels = kept[list(LABELS)].astype({name: "category" for name, kind in LABELS.items() if kind == "category"})
     return Plan(
         root=root,
         dataset=dataset,
-        chain=chain,
+        chain=own,
         labels=labels,
         order=kept["_order"].to_numpy(dtype=np.int64),
         rejected=rejected.reset_index(drop=True),
         units=_units(labels),
         time_size=time_size,
-        attrs=product_attrs(recordings, kept, chain, longest=(time_size - HISTORY) / 1000),
+        attrs=product_attrs(recordings, kept, own, forms, chain_hash=chain.hash(), longest=longest),
     )
-
-
-def _refuse_mixed(recordings: Sequence[Recordings], dataset: str) -> None:
-    """One product has one set of facts: a person parsed under others (synthetic, other mapping) does not belong."""
-    facts = recordings[0].spec
-    for one in recordings[1:]:
-        differing = (name for name, fact in facts.items() if not _same_fact(one.spec.get(name), fact))
-        other = sorted(set(differing) - BIBLIOGRAPHIC)
-        if other:
-            raise ProcessingError(
-                f"{dataset}: {one.patient.patient} was parsed under other facts than {recordings[0].patient.patient} "
-                f"({', '.join(other)}); expected one set. Parse all of them again into a new store."
-            )
-
-
-def _same_fact(one: object, two: object) -> bool:
-    return one == two or (one != one and two != two)  # unknown numbers are NaN
 
 
 def _candidates(one: Recordings, chain: Chain) -> pd.DataFrame:

@@ -61,6 +61,18 @@ def rate_text(spec: DatasetSpec, signal: str) -> str:
     return (text or "rate not stated") + (f", recorded at {_hertz(rate.recorded)}" if rate.recorded else "")
 
 
+def emg_text(spec: DatasetSpec) -> str:
+    """Return what was done to a source's EMG and how often it is sampled; of two forms the usual one comes first."""
+    return "; or ".join(f"{state}, {rate}" for state, rate in _emg_forms(spec))
+
+
+def _emg_forms(spec: DatasetSpec) -> list[tuple[str, str]]:
+    rate = spec.rates.get("emg")
+    if rate is None or not rate.state:
+        return [(spec.emg_state, rate_text(spec, "emg"))]
+    return [(rate.state, _hertz(rate.hz)), (spec.emg_state, f"{rate.points} points a stride")]
+
+
 def _hertz(rates: Sequence[float]) -> str:
     *rest, last = [f"{rate:g}" for rate in rates] or [""]
     return f"{', '.join(rest)} or {last} Hz" if rest else f"{last} Hz" if last else ""
@@ -119,7 +131,7 @@ def _emg(spec: DatasetSpec) -> str:
     leg = "" if len(counts) == len(spec.sides) else f", {' and '.join(sorted(counts))} only"
     if len(set(counts.values())) > 1:
         most = " and ".join(f"{counts[side]} muscles {side}" for side in sorted(counts, key=counts.__getitem__)[::-1])
-    return f"{most}, {spec.emg_state}, {rate_text(spec, 'emg')}{leg}"
+    return f"{most}, {emg_text(spec)}{leg}"
 
 
 def _joints(spec: DatasetSpec, columns: Mapping[str, JointColumn]) -> str:
@@ -182,8 +194,9 @@ def _identity(spec: DatasetSpec) -> str:
 def _emg_section(spec: DatasetSpec) -> str:
     if not spec.emg:
         return ""
+    forms = " or ".join(f"`{state}` ({rate})" for state, rate in _emg_forms(spec))
     text = (
-        f"## EMG\n\nState `{spec.emg_state}` ({rate_text(spec, 'emg')}), unit {spec.emg_unit.rstrip('.')}. "
+        f"## EMG\n\nState {forms}, unit {spec.emg_unit.rstrip('.')}. "
         f"Upstream: {spec.upstream_filters}. Upstream processing looks ahead: {_lookahead(spec)}.\n\n"
         "| raw name | muscle | leg |\n|---|---|---|\n"
     )

@@ -10,8 +10,7 @@ from typing import Any
 from biomech_xr.errors import NotAStoreError
 from biomech_xr.quality.reference_counts import REFERENCE
 from biomech_xr.store import layout, read_version
-from biomech_xr.store.check import seal_key
-from biomech_xr.store.look import Look, Place
+from biomech_xr.store.look import Look, Place, seal_key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,8 +22,11 @@ from numcodecs import Blosc  # type: ignore[import-untyped]
 from numcodecs.checksum32 import CRC32C  # type: ignore[import-untyped]
 
 from biomech_xr.errors import LostDataError, NotAStoreError
+from biomech_xr.store.checked import is_chunk
+from biomech_xr.store.integrity import Expected, problem
 from biomech_xr.store.ledger import lost_data
-from biomech_xr.store.objects import join, local_path, read_bytes
+from biomech_xr.store.objects import join, local_path
+from biomech_xr.store.rereading import read_intact
 
 _CODECS: Final = ["bytes", "blosc", "crc32c"]
 _KINDS: Final = ("codes", "float64", "int64", "bool")
@@ -99,6 +102,7 @@ class StoredGroup:
         self.url = url
         self._folder = local_path(url)
         self._objects: Mapping[str, int] = entry["objects"]
+        self._checksums: Mapping[str, int] = entry["checksums"]
         raw = self._bytes("zarr.json")
         if zlib.crc32(raw) != entry["checksums"]["zarr.json"]:
             raise LostDataError(f"{url}: zarr.json: the checksum does not match. Restore the object.")
@@ -174,14 +178,20 @@ class StoredGroup:
         if key not in self._objects:
             raise LostDataError(f"{self.url}: {key}: not in the list of what was written. Restore the ledger.")
         try:
-            raw = read_bytes(join(self.url, key)) if self._folder is None else (self._folder / key).read_bytes()
-        except FileNotFoundError:
+            raw = self._fetched(key) if self._folder is None else (self._folder / key).read_bytes()
+        except (FileNotFoundError, NotAStoreError):
             raw = b""
         if len(raw) != self._objects[key]:
             raise LostDataError(
                 f"{self.url}: {key}: found {len(raw)} bytes, expected {self._objects[key]} bytes. Restore the object."
             )
         return raw
+
+    def _fetched(self, key: str) -> bytes:
+        """Return an object that lies elsewhere, read again where it comes damaged."""
+        chunks = 0 if is_chunk(key) else None
+        expected = Expected(size=self._objects[key], checksum=self._checksums.get(key), chunks=chunks)
+        return read_intact(join(self.url, key), lambda data: problem(data, expected))
 
 
 def _decoded(raw: bytes) -> bytes:

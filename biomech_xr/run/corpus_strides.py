@@ -94,9 +94,8 @@ def varied_work(root: str, corpus: Corpus, chain: Chain, people: list[InMemory])
     """
     plan = plan_recordings(people, root, corpus.dataset, chain)
     up_front = plan.labels.drop(columns=[*LATE_LABELS, "emg_clipped"])
-    part = create_part(
-        root, chain.name, corpus.dataset, up_front, plan.rejected, plan.template, plan.attrs, config_hash=chain.hash()
-    )
+    facts = (up_front, plan.rejected, plan.template, plan.attrs)
+    part = create_part(root, chain.name, corpus.dataset, *facts, config_hash=plan.chain.hash())
     done = shards_done(root, chain.name, corpus.dataset, fingerprint=part["fingerprint"])
     rows = _bank_rows(plan, corpus)
     bounds = {shard: shard_bounds(shard, len(plan.labels)) for shard in range(shard_count(len(plan.labels)))}

@@ -9,8 +9,7 @@ from typing import Any
 from biomech_xr.errors import LostDataError
 from biomech_xr.store import layout, list_chains, list_patients, list_versions, patient_entry
 from biomech_xr.store.finishing import joined_software
-from biomech_xr.store.objects import join, names
-from biomech_xr.store.part import sealed_or_none
+from biomech_xr.store.objects import join, names, sealed_or_none
 from biomech_xr.store.planned import named, read_standing
 
 

@@ -115,7 +115,7 @@ def shard_work(root: str, dataset: str, chain: Chain, *, same_code: bool = False
         work = plan_work(root, rest.plan)
     fingerprints = [*kept, *work.fingerprints]
     said = {"other_code": other, "same_code": same_code, "parsed": rest.parsed, "partial": partial}
-    return replace(work, fingerprints=fingerprints, more=rest.more, **said)
+    return replace(work, chain=chain, fingerprints=fingerprints, more=rest.more, **said)
 
 
 class Rest(NamedTuple):
@@ -132,10 +132,10 @@ def plan_rest(
 ) -> Rest:
     """Return what stays of a source's strides and what is to be made; nothing is written.
 
-    A part of the same configuration stays when it is whole and the recordings of all its people are those that it was
-    made of. People none of whose strides can be used make a part without strides, which holds the reasons, where the
-    source has strides of others. ``resume`` plans a part that was begun before everybody else. Errors are those of
-    `shard_work`.
+    A part stays when it is whole, the settings that reach its data are the same, and the recordings of all its people
+    are those that it was made of. People none of whose strides can be used make a part without strides, which holds the
+    reasons, where the source has strides of others. ``resume`` plans a part that was begun before everybody else.
+    Errors are those of `shard_work`.
     """
     parsed = parsed_people(root, dataset, partial=partial)
     recordings = parsed.recordings
@@ -202,4 +202,4 @@ def finish_strides(work: ShardWork) -> dict[str, Any]:
             f"{strides_url(work.root, work.chain.name, work.dataset)}: another run finished strides of this source "
             "meanwhile, and this one does not know them. Run again: what is done is kept."
         )
-    return finish(work.root, work.chain.name, work.dataset, work.fingerprints)
+    return finish(work.root, work.chain.name, work.dataset, work.fingerprints, config_hash=work.chain.hash())

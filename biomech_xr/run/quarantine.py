@@ -20,8 +20,7 @@ from typing import Any, Final
 from biomech_xr.errors import DataFormatError, MissingInputError, SchemaError
 from biomech_xr.run.alone import parse_alone
 from biomech_xr.store import layout, remote
-from biomech_xr.store.objects import exists, join, names, write_sealed
-from biomech_xr.store.part import sealed_or_none
+from biomech_xr.store.objects import exists, join, names, sealed_or_none, write_sealed
 from biomech_xr.store.planned import FAILED, QUARANTINED
 
 TRIES: Final = 2

@@ -10,17 +10,17 @@ import dask
 from dask import delayed
 
 from biomech_xr.errors import NotAStoreError, StoreError
-from biomech_xr.process import Chain, make_plan, shard_blocks
+from biomech_xr.process import make_plan, shard_blocks
+from biomech_xr.process.chains.in_force import held_chain
 from biomech_xr.run.parse import parse_patient
 from biomech_xr.run.process import create_planned
 from biomech_xr.run.reuse import MADE_OF
 from biomech_xr.store import finish, layout, ledger, write_shard
-from biomech_xr.store.check import seal_key
 from biomech_xr.store.checked import is_chunk
 from biomech_xr.store.integrity import Expected, problem, read_sealed_bytes
-from biomech_xr.store.look import Look, Place
+from biomech_xr.store.look import Look, Place, seal_key
 from biomech_xr.store.objects import exists, join, read_bytes
-from biomech_xr.store.rebuilding import patient_digests
+from biomech_xr.store.rebuilding_people import patient_digests
 from biomech_xr.store.rereading import is_same
 
 _ROOT: Final = "zarr.json"
@@ -166,7 +166,7 @@ def remake_part(look: Look, folder: str, place: Place, broken: Collection[str], 
     attrs = _attributes(look, place)
     recordings = attrs.get("recordings", {})
     _require_recordings(look, dataset, recordings)
-    plan = make_plan(look.root, dataset, Chain.model_validate(attrs["chain"]), list(recordings) or None)
+    plan = make_plan(look.root, dataset, held_chain(attrs["chain"]), list(recordings) or None)
     made_of: dict[str, Any] = {key: attrs[key] for key in MADE_OF if key in attrs}
     plan = replace(plan, attrs={**plan.attrs, "recordings": recordings, **made_of})
     software = _made_with(look, place)
@@ -202,7 +202,7 @@ def remake_part(look: Look, folder: str, place: Place, broken: Collection[str], 
 
 def _touches(folder: str, group: str, entry: Mapping[str, Any], shard: int, broken: Collection[str]) -> bool:
     """Return whether an object of a shard is broken; the arrays of the part that was made again say which there are."""
-    opened = ledger.open_plain(join(folder, group))
+    opened = ledger.open_checked(join(folder, group), entry["objects"], entry["checksums"])
     keys = {
         f"{group}/{key}"
         for name in entry["variables"]

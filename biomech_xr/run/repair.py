@@ -15,10 +15,10 @@ from typing import Final
 
 from biomech_xr.errors import BiomechXRError
 from biomech_xr.run.remaking import RawFolder, Remade, remake_part, remake_patient
-from biomech_xr.store import layout, rebuilding
-from biomech_xr.store.check import Checked, seal_key
-from biomech_xr.store.look import Look, Place, pointer_key
-from biomech_xr.store.planned import plan_key
+from biomech_xr.store import layout, rebuilding, rebuilding_people
+from biomech_xr.store.check import Checked
+from biomech_xr.store.look import Look, Place, pointer_key, seal_key
+from biomech_xr.store.planned import plan_number
 
 _SHARD: Final = re.compile(r"\.shard-(\d{5})\.json$")
 _COPY: Final = "Restore it from a copy of the store"
@@ -68,7 +68,7 @@ def repair_store(
         yield from _metadata(work)
         for name in sorted(broken):
             kind, *rest = name.split("/")
-            if kind == "recordings" and name != plan_key(rest[0]):
+            if kind == "recordings" and not plan_number(rest[1]):
                 yield from _patient(work, name, *rest)
         for place in list(work.look.parts):
             if "/".join(("strides", *place)) in broken:
@@ -80,7 +80,7 @@ def repair_store(
 def _rest(work: _Work, name: str) -> Iterator[Repaired]:
     """Repair manifests, versions, and say of whatever is left what to do."""
     kind, *rest = name.split("/")
-    if name == plan_key(rest[0]):
+    if kind == "recordings" and plan_number(rest[1]):
         yield from _plan(work, name, rest[0])
     if kind == "strides" and len(rest) == 2:
         key = f"{name}/{layout.MANIFEST}"
@@ -151,7 +151,7 @@ def _patient(work: _Work, name: str, dataset: str, patient: str) -> Iterator[Rep
     how = "from the recordings; its digest is the one that a finished part knows"
 
     def entry() -> bytes | None:
-        return rebuilding.rebuilt_patient_entry(work.look, dataset, patient)
+        return rebuilding_people.rebuilt_patient_entry(work.look, dataset, patient)
 
     if work.broken[name] == {entry_key}:
         yield from _rebuild(work, name, entry_key, entry, how, "")
@@ -173,7 +173,7 @@ def _plan(work: _Work, name: str, dataset: str) -> Iterator[Repaired]:
     """Repair the plan of a parse from the people who are accounted for."""
     how = "from the people who were parsed; its digest is the one that a part knows"
     again = "Run parse again, which writes it"
-    yield from _rebuild(work, name, name, lambda: rebuilding.rebuilt_plan(work.look, dataset), how, again)
+    yield from _rebuild(work, name, name, lambda: rebuilding_people.rebuilt_plan(work.look, dataset), how, again)
 
 
 def _give_up(work: _Work, name: str, why: str) -> Iterator[Repaired]:

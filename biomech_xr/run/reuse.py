@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from biomech_xr.process import Chain
+from biomech_xr.process.chains.in_force import in_force_of
 from biomech_xr.store import layout, ledger, list_versions, read_version, shards_done
-from biomech_xr.store.objects import exists, join, names
-from biomech_xr.store.part import sealed_or_none
+from biomech_xr.store.objects import exists, join, names, sealed_or_none
 from biomech_xr.store.reading import read_manifest
+from biomech_xr.store.template import ALL_SETTINGS
 
 _ENTRY: Final = re.compile(r"(part-[0-9a-f]{12})\.json")
 
@@ -26,7 +27,8 @@ def finished_parts(
     Parameters
     ----------
     root, dataset, chain
-        URL of the store; name of the source; the chain, whose settings the parts must have.
+        URL of the store; name of the source; the chain: a part fits whose settings are those of it that are in force
+        for the part's people, see `biomech_xr.process.chains.in_force`.
     recordings
         Patient -> digest of the ledger entry of the recordings, as they are now.
     same_code
@@ -53,20 +55,33 @@ def _same(made_of: Mapping[str, str], recordings: Mapping[str, str]) -> bool:
 
 
 def _listed(folder: str, root: str, dataset: str, chain: Chain) -> Iterator[dict[str, Any]]:
-    """Yield the parts of these settings: of the manifest, then those that were finished and are not in it."""
+    """Yield the parts that fit these settings: of the manifest, then those that were finished and are not in it."""
     known: set[str] = set()
     if exists(join(folder, layout.MANIFEST)):
         manifest = read_manifest(folder)
         known = {part["name"] for part in manifest["parts"]}
-        if manifest["config_hash"] == chain.hash():
-            yield from manifest["parts"]
+        same = manifest["config_hash"] == chain.hash()
+        for part in manifest["parts"]:
+            if same or _fits(chain, sealed_or_none(layout.part_ledger_url(folder, part["name"]))):
+                yield part
     there = set(names(join(folder, layout.LEDGER)))
     finished = [name for name in _begun(there) if f"{name}.finished.json" in there and name not in known]
     order = _order(root, dataset, chain) if finished else {}
     for name in sorted(finished, key=lambda name: (order.get(name, len(order)), name)):
         seal = sealed_or_none(layout.part_seal_url(folder, name))
-        if seal is not None and seal["config_hash"] == chain.hash():
+        if seal is not None and _fits(chain, sealed_or_none(layout.part_ledger_url(folder, name))):
             yield seal
+
+
+def _fits(chain: Chain, entry: Mapping[str, Any] | None) -> bool:
+    """Return whether a part was made with the settings of a chain that are in force for its people.
+
+    A part that does not say in which forms its EMG comes was made with all settings of its chain.
+    """
+    if entry is None or entry["config_hash"] == chain.hash():
+        return entry is not None
+    own = in_force_of(chain, entry["attrs"])
+    return own is not None and own.hash() == entry["config_hash"]
 
 
 def _begun(there: set[str]) -> list[str]:
@@ -82,7 +97,7 @@ def _order(root: str, dataset: str, chain: Chain) -> dict[str, int]:
     return {}
 
 
-MADE_OF: Final = ("recordings", "recordings_software", "parse_plan", "not_parsed")
+MADE_OF: Final = ("recordings", "recordings_software", "parse_plan", "not_parsed", ALL_SETTINGS)
 """Attributes of a part that say what it was made of, beyond those of the plan of the process stage."""
 
 
@@ -104,7 +119,7 @@ def started_part(root: str, dataset: str, chain: Chain, recordings: Mapping[str,
         if f"{name}.finished.json" in there or not any(one.startswith(f"{name}.shard-") for one in there):
             continue
         entry = sealed_or_none(layout.part_ledger_url(folder, name))
-        if entry is None or entry["config_hash"] != chain.hash() or entry["software"] != ledger.software():
+        if entry is None or entry["software"] != ledger.software() or not _fits(chain, entry):
             continue
         made_of = entry["attrs"].get("recordings", {})
         if made_of and _same(made_of, recordings):

@@ -127,7 +127,7 @@ def dataset_attrs(chain: str, parts: Sequence[PartFacts]) -> dict[str, Any]:
     return {
         **{key: first[key] for key in first if key in same},
         "chain": chain,
-        "chain_definition": next(iter(own.values())),
+        "chain_definition": own,
         "config_hash": {str(part.manifest["dataset"]): part.manifest["config_hash"] for part in parts},
         "lookahead": max(known) if len(known) == len(lookahead) else None,
         "lookahead_by_dataset": lookahead,

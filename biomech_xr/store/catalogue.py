@@ -120,7 +120,7 @@ def write_catalogue(url: Url, parts: Sequence[Part], *, pointer: Url | None = No
     """
     with tempfile.TemporaryDirectory(prefix="biomech-xr-") as folder:
         place = join(folder, "catalogue.zarr")
-        made = ledger.inventory(place, {}, sent=sent_to(make_catalogue(place, parts)))
+        made = ledger.inventory(place, sent_to(make_catalogue(place, parts)))
         for key in sorted(made["objects"], key=lambda key: key == ledger.ROOT):
             data, target = read_bytes(join(place, key)), join(url, key)
             try:

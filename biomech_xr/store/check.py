@@ -9,15 +9,19 @@ from typing import Any
 from biomech_xr.errors import NotAStoreError, StoreError
 from biomech_xr.store import layout
 from biomech_xr.store.half_copied import PINS, what_to_do
+from biomech_xr.store.holdings import complete_catalogue, patients, people_of_parts
 from biomech_xr.store.integrity import members
 from biomech_xr.store.leftovers import leftovers
-from biomech_xr.store.look import Look, pointer_key
+from biomech_xr.store.look import Look, pointer_key, seal_key
 from biomech_xr.store.loose_objects import check_numbered
 from biomech_xr.store.objects import Url, join
-from biomech_xr.store.planned import interrupted, plan_digests, plan_key
+from biomech_xr.store.planned import interrupted, look_plan, plan_digests
 from biomech_xr.store.reading import Part
 from biomech_xr.store.recordings import PatientRecordings
-from biomech_xr.store.rereading import again
+from biomech_xr.store.repeated import again
+
+Listed = tuple[Mapping[str, int], Mapping[str, int]]
+"""Size and CRC-32 of objects, by their list."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,8 +29,9 @@ class Checked:
     """One unit of a store: its name, the objects and bytes that it should have, and every problem found.
 
     `broken` holds the key, relative to the root, of each object that is missing or not as it was written; a problem
-    that is no object's alone has none. `leftover` says why nothing refers to the unit, and how to remove it: that is
-    no damage.
+    that is no object's alone has none. `unrecorded` counts the objects with values whose checksum no list holds, as in
+    stores of earlier releases: they were compared with the one that they carry themselves. `leftover` says why nothing
+    refers to the unit, and how to remove it: that is no damage.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Checked:
     size: int
     problems: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    unrecorded: int = 0
     leftover: str = ""
 
 
@@ -80,7 +86,7 @@ def _units(look: Look) -> Iterator[tuple[Checked, set[str]]]:
     for dataset, patient in patients(look):
         yield _patient(look, dataset, patient)
     for dataset in look.names("recordings"):
-        if plan_key(dataset) in look.there or plan_digests(look, dataset):
+        if look_plan(look, dataset) in look.there or plan_digests(look, dataset):
             yield _parse(look, dataset)
     for chain, dataset in look.sources():
         listed = [part for part in look.parts if part[:2] == (chain, dataset)]
@@ -96,45 +102,19 @@ def _units(look: Look) -> Iterator[tuple[Checked, set[str]]]:
         yield _unit(look, name, keys, problems), keys
 
 
-def _unit(look: Look, name: str, keys: set[str], damage: Mapping[str, str], more: tuple[str, ...] = ()) -> Checked:
+def _unit(
+    look: Look,
+    name: str,
+    keys: set[str],
+    damage: Mapping[str, str],
+    more: tuple[str, ...] = (),
+    *,
+    listed: Listed = ({}, {}),
+) -> Checked:
     texts = tuple(f"{join(look.root, key)}: {text}" for key, text in damage.items())
     size = sum(look.there.get(key, 0) for key in keys)
-    return Checked(name=name, objects=len(keys), size=size, problems=texts + more, broken=tuple(damage))
-
-
-def patients(look: Look) -> list[tuple[str, str]]:
-    """Return (dataset, patient) of whoever a store should hold, in order.
-
-    That is everybody with a ledger entry, everybody whose recordings a part was made of while their folder is there,
-    and whoever has a complete group: its entry may be lost.
-    """
-    found = set()
-    for dataset in look.names("recordings"):
-        folder = f"recordings/{dataset}"
-        found |= {(dataset, patient) for patient in look.patients(dataset)}
-        for name in look.names(folder):
-            group = f"{folder}/{name}"
-            patient = name.removesuffix(".zarr")
-            if name.endswith(".zarr") and (dataset, patient) not in found and complete(look, group):
-                found.add((dataset, patient))
-    return sorted(found | _people_of_parts(look))
-
-
-def _people_of_parts(look: Look) -> set[tuple[str, str]]:
-    """Return the people of finished parts, of sources whose recordings are in this store."""
-    here = set(look.names("recordings"))
-    return {(place[1], patient) for place in look.parts if place[1] in here for patient in look.recordings(place)}
-
-
-def complete(look: Look, group: str) -> bool:
-    """Return whether the root of a Zarr group was finished, and all members that it names have metadata."""
-    found = members(look.root_metadata(group, None))
-    return bool(found) and {f"{name}/zarr.json" for name in found} <= set(look.groups.get(group, ()))
-
-
-def seal_key(chain: str, dataset: str, part: str) -> str:
-    """Return the key of the object that lists a finished part."""
-    return layout.part_seal_url(f"strides/{chain}/{dataset}", part)
+    unrecorded, broken = len(listed[0].keys() - listed[1].keys()), tuple(damage)
+    return Checked(name=name, objects=len(keys), size=size, problems=texts + more, broken=broken, unrecorded=unrecorded)
 
 
 def _patient(look: Look, dataset: str, patient: str) -> tuple[Checked, set[str]]:
@@ -142,15 +122,15 @@ def _patient(look: Look, dataset: str, patient: str) -> tuple[Checked, set[str]]
     entry_key = f"recordings/{dataset}/{layout.LEDGER}/{patient}.json"
     entry = look.sealed(entry_key)
     damage = {entry_key: look.problem(entry_key)} if entry is None else {}
-    objects: Mapping[str, int] = entry["objects"] if entry else {}
-    damage |= look.damage(group, objects, entry["checksums"] if entry else {})
-    keys = {entry_key, *(f"{group}/{key}" for key in objects or look.groups.get(group, []))}
+    listed: Listed = (entry["objects"], entry["checksums"]) if entry else ({}, {})
+    damage |= look.damage(group, *listed)
+    keys = {entry_key, *(f"{group}/{key}" for key in listed[0] or look.groups.get(group, []))}
     more = []
     if entry and (entry["dataset"], entry["patient"]) != (dataset, patient):
         more.append(f"{join(look.root, entry_key)}: of {entry['patient']!r}; the file or its folder was renamed")
     if entry and not damage:
         more += _believed(lambda: _patient_content(PatientRecordings(look.root, dataset, patient, entry)))
-    return _unit(look, f"recordings/{dataset}/{patient}", keys, damage, tuple(more)), keys
+    return _unit(look, f"recordings/{dataset}/{patient}", keys, damage, tuple(more), listed=listed), keys
 
 
 def _believed(find: Callable[[], list[str]]) -> list[str]:
@@ -179,9 +159,9 @@ def _patient_content(opened: PatientRecordings) -> list[str]:
 
 def _parse(look: Look, dataset: str) -> tuple[Checked, set[str]]:
     """Check the plan of a parse, and that everybody in it was parsed or has files that cannot be."""
-    key = plan_key(dataset)
+    key = look_plan(look, dataset)
     damage = {key: look.problem(key)} if look.sealed(key) is None else {}
-    known = {patient for source, patient in _people_of_parts(look) if source == dataset}
+    known = {patient for source, patient in people_of_parts(look) if source == dataset}
     return _unit(look, key, {key}, damage, tuple(interrupted(look, dataset, known))), {key}
 
 
@@ -205,28 +185,29 @@ def _part(look: Look, chain: str, dataset: str, part: str) -> tuple[Checked, set
     size = seal["size"] if seal else entry["size"] if entry else look.part_size((chain, dataset, part))
     shard_keys = [layout.shard_ledger_url(folder, part, shard) for shard in range(layout.shard_count(size))]
     damage |= {key: look.problem(key) for key in shard_keys if look.sealed(key) is None}
-    objects, checksums = listed_objects(look, seal, entry, shard_keys)
-    damage |= look.damage(group, objects, checksums)
+    listed = _listed_objects(look, seal, entry, shard_keys)
+    damage |= look.damage(group, *listed)
     more = _disagreements(look, (chain, dataset, part), seal, entry, shard_keys)
-    keys = {entry_key, own_key, *shard_keys, *(f"{group}/{key}" for key in objects or look.groups.get(group, []))}
+    keys = {entry_key, own_key, *shard_keys, *(f"{group}/{key}" for key in listed[0] or look.groups.get(group, []))}
     if seal is not None and not damage:
         more += _believed(lambda: _part_content(Part(join(look.root, folder), part, seal)))
-    return _unit(look, f"{folder}/{part}", keys, damage, tuple(more)), keys
+    return _unit(look, f"{folder}/{part}", keys, damage, tuple(more), listed=listed), keys
 
 
-def listed_objects(
+def _listed_objects(
     look: Look, seal: Mapping[str, Any] | None, entry: Mapping[str, Any] | None, shard_keys: list[str]
-) -> tuple[dict[str, int], dict[str, int]]:
+) -> Listed:
     """Return size and CRC-32 of the objects of a part, from its list, else from the entries of it and its shards."""
     if seal is not None:
         return seal["objects"], seal["checksums"]
     shards = [look.sealed(key) for key in shard_keys]
     if entry is None or None in shards:
         return {}, {}
-    objects = dict(entry["objects"])
+    objects, checksums = dict(entry["objects"]), dict(entry["checksums"])
     for shard in shards:
         objects |= shard["objects"] if shard else {}
-    return objects, entry["checksums"]
+        checksums |= shard.get("checksums", {}) if shard else {}
+    return objects, checksums
 
 
 def _disagreements(
@@ -266,11 +247,6 @@ def _part_content(part: Part) -> list[str]:
     ]
 
 
-def complete_catalogue(look: Look, chain: str, number: int) -> bool:
-    """Return whether a catalogue of a version was finished; its pointer may be lost."""
-    return any(complete(look, group) for group in look.catalogues(chain, number))
-
-
 def _version(look: Look, chain: str, number: int) -> tuple[Checked, set[str]]:
     """Check the pointer and the catalogue of a version; the parts that it lists are units of their own."""
     key = pointer_key(chain, number)
@@ -284,7 +260,8 @@ def _version(look: Look, chain: str, number: int) -> tuple[Checked, set[str]]:
         return _unit(look, name, keys, damage), keys
     catalogue = pointer["catalogue"]
     group = f"{layout.VERSIONS}/{chain}/{catalogue['name']}"
-    damage = look.damage(group, catalogue["objects"], catalogue["checksums"])
+    listed: Listed = (catalogue["objects"], catalogue["checksums"])
+    damage = look.damage(group, *listed)
     keys = {key, *(f"{group}/{below}" for below in catalogue["objects"])}
     strides = sum(int(source["counts"]["strides"]) for source in pointer["sources"].values())
     more = []
@@ -295,4 +272,4 @@ def _version(look: Look, chain: str, number: int) -> tuple[Checked, set[str]]:
         rows = members(metadata)["labels"]["attributes"]["rows"]
         if rows != strides:
             more.append(f"{join(look.root, group)}: labels of {rows} strides, the pointer says {strides}")
-    return _unit(look, name, keys, damage, tuple(more)), keys
+    return _unit(look, name, keys, damage, tuple(more), listed=listed), keys

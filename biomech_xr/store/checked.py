@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -9,12 +10,12 @@ from typing import Final
 import google_crc32c
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import WrapperStore
+from zarr.storage import LocalStore, WrapperStore
 
-from biomech_xr.errors import LostDataError
-
-REFETCHES: Final = 2
-"""How often an object is fetched again that comes damaged."""
+from biomech_xr.errors import LostDataError, StoreError
+from biomech_xr.store.objects import Url, local_path
+from biomech_xr.store.remote_zarr import RemoteStore
+from biomech_xr.store.repeated import READS
 
 NOT_LISTED: Final = (
     "not in the list of what was written. Restore the ledger or the manifest, or remove this dataset and write it "
@@ -66,7 +67,7 @@ class CheckedStore(WrapperStore[Store]):
 
     async def _again(self, key: str, prototype: BufferPrototype, value: Buffer) -> Buffer | None:
         """Return an object that came damaged as it comes when it is fetched again."""
-        for _ in range(REFETCHES):
+        for _ in range(READS - 1):
             before = value.to_bytes()
             found = await self._store.get(key, prototype)
             if found is None or found.to_bytes() == before or self._intact(key, found.to_bytes()):
@@ -100,3 +101,35 @@ def _length(size: int, byte_range: ByteRequest | None) -> int:
             return min(suffix, size)
         case _:
             return size
+
+
+def zarr_store(
+    url: Url,
+    *,
+    read_only: bool,
+    expected: Mapping[str, int] | None = None,
+    checksums: Mapping[str, int] | None = None,
+) -> Store:
+    """Return the Zarr store at a URL.
+
+    Parameters
+    ----------
+    url
+        Root of the Zarr hierarchy.
+    read_only
+        Refuse writes.
+    expected
+        Size in bytes of every object, from a ledger or a manifest: an object that is listed and is missing or short
+        raises `LostDataError` when it is read.
+    checksums
+        CRC-32 of the metadata objects among them.
+    """
+    if expected is not None and not read_only:
+        raise StoreError(f"{os.fspath(url)}: a store with expected objects is for reading. Open it read-only.")
+    path = local_path(url)
+    store: Store = (
+        LocalStore(path, read_only=read_only) if path is not None else RemoteStore(os.fspath(url), read_only=read_only)
+    )
+    if expected is None:
+        return store
+    return CheckedStore(store, expected=expected, checksums=checksums or {}, origin=os.fspath(url))

@@ -30,7 +30,7 @@ def client_of(url: str) -> tuple[clients.Client, str]:
     Raises
     ------
     ConfigError
-        ``BIOMECH_XR_READER`` is neither ``obstore`` nor ``fsspec``.
+        ``BIOMECH_XR_READER`` is neither ``obstore`` nor ``fsspec``, or nobody knows the scheme of the URL.
     MissingDependencyError
         It asks for obstore, which is not installed; or a library of the URL's kind is not installed.
     """
@@ -44,6 +44,11 @@ def client_of(url: str) -> tuple[clients.Client, str]:
         filesystem, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
         raise MissingDependencyError.of(f"the library for {scheme}://", "cloud") from error
+    except ValueError as error:  # fsspec knows no such scheme
+        raise ConfigError(
+            f"{url}: found the scheme {scheme}://, expected a path on this machine or file://, gs://, s3:// or another "
+            "of fsspec. Correct the URL."
+        ) from error
     return clients.FsspecClient(filesystem), str(path)
 
 

@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, StoreError
+from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.store import layout, rebuilding
 from biomech_xr.store.half_copied import what_to_do
 from biomech_xr.store.holdings import Holding, holdings, part_holding, require_sealed, version_holding
 from biomech_xr.store.integrity import Expected, problem, read_sealed_bytes, sealed_bytes
 from biomech_xr.store.look import Look
-from biomech_xr.store.objects import Url, join, put_bytes
+from biomech_xr.store.objects import Url, join
 from biomech_xr.store.pins import Pins
 from biomech_xr.store.planned import is_passing
 from biomech_xr.store.rereading import is_same, read_intact
 from biomech_xr.store.versions import publish
+from biomech_xr.store.writing import put_verified
 
 IN_FLIGHT: Final = 16
 """Objects copied at a time; so many are in memory at most."""
@@ -247,9 +248,7 @@ class _Job:
             raise LostDataError(
                 f"{join(self.look.root, key)}: {wrong}. Run `biomech-xr check {self.look.root} --repair` first."
             )
-        put_bytes(place, data)
-        if not is_same(place, data):
-            raise StoreError(f"{place}: reads back differently than it was written. Run again; check the storage.")
+        put_verified(place, data, replace=True, lasting=True)
         return len(data), True
 
 

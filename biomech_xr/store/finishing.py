@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +10,11 @@ from typing import Any, Final
 
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.store import layout, ledger
-from biomech_xr.store.objects import Url, join, read_sealed, sizes_of, write_sealed
-from biomech_xr.store.part import intact_shards, part_entry, sealed_or_none
+from biomech_xr.store.integrity import implied_keys
+from biomech_xr.store.objects import Url, join, read_sealed, sealed_or_none, sizes_of, write_sealed
+from biomech_xr.store.part import intact_shards, part_entry
 from biomech_xr.store.rereading import read_intact
+from biomech_xr.store.template import ALL_SETTINGS
 
 _FACTS = ("chain", "dataset", "config_hash", "software", "fingerprint", "size")
 PARSED_BY: Final = "recordings_software"
@@ -20,7 +23,9 @@ PARSED_BY: Final = "recordings_software"
 _LISTED = ("fingerprint", "size", "software", "objects", "checksums", "counts", "recordings", "digest")
 
 
-def finish(root: Url, chain: str, dataset: str, fingerprints: Sequence[str]) -> dict[str, Any]:
+def finish(
+    root: Url, chain: str, dataset: str, fingerprints: Sequence[str], *, config_hash: str = ""
+) -> dict[str, Any]:
     """Seal the parts of a source, write its ``MANIFEST.json`` that lists them, and return it.
 
     No reader opens a part that is not sealed. The manifest says which parts are the source's strides now; `publish`
@@ -32,6 +37,9 @@ def finish(root: Url, chain: str, dataset: str, fingerprints: Sequence[str]) -> 
         URL of the store; names of the chain and of the source.
     fingerprints
         ``fingerprint`` of each part, all of one configuration and no patient in two, in the order of their strides.
+    config_hash
+        Hash of all settings of the chain, of which a part has those that reach its data; by default those under which
+        the first part was made.
 
     Raises
     ------
@@ -42,10 +50,10 @@ def finish(root: Url, chain: str, dataset: str, fingerprints: Sequence[str]) -> 
     """
     folder = layout.strides_url(root, chain, dataset)
     sealed = [seal_part(folder, layout.part_name(fingerprint)) for fingerprint in fingerprints]
-    return write_sealed(join(folder, layout.MANIFEST), manifest_content(sealed))
+    return write_sealed(join(folder, layout.MANIFEST), manifest_content(sealed, config_hash=config_hash))
 
 
-def manifest_content(sealed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def manifest_content(sealed: Sequence[Mapping[str, Any]], *, config_hash: str = "") -> dict[str, Any]:
     """Return what the manifest of a source says of its parts, given the objects that list them, in order."""
     totals: Counter[str] = Counter()
     for part in sealed:
@@ -53,7 +61,8 @@ def manifest_content(sealed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     parts = [{"name": layout.part_name(part["fingerprint"]), **{key: part[key] for key in _LISTED}} for part in sealed]
     return {
         "format": layout.FORMAT,
-        **{key: sealed[0][key] for key in ("chain", "dataset", "config_hash", "spec")},
+        **{key: sealed[0][key] for key in ("chain", "dataset", "spec")},
+        "config_hash": config_hash or sealed[0].get(ALL_SETTINGS, sealed[0]["config_hash"]),
         "software": joined_software(part["software"] for part in sealed),
         **parsed_by(part for part in sealed),
         "counts": dict(totals),
@@ -88,14 +97,14 @@ def seal_part(folder: str, name: str) -> dict[str, Any]:
     """
     url = join(folder, f"{name}.zarr")
     part = part_entry(folder, name)
-    _require_metadata(url, part)
+    root = _require_metadata(url, part)
     shards = intact_shards(folder, name, part)
     missing = sorted(set(range(layout.shard_count(part["size"]))) - set(shards))
     if missing:
         raise NotAStoreError(f"{folder}: {name}: {missing_shards(missing)}. Run process again; it does the rest.")
     content = seal_content(name, part, [shards[shard] for shard in sorted(shards)])
     objects = content["objects"]
-    ledger.require_complete(url, objects, ledger.expected_keys(ledger.open_plain(url)))
+    ledger.require_complete(url, objects, implied_keys(root))
     place = layout.part_seal_url(folder, name)
     try:
         return write_sealed(place, content, create_only=True)
@@ -123,7 +132,7 @@ def seal_content(name: str, part: Mapping[str, Any], shards: Sequence[Mapping[st
         **{key: part[key] for key in _FACTS},
         "spec": part["attrs"].get("spec", {}),
         "recordings": part["attrs"].get("recordings", {}),
-        **{key: part["attrs"][key] for key in (PARSED_BY,) if key in part["attrs"]},
+        **{key: part["attrs"][key] for key in (PARSED_BY, ALL_SETTINGS) if key in part["attrs"]},
         "counts": {**part["counts"], "clipped": sum(entry["clipped"] for entry in shards)},
         "objects": objects,
         "checksums": checksums,
@@ -167,16 +176,19 @@ def missing_shards(missing: Sequence[int]) -> str:
     return f"{len(missing)} shard(s) missing: {shown}"
 
 
-def _has_sum(place: str, checksum: int) -> bool:
-    """Return whether an object has this CRC-32; that it has another is believed when it comes so again and again."""
-    return zlib.crc32(read_intact(place, lambda data: zlib.crc32(data) != checksum)) == checksum
-
-
-def _require_metadata(url: str, part: Mapping[str, Any]) -> None:
+def _require_metadata(url: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of the root of a part, after comparing all objects that it was created with."""
     objects, checksums = part["objects"], part["checksums"]
-    there = sizes_of(url, objects) == objects
-    if not there or not all(_has_sum(join(url, key), value) for key, value in checksums.items()):
+
+    def read(key: str) -> bytes:
+        data = read_intact(join(url, key), lambda data: zlib.crc32(data) != checksums[key])
+        return data if zlib.crc32(data) == checksums[key] else b""
+
+    found = {key: read(key) for key in checksums} if sizes_of(url, objects) == objects else {}
+    if not found or not all(found.values()):
         raise LostDataError(
             f"{url}: metadata and tables are not those that the part was created with: objects were lost, or another "
             "run replaced them. Remove this folder and its files in `ledger`, and process again, one run at a time."
         )
+    root: dict[str, Any] = json.loads(found[ledger.ROOT])
+    return root

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from biomech_xr.errors import LostDataError
 from biomech_xr.store import layout
-from biomech_xr.store.check import complete_catalogue, patients, seal_key
-from biomech_xr.store.integrity import Expected, array_chunks
-from biomech_xr.store.look import Look, Place, pointer_key
+from biomech_xr.store.integrity import Expected, array_chunks, members
+from biomech_xr.store.look import Look, Place, pointer_key, seal_key
 from biomech_xr.store.loose_objects import check_numbered
 from biomech_xr.store.objects import join
-from biomech_xr.store.planned import look_standing, plan_key, verdict_keys
+from biomech_xr.store.planned import look_plan, look_standing, verdict_keys
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +49,7 @@ def holdings(look: Look, *, datasets: Collection[str] | None = None) -> Iterator
     for dataset in filter(chosen, look.names("recordings")):
         for patient in look.patients(dataset):
             yield _patient(look, dataset, patient)
-        if plan_key(dataset) in look.there:
+        if look_plan(look, dataset) in look.there:
             yield _plan(look, dataset)
     places = [place for place in look.parts if chosen(place[1])]
     for place in places:
@@ -87,12 +86,48 @@ def require_sealed(look: Look, datasets: Collection[str] | None = None) -> None:
         _sealed(look, *sorted(key for key in keys if key in problems and look.sealed(key) is None))
 
 
+def patients(look: Look) -> list[tuple[str, str]]:
+    """Return (dataset, patient) of whoever a store should hold, in order.
+
+    That is everybody with a ledger entry, everybody whose recordings a part was made of while their folder is there,
+    and whoever has a complete group: its entry may be lost.
+    """
+    found = set()
+    for dataset in look.names("recordings"):
+        folder = f"recordings/{dataset}"
+        found |= {(dataset, patient) for patient in look.patients(dataset)}
+        for name in look.names(folder):
+            group = f"{folder}/{name}"
+            patient = name.removesuffix(".zarr")
+            if name.endswith(".zarr") and (dataset, patient) not in found and complete(look, group):
+                found.add((dataset, patient))
+    return sorted(found | people_of_parts(look))
+
+
+def people_of_parts(look: Look) -> set[tuple[str, str]]:
+    """Return the people of finished parts, of sources whose recordings are in this store."""
+    here = set(look.names("recordings"))
+    return {(place[1], patient) for place in look.parts if place[1] in here for patient in look.recordings(place)}
+
+
+def complete(look: Look, group: str) -> bool:
+    """Return whether the root of a Zarr group was finished, and all members that it names have metadata."""
+    found = members(look.root_metadata(group, None))
+    return bool(found) and {f"{name}/zarr.json" for name in found} <= set(look.groups.get(group, ()))
+
+
+def complete_catalogue(look: Look, chain: str, number: int) -> bool:
+    """Return whether a catalogue of a version was finished; its pointer may be lost."""
+    return any(complete(look, group) for group in look.catalogues(chain, number))
+
+
 def _plan(look: Look, dataset: str) -> Holding:
     """Return the plan of a parse, and the verdicts on those whose files cannot be read."""
     listed = look.names(f"recordings/{dataset}/{layout.LEDGER}")
     verdicts = [key for name in look_standing(look, dataset).failed for key in verdict_keys(dataset, name, listed)]
-    keys = [plan_key(dataset), *(key for key in verdicts if look.sealed(key) is not None)]
-    return Holding(kind="recordings", name=plan_key(dataset), objects=_sealed(look, *keys))
+    plan = look_plan(look, dataset)
+    keys = [plan, *(key for key in verdicts if look.sealed(key) is not None)]
+    return Holding(kind="recordings", name=plan, objects=_sealed(look, *keys))
 
 
 def _patient(look: Look, dataset: str, patient: str) -> Holding:

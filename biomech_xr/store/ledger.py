@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import zarr
 
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, StoreError
 from biomech_xr.store import layout
-from biomech_xr.store.checked import is_chunk
+from biomech_xr.store.checked import is_chunk, zarr_store
 from biomech_xr.store.code import code_digest
+from biomech_xr.store.integrity import implied_keys
 from biomech_xr.store.objects import (
     Url,
-    checksums_of,
     exists,
     join,
     names,
@@ -30,9 +31,9 @@ from biomech_xr.store.objects import (
     remove_tree,
     sizes,
     write_sealed,
-    zarr_store,
 )
-from biomech_xr.store.writing import ALONE, Sent, put_verified, require_own, sent_to
+from biomech_xr.store.remote import remove
+from biomech_xr.store.writing import ALONE, Sent, put_verified, read_own, sent_to
 
 _LIBRARIES: Final = ("numpy", "scipy", "xarray", "zarr", "numcodecs")
 _COLUMN_MAPS: Final = ("emg", "angles", "moments")
@@ -101,8 +102,10 @@ def clear_leftovers(url: Url, *sealed_by: Url) -> bool:
     url
         The group.
     sealed_by
-        What makes the group exist. They are looked for just before anything is removed: where another run finished the
-        group meanwhile, nothing is, and the place is not free.
+        What makes the group exist. They are looked for before anything is removed, and once more afterwards, because
+        looking and removing are two requests: where another run finished the group meanwhile, the place is not free,
+        and what it lost has to be put back (see `restore`). A run whose entry comes later still withdraws it by itself
+        (see `seal`).
 
     Raises
     ------
@@ -112,32 +115,33 @@ def clear_leftovers(url: Url, *sealed_by: Url) -> bool:
     if not (found := names(url)):
         return True
     try:
-        attributes = read_json(join(url, ROOT)).get("attributes", {})
-    except (StoreError, AttributeError):
-        attributes = {}
-    if attributes.get("format") != layout.FORMAT:
-        raise OccupiedError(f"{url}: holds {found[0]!r} and is not ours to replace. Choose another output.")
+        read_json(join(url, ROOT), _foreign)
+    except (NotAStoreError, LostDataError) as error:
+        raise OccupiedError(f"{url}: holds {found[0]!r} and is not ours to replace. Choose another output.") from error
     if any(exists(entry) for entry in sealed_by):
         return False
     remove_tree(url)
-    return True
+    return not any(exists(entry) for entry in sealed_by)
 
 
-def inventory(
-    url: Url, marks: Mapping[str, Any], *, later: Collection[str] = (), sent: Mapping[str, Sent] | None = None
-) -> dict[str, Any]:
-    """Return every object of a Zarr group with its size, and the CRC-32 of each.
+def _foreign(root: Any) -> str:
+    """Return what is wrong with the metadata of a group that is to be ours."""
+    attributes = root.get("attributes") if isinstance(root, dict) else None
+    ours = isinstance(attributes, dict) and attributes.get("format") == layout.FORMAT
+    return "" if ours else f"without the marker {layout.FORMAT!r}"
+
+
+def inventory(url: Url, sent: Mapping[str, Sent], *, later: Collection[str] = ()) -> dict[str, Any]:
+    """Return every object of a Zarr group with its size, and the CRC-32 of each as it was sent.
 
     Parameters
     ----------
     url
         The group, written and consolidated.
-    marks
-        Attributes that the root must have: those of another run mean that it writes at the same place.
+    sent
+        What was put under each key, see `writing.sent_to`.
     later
         Arrays whose chunks come later; they are left out.
-    sent
-        What was put under each key, see `writing.sent_to`; without it, checksums are of the objects as they lie there.
 
     Raises
     ------
@@ -146,36 +150,13 @@ def inventory(
     LostDataError
         An object that the metadata of the arrays asks for is not there, or a chunk is there that they do not know.
     """
-    group = open_plain(url)
-    if any(group.attrs.get(name) != value for name, value in marks.items()):
-        raise OccupiedError(f"{url}: another run is writing here and replaced the data of this one. {ALONE}")
+    root = json.loads(read_own(url, ROOT, sent[ROOT]))
     objects = {key: size for key, size in sizes(url).items() if key.partition("/c/")[0] not in later}
-    require_complete(url, objects, expected_keys(group, later=later))
-    if sent is None:
-        return {"objects": objects, "checksums": checksums_of(url, objects)}
-    require_own(url, ROOT, sent[ROOT])
+    require_complete(url, objects, {key for key in implied_keys(root) if key.partition("/c/")[0] not in later})
     other = [key for key, size in objects.items() if key not in sent or sent[key].size != size]
     if other:
         raise OccupiedError(f"{url}: {other[0]}: not as this run wrote it, another run is writing here. {ALONE}")
     return {"objects": objects, "checksums": {key: sent[key].checksum for key in objects}}
-
-
-def open_plain(url: Url, *, read_only: bool = True) -> zarr.Group:
-    """Return a group of ours that is being written; whatever reads data uses `open_checked`."""
-    with lost_data(str(url)):
-        mode: Literal["r", "r+"] = "r" if read_only else "r+"
-        store = zarr_store(url, read_only=read_only)
-        return zarr.open_group(store, mode=mode, zarr_format=3, use_consolidated=True)
-
-
-def expected_keys(group: zarr.Group, *, later: Collection[str] = ()) -> set[str]:
-    """Return the keys that a group must have, computed from its consolidated metadata, without chunks of `later`."""
-    members = dict(group.members(max_depth=None))
-    keys = {"zarr.json", *(f"{name}/zarr.json" for name in members)}
-    for name, member in members.items():
-        if isinstance(member, zarr.Array) and name not in later:
-            keys |= layout.chunk_keys(name, member)
-    return keys
 
 
 def require_complete(url: Url, listed: Iterable[str], expected: Collection[str]) -> None:
@@ -211,14 +192,14 @@ def seal(
     Raises
     ------
     OccupiedError
-        Another run wrote its entry first, and not of the same data; one of the same data counts as ours.
+        Another run wrote its entry first, and not of the same data; one of the same data counts as ours. Or another
+        run took the group for that of a dead one and removed it, just before the entry was there; it is withdrawn.
     LostDataError
         The group is not complete.
     """
-    marks = {name: entry[name] for name in _MARKS}
-    ours = {"format": layout.FORMAT, **entry, **inventory(url, marks, later=later, sent=sent_to(group))}
+    ours = {"format": layout.FORMAT, **entry, **inventory(url, sent := sent_to(group), later=later)}
     try:
-        return write_sealed(entry_url, ours, create_only=True)
+        written = write_sealed(entry_url, ours, create_only=True)
     except OccupiedError as error:
         found = read_sealed(entry_url)
         if any(found.get(name) != ours[name] for name in (*_MARKS, "objects")) or not same_checksums(found, ours):
@@ -228,6 +209,12 @@ def seal(
                 f"{code[0]!r}; this one {entry['config_hash']!r}, {code[1]!r}). {ALONE}"
             ) from error
         return found
+    try:
+        read_own(url, ROOT, sent[ROOT])
+    except OccupiedError:
+        remove(str(entry_url))
+        raise
+    return written
 
 
 def same_checksums(listed: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
@@ -266,7 +253,7 @@ def restore(
         return
     with tempfile.TemporaryDirectory(prefix="biomech-xr-") as folder:
         place = join(folder, "again.zarr")
-        made = inventory(place, {}, later=later, sent=sent_to(make(place)))
+        made = inventory(place, sent_to(make(place)), later=later)
         if made["objects"] != listed["objects"] or not same_checksums(listed, made):
             raise LostDataError(
                 f"{url}: {len(lost)} object(s) are gone ({', '.join(lost[:3])}), and made again the data come out "

@@ -9,7 +9,7 @@ from typing import Final
 from biomech_xr.store import layout
 from biomech_xr.store.look import Look
 from biomech_xr.store.objects import join
-from biomech_xr.store.planned import FAILED
+from biomech_xr.store.planned import FAILED, plan_number
 
 _PART: Final = re.compile(r"(strides/[^/]+/[^/]+)/(?:ledger/)?(part-[0-9a-f]{12})\b.*")
 _PATIENT: Final = re.compile(r"(recordings/[^/]+/[^/]+\.zarr)/.*")
@@ -55,7 +55,9 @@ def _why(look: Look, unit: str, keys: list[str], known: Collection[str]) -> str:
         return "whose files kill the process that reads them. Replace them, or parse with retry_quarantined=true"
     if unit.endswith(FAILED):
         reason = (look.sealed(unit) or {}).get("reason", "nobody knows why")
-        return f"whose files cannot be parsed: {reason} Correct them and parse again, or leave the person out"
+        return f"whose files cannot be parsed: {reason.rstrip('. ')}. Then parse again, or leave the person out"
+    if kind == "recordings" and plan_number(unit.rpartition("/")[2]):
+        return f"the plan of an earlier parse, a newer one took its place. Remove {join(look.root, unit)}"
     if unit.endswith(".trying"):
         return "the mark of a parse that is running, or that died. Run parse again, which removes it"
     if kind == "recordings" and unit.endswith(".zarr"):
@@ -64,7 +66,8 @@ def _why(look: Look, unit: str, keys: list[str], known: Collection[str]) -> str:
         folder, _, part = unit.rpartition("/")
         if layout.part_seal_url(folder, part) in look.there:
             return f"finished, but no manifest and no version lists it. Remove {_places(look, folder, part)}"
-        return f"never finished. Run process again, which does the rest, or remove {_places(look, folder, part)}"
+        places = _places(look, folder, part)
+        return f"never finished. If no process is at it, run process again, which does the rest, or remove {places}"
     if kind == layout.VERSIONS:
         return f"a catalogue that no version names. Remove {join(look.root, unit)}"
     return f"not ours. Remove {join(look.root, unit)}"

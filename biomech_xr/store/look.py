@@ -22,8 +22,10 @@ from biomech_xr.store.integrity import (
     problem,
     read_sealed_bytes,
 )
-from biomech_xr.store.objects import Url, join, put_bytes, read_bytes, sizes
-from biomech_xr.store.rereading import again, is_same, read_intact, read_settled
+from biomech_xr.store.objects import Url, join, read_bytes, sizes
+from biomech_xr.store.repeated import again
+from biomech_xr.store.rereading import is_same, read_intact, read_settled
+from biomech_xr.store.writing import put_verified
 
 READERS: Final = 8
 """Objects read at a time: a check holds at most so many in memory."""
@@ -89,7 +91,7 @@ class Look:
         """
         written = not self._is_intact(key, data)
         if written:
-            put_bytes(join(self.root, key), data)
+            put_verified(join(self.root, key), data, replace=True, lasting=True)
         self._note(key, data)
         return written
 
@@ -261,3 +263,8 @@ class Look:
 def pointer_key(chain: str, number: int) -> str:
     """Return the key of the pointer that makes a version exist."""
     return layout.version_url("", chain, number).lstrip("/")
+
+
+def seal_key(chain: str, dataset: str, part: str) -> str:
+    """Return the key of the object that lists a finished part."""
+    return layout.part_seal_url(f"strides/{chain}/{dataset}", part)

@@ -1,7 +1,6 @@
 """Objects of a store through URLs: plain paths, ``file://``, ``memory://``, ``gs://`` and whatever fsspec knows.
 
-Everything the store layer does to files passes here: small JSON objects, listings, and the Zarr store that refuses to
-read a lost chunk as fill values.
+Everything the store layer does to files passes here; `biomech_xr.store.checked` has what Zarr does.
 """
 
 from __future__ import annotations
@@ -11,19 +10,15 @@ import json
 import math
 import os
 import uuid
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from zarr.abc.store import Store
-from zarr.storage import LocalStore
-
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, StoreError
 from biomech_xr.store import remote
-from biomech_xr.store.checked import CheckedStore
 from biomech_xr.store.clients import MISSING
-from biomech_xr.store.remote_zarr import RemoteStore
+from biomech_xr.store.repeated import TRIES, again
 
 Url = str | os.PathLike[str]
 
@@ -32,9 +27,6 @@ _REDO = (
 )
 
 _UNFINISHED = (".tmp", ".partial")
-
-_READS = 3
-"""How often an object that came damaged over a network is read before it is believed to be so in the store."""
 
 
 def join(url: Url, *parts: str) -> str:
@@ -65,25 +57,40 @@ def read_bytes(url: Url) -> bytes:
         raise NotAStoreError(f"{os.fspath(url)}: no such object. Check the URL.") from error
 
 
-def read_json(url: Url) -> Any:
-    """Return the value of a JSON object.
+def read_json(url: Url, wrong: Callable[[Any], str] = lambda _: "") -> Any:
+    """Return the value of a JSON object; one that comes damaged is read again, `repeated.READS` times in all.
+
+    Parameters
+    ----------
+    url
+        The object.
+    wrong
+        What else is wrong with a value, in words; empty where nothing is.
 
     Raises
     ------
     NotAStoreError
         There is no such object.
     LostDataError
-        The object is not JSON.
+        The object is not JSON, or something else is wrong with it.
     """
-    data = read_bytes(url)
-    try:
-        return json.loads(data)
-    except ValueError as error:
-        raise LostDataError(f"{os.fspath(url)}: damaged, not valid JSON ({error}). {_REDO}") from error
+
+    def find() -> tuple[Any, str]:
+        data = read_bytes(url)
+        try:
+            value = json.loads(data)
+        except ValueError as error:
+            return None, f"not valid JSON ({error})"
+        return value, wrong(value)
+
+    value, problem = again(find, lambda found: found[1])
+    if problem:
+        raise LostDataError(f"{os.fspath(url)}: damaged, {problem}. {_REDO}")
+    return value
 
 
 def write_json(url: Url, value: Any, *, create_only: bool = False) -> None:
-    """Write a JSON object in one step: a reader sees the old object or the new one, never a part.
+    """Write a JSON object in one step, and read it back: a reader sees the old object or the new one, never a part.
 
     Parameters
     ----------
@@ -97,13 +104,36 @@ def write_json(url: Url, value: Any, *, create_only: bool = False) -> None:
     ------
     OccupiedError
         `create_only`, and another object is there.
+    StoreError
+        It came in damaged `repeated.TRIES` times, or storage fails.
     """
     data = (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
     try:
         put_bytes(url, data, create_only=create_only)
     except FileExistsError as error:
-        if read_bytes(url) != data:
+        found = b""  # another one that was removed since
+        with suppress(NotAStoreError):
+            found = again(lambda: read_bytes(url), data.__ne__)
+        if found != data:
             raise OccupiedError(f"{os.fspath(url)}: exists already and is never replaced. Use another name.") from error
+        return
+    for _ in range(TRIES - 1):
+        if _arrived(url, data):
+            return
+        put_bytes(url, data)
+    if not _arrived(url, data):
+        raise StoreError(f"{os.fspath(url)}: reads back damaged, {TRIES} times. Check the network, then run again.")
+
+
+def _arrived(url: Url, data: bytes) -> bool:
+    """Return whether an object holds these bytes, or what another run wrote in place of it, or removed, since."""
+    try:
+        found = again(lambda: read_bytes(url), data.__ne__)
+        return found == data or is_sealed(json.loads(found))
+    except NotAStoreError:
+        return True
+    except ValueError:
+        return False
 
 
 def put_bytes(url: Url, data: bytes, *, create_only: bool = False, lasting: bool = True) -> None:
@@ -194,17 +224,17 @@ def read_sealed(url: Url) -> dict[str, Any]:
     LostDataError
         The object is damaged.
     """
-    for _ in range(1 if local_path(url) is not None else _READS):
-        try:
-            value = read_json(url)
-        except LostDataError as error:
-            problem = error
-            continue
-        if is_sealed(value):
-            sealed: dict[str, Any] = value
-            return sealed
-        problem = LostDataError(f"{os.fspath(url)}: damaged, its digest does not match its content. {_REDO}")
-    raise problem
+    wrong = "its digest does not match its content"
+    sealed: dict[str, Any] = read_json(url, lambda value: "" if is_sealed(value) else wrong)
+    return sealed
+
+
+def sealed_or_none(url: Url) -> dict[str, Any] | None:
+    """Return a sealed JSON object; None where there is none, or a damaged one."""
+    try:
+        return read_sealed(url)
+    except (NotAStoreError, LostDataError):
+        return None
 
 
 def is_sealed(value: Any) -> bool:
@@ -242,40 +272,3 @@ def remove_tree(url: Url, *, last: str = "zarr.json") -> None:
     The object that marks the folder as ours goes last, so that a removal that died can be done again.
     """
     remote.remove_tree(os.fspath(url), last=last)
-
-
-def zarr_store(
-    url: Url,
-    *,
-    read_only: bool,
-    expected: Mapping[str, int] | None = None,
-    checksums: Mapping[str, int] | None = None,
-) -> Store:
-    """Return the Zarr store at a URL.
-
-    Parameters
-    ----------
-    url
-        Root of the Zarr hierarchy.
-    read_only
-        Refuse writes.
-    expected
-        Size in bytes of every object, from a ledger or a manifest: an object that is listed and is missing or short
-        raises `LostDataError` when it is read.
-    checksums
-        CRC-32 of the metadata objects among them.
-    """
-    if expected is not None and not read_only:
-        raise StoreError(f"{os.fspath(url)}: a store with expected objects is for reading. Open it read-only.")
-    path = local_path(url)
-    store: Store = (
-        LocalStore(path, read_only=read_only) if path is not None else RemoteStore(os.fspath(url), read_only=read_only)
-    )
-    if expected is None:
-        return store
-    return CheckedStore(store, expected=expected, checksums=checksums or {}, origin=os.fspath(url))
-
-
-def checksums_of(url: Url, keys: Iterable[str]) -> dict[str, int]:
-    """Return the CRC-32 of the named objects below a folder, as they lie there."""
-    return {key: zlib.crc32(read_bytes(join(url, key))) for key in keys}

@@ -16,13 +16,25 @@ import zarr
 
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.store import layout, ledger
-from biomech_xr.store.objects import Url, digest, exists, join, names, plain, read_sealed, sizes, sizes_of, write_sealed
+from biomech_xr.store.objects import (
+    Url,
+    digest,
+    exists,
+    join,
+    names,
+    plain,
+    read_sealed,
+    sealed_or_none,
+    sizes,
+    sizes_of,
+    write_sealed,
+)
 from biomech_xr.store.ranges import RangeReader
-from biomech_xr.store.stored_array import StoredArray
-from biomech_xr.store.stride_objects import same_bytes, write_object
+from biomech_xr.store.repeated import TRIES
+from biomech_xr.store.stride_objects import reads_back, write_object
 from biomech_xr.store.table import fingerprint as table_fingerprint
 from biomech_xr.store.table import write_table
-from biomech_xr.store.template import CLIPPED, Template, checked_labels, checked_template, encoded_block
+from biomech_xr.store.template import ALL_SETTINGS, CLIPPED, Template, checked_labels, checked_template, encoded_block
 from biomech_xr.store.writing import consolidate, create_root
 
 
@@ -115,7 +127,7 @@ def part_fingerprint(
             "labels": table_fingerprint(checked_labels(labels, template)),
             "rejected": table_fingerprint(rejected),
             "variables": checked_template(template),
-            "attrs": plain(attrs),
+            "attrs": plain({name: value for name, value in attrs.items() if name != ALL_SETTINGS}),
         }
     )
 
@@ -144,15 +156,11 @@ def part_entry(folder: str, part: str) -> dict[str, Any]:
     return read_sealed(url)
 
 
-def _arrays(url: str, part: Mapping[str, Any], *, read_only: bool = True) -> dict[str, zarr.Array[Any]]:
-    """Return the arrays of all variables; nothing but the root's metadata is read.
-
-    Empty chunks are written too: said to each array, because a setting of Zarr's holds for all threads at once.
-    """
+def _arrays(url: str, part: Mapping[str, Any]) -> dict[str, zarr.Array[Any]]:
+    """Return the arrays of all variables, for what they say of themselves: nothing but the root's metadata is read."""
     with ledger.lost_data(url):
-        group = ledger.open_plain(url, read_only=read_only)
-        found = {name: cast("zarr.Array[Any]", group[name]) for name in part["variables"]}
-        return {name: array.with_config({"write_empty_chunks": True}) for name, array in found.items()}
+        group = ledger.open_checked(url, part["objects"], part["checksums"])
+        return {name: cast("zarr.Array[Any]", group[name]) for name in part["variables"]}
 
 
 def _shard_keys(arrays: Mapping[str, zarr.Array[Any]], shard: int) -> set[str]:
@@ -202,7 +210,7 @@ def write_shard(
     part = part_entry(folder, name)
     url = join(folder, f"{name}.zarr")
     ledger.refuse_other_software(url, part["software"], software or ledger.software())
-    arrays = _arrays(url, part, read_only=False)
+    arrays = _arrays(url, part)
     keys = _shard_keys(arrays, shard)
     entry_url = layout.shard_ledger_url(folder, name, shard)
     entry = _shard_entry(entry_url, fingerprint)
@@ -211,15 +219,19 @@ def write_shard(
     start, stop = layout.shard_bounds(shard, part["size"])
     encoded = encoded_block(part, block, stop - start)
     checksums: dict[str, int] = {}
-    for variable, values in encoded.items():
-        checksums |= write_object(url, arrays[variable], variable, shard, values)
-    objects = sizes_of(url, sorted(keys))
-    ledger.require_complete(url, objects, keys)
-    reader = RangeReader(url, objects)
-    for variable, values in encoded.items():
-        found = reader.read(StoredArray.of(variable, arrays[variable]), [(start, stop)])
-        if not same_bytes(found, values):
-            raise LostDataError(f"{url}: {variable}: shard {shard} reads back differently. Check the disk, run again.")
+    left = dict(encoded)
+    for _ in range(TRIES):
+        if not left:
+            break
+        for variable, values in left.items():
+            checksums |= write_object(url, arrays[variable], variable, shard, values)
+        objects = sizes_of(url, sorted(keys))
+        ledger.require_complete(url, objects, keys)
+        reader = RangeReader(url, objects)
+        left = {one: values for one, values in left.items() if not reads_back(reader, arrays[one], one, start, values)}
+    if left:
+        what = ", ".join(left)
+        raise LostDataError(f"{url}: shard {shard}: {what} reads back differently. Check the disk, run again.")
     content = {
         "format": layout.FORMAT,
         "config_hash": part["config_hash"],
@@ -283,11 +295,3 @@ def intact_shards(folder: str, name: str, part: Mapping[str, Any]) -> dict[int, 
         for shard, entry in entries.items()
         if entry["objects"] == {key: present.get(key) for key in _shard_keys(arrays, shard)}
     }
-
-
-def sealed_or_none(url: str) -> dict[str, Any] | None:
-    """Return a sealed JSON object; None where there is none, or a damaged one."""
-    try:
-        return read_sealed(url)
-    except (NotAStoreError, LostDataError):
-        return None

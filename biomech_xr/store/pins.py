@@ -18,8 +18,7 @@ from biomech_xr.store.half_copied import PINS
 from biomech_xr.store.holdings import Holding
 from biomech_xr.store.integrity import sealed_bytes
 from biomech_xr.store.look import READERS, Look
-from biomech_xr.store.objects import join, write_sealed
-from biomech_xr.store.part import sealed_or_none
+from biomech_xr.store.objects import join, sealed_or_none, write_sealed
 from biomech_xr.store.rereading import is_same
 
 _MIXED: Final = ""

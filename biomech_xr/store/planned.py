@@ -2,20 +2,27 @@
 
 ``recordings/<source>/PLAN.json`` names the people; a ledger entry says that one was parsed, a verdict beside the ledger
 that the files of one cannot be. Who is planned and has neither was lost, or never reached.
+
+A plan that changes is a new object, ``PLAN.v2.json`` and so on, created only where nobody else did: of two runs that
+change it in the same instant the second reads what the first wrote, and adds to it. The newest one is valid; those
+before it are removed when it is there.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError
 from biomech_xr.store import layout
 from biomech_xr.store.look import Look
-from biomech_xr.store.objects import Url, exists, join, names, read_sealed, write_sealed
+from biomech_xr.store.objects import Url, join, names, read_sealed, sealed_or_none, write_sealed
+from biomech_xr.store.remote import remove
 
-PLAN: Final = "PLAN.json"
+_PLAN: Final = re.compile(r"PLAN(?:\.v(\d+))?\.json")
 FAILED: Final = ".failed"
 QUARANTINED: Final = ".quarantined"
 VERDICTS: Final = (FAILED, QUARANTINED)
@@ -42,9 +49,25 @@ class Standing:
     unparsed: tuple[str, ...] = ()
 
 
-def plan_key(dataset: str) -> str:
-    """Return the key of the plan of a source, relative to the root of the store."""
-    return f"recordings/{dataset}/{PLAN}"
+def plan_number(name: str) -> int:
+    """Return which plan an object of a source's folder is, the first one 1; 0 for any other object."""
+    match = _PLAN.fullmatch(name)
+    return int(match[1] or 1) if match else 0
+
+
+def plan_key(dataset: str, listed: Collection[str] = ()) -> str:
+    """Return the key of the newest plan among the names in the folder of a source; without any, that of a first one."""
+    number = max(map(plan_number, listed), default=0)
+    return f"recordings/{dataset}/{_plan_name(number or 1)}"
+
+
+def _plan_name(number: int) -> str:
+    return "PLAN.json" if number == 1 else f"PLAN.v{number}.json"
+
+
+def look_plan(look: Look, dataset: str) -> str:
+    """Return the key of the newest plan of a source, see `plan_key`."""
+    return plan_key(dataset, look.names(f"recordings/{dataset}"))
 
 
 def plan_content(dataset: str, people: Iterable[str], config_hash: str) -> dict[str, Any]:
@@ -72,30 +95,31 @@ def write_plan(root: Url, dataset: str, people: Collection[str], here: Collectio
     OccupiedError
         Other runs write the plan all the time.
     """
-    url = join(root, plan_key(dataset))
+    folder = layout.recordings_url(root, dataset)
+    left: set[str] = set()
     for _ in range(_TRIES):
-        before = _read(root, dataset)
+        newest = max(_numbers(folder), default=0)
+        before = sealed_or_none(join(folder, _plan_name(newest))) if newest else None
         known = set(before["people"]) if before else set()
-        parsed = _parsed(names(join(layout.recordings_url(root, dataset), layout.LEDGER)))
-        wanted = {*people, *parsed, *(known & set(here))}
+        wanted = {*people, *_parsed(names(join(folder, layout.LEDGER))), *(known & set(here))}
+        left = (left | known) - wanted
         content = plan_content(dataset, wanted, config_hash)
         if before is not None and content == {key: before[key] for key in content}:
-            return []
+            return sorted(left)
         try:
-            write_sealed(url, content, create_only=before is None and not exists(url))
+            write_sealed(join(folder, _plan_name(newest + 1)), content, create_only=True)
         except OccupiedError:
             continue
-        after = _read(root, dataset)
-        if after is not None and set(people) <= set(after["people"]):
-            return sorted(known - wanted)
-    raise OccupiedError(f"{url}: others write it all the time. Let one run at a time parse a source.")
+        numbers = _numbers(folder)
+        if max(numbers) == newest + 1:
+            for number in numbers - {newest + 1}:
+                remove(join(folder, _plan_name(number)))
+            return sorted(left)
+    raise OccupiedError(f"{folder}: others write its plan all the time. Let one run at a time parse a source.")
 
 
-def _read(root: Url, dataset: str) -> dict[str, Any] | None:
-    try:
-        return read_sealed(join(root, plan_key(dataset)))
-    except (NotAStoreError, LostDataError):
-        return None
+def _numbers(folder: str) -> set[int]:
+    return {number for name in names(folder) if (number := plan_number(name))}
 
 
 def read_standing(root: Url, dataset: str) -> Standing:
@@ -108,25 +132,27 @@ def read_standing(root: Url, dataset: str) -> Standing:
     """
     folder = layout.recordings_url(root, dataset)
     plan = None
-    if PLAN in names(folder):
-        try:
-            plan = read_sealed(join(folder, PLAN))
-        except LostDataError as error:
-            raise LostDataError(f"{join(folder, PLAN)}: damaged. Run parse again, which writes it anew.") from error
+    for _ in range(_TRIES):
+        if not (numbers := _numbers(folder)):
+            break
+        url = join(folder, _plan_name(max(numbers)))
+        with suppress(NotAStoreError):  # a newer one took its place since
+            plan = _read_plan(url)
+            break
+    return standing(dataset, plan, names(join(folder, layout.LEDGER)), lambda key: sealed_or_none(join(root, key)))
 
-    def read(key: str) -> Mapping[str, Any] | None:
-        try:
-            return read_sealed(join(root, key))
-        except (NotAStoreError, LostDataError):
-            return None
 
-    return standing(dataset, plan, names(join(folder, layout.LEDGER)), read)
+def _read_plan(url: str) -> dict[str, Any]:
+    try:
+        return read_sealed(url)
+    except LostDataError as error:
+        raise LostDataError(f"{url}: damaged. Run parse again, which writes it anew.") from error
 
 
 def look_standing(look: Look, dataset: str) -> Standing:
     """Return how far the parse of a source got, by one look at the store; a damaged plan counts as none."""
     listed = look.names(f"recordings/{dataset}/{layout.LEDGER}")
-    return standing(dataset, look.sealed(plan_key(dataset)), listed, look.sealed)
+    return standing(dataset, look.sealed(look_plan(look, dataset)), listed, look.sealed)
 
 
 def plan_digests(look: Look, dataset: str) -> set[str]:
@@ -146,9 +172,10 @@ def interrupted(look: Look, dataset: str, known: Collection[str]) -> list[str]:
     unparsed = [name for name in look_standing(look, dataset).unparsed if name not in known]
     if not unparsed:
         return []
+    place = join(look.root, look_plan(look, dataset))
     return [
-        f"{join(look.root, plan_key(dataset))}: {named(unparsed)}: planned and not parsed, and their files are not "
-        "known to be unreadable: the parse was interrupted. Run it again"
+        f"{place}: {named(unparsed)}: planned and not parsed, and their files are not known to be unreadable: "
+        "the parse was interrupted. Run it again"
     ]
 
 
@@ -181,7 +208,9 @@ def verdict_keys(dataset: str, patient: str, listed: Collection[str]) -> list[st
 
 def is_passing(key: str) -> bool:
     """Return whether an object says how a parse stands: later runs write it anew, or remove it."""
-    return key.startswith("recordings/") and ".zarr/" not in key and key.endswith((f"/{PLAN}", *VERDICTS))
+    if not key.startswith("recordings/") or ".zarr/" in key:
+        return False
+    return key.endswith(VERDICTS) or plan_number(key.rpartition("/")[2]) > 0
 
 
 def _parsed(listed: Iterable[str]) -> set[str]:

@@ -144,7 +144,8 @@ def to_physical(dataset: xr.Dataset) -> xr.Dataset:
         strange = sorted(f"{name}: {value}" for name, value in units.items() if value not in _VOLTS)
         if strange:
             raise ConfigError(
-                f"emg: units differ between sources and are not all volts ({', '.join(strange)}). Select one."
+                f"emg: units differ between sources and are not all volts ({', '.join(strange)}). Select sources whose "
+                f"units agree first, such as select(strides, dataset={str(names[0])!r})."
             )
         factors = pd.Series(names).map({name: _VOLTS[value] for name, value in units.items()})
         scale = scale * xr.Variable("stride", factors.to_numpy(dtype=np.float32))

@@ -7,13 +7,12 @@ into the result.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, Final, TypeVar, cast
@@ -25,6 +24,7 @@ from biomech_xr.errors import LostDataError
 from biomech_xr.store import remote
 from biomech_xr.store.checked import NOT_LISTED
 from biomech_xr.store.clients import MISSING
+from biomech_xr.store.decoders import decoders_of
 from biomech_xr.store.local_cache import LocalCache, entry_name, read_file
 from biomech_xr.store.objects import join, local_path
 from biomech_xr.store.rows import Rows, wanted_rows
@@ -43,9 +43,6 @@ PIECE: Final = 2**20
 
 OBJECTS_AHEAD: Final = 64
 """Objects of one read that are being fetched before the first of them is decoded."""
-
-INLINE: Final = 2**19
-"""Results of so many bytes are decoded by the thread that asks; larger ones are spread over the processor's cores."""
 
 REFETCHES: Final = 2
 """How often bytes are fetched again that came corrupted; then they are so in the store."""
@@ -125,7 +122,7 @@ class RangeReader:
             return out
         wanted = wanted_rows(array, ranges)
         self._learn(array, wanted)
-        decoders = None if out.nbytes <= INLINE else _decoders()
+        decoders = decoders_of(out.nbytes)
         read = partial(decode, array=array, convert=convert)
         decoding: list[Future[None]] = []
         flying: deque[_Span] = deque()
@@ -140,7 +137,7 @@ class RangeReader:
         return out
 
     def _learn(self, array: StoredArray, wanted: Sequence[Rows]) -> None:
-        """Fetch the unknown indexes of objects that are not read whole: all at one time, and each by one thread alone."""
+        """Fetch unknown indexes of objects that are not read whole: all at one time, each by one thread alone."""
         if not array.index_size:
             return
         unknown = dict.fromkeys(rows.key for rows in wanted if not rows.whole and rows.key not in self._indexes)
@@ -298,12 +295,3 @@ def _fetched_into(out: Buffer, url: str, start: int) -> Buffer:
     if found:
         out[: len(found)] = np.frombuffer(found, dtype=np.uint8)
     return out[: len(found)]
-
-
-@cache
-def _decoders() -> ThreadPoolExecutor:
-    """Return the threads of this process that decode; blosc leaves the interpreter to others meanwhile."""
-    return ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 2)), thread_name_prefix="biomech-xr-decode")
-
-
-os.register_at_fork(after_in_child=_decoders.cache_clear)

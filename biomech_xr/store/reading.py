@@ -80,7 +80,7 @@ def require_one_chain(manifests: Iterable[Mapping[str, Any]]) -> None:
         found = "; ".join(f"{manifest['dataset']} {manifest['config_hash']}" for manifest in listed)
         raise StoreError(
             f"chain {chain!r}: the sources were processed under different configurations: {found}; expected one. "
-            "Process all of them again with one configuration (remove the others' strides first), give the other "
+            "Process all of them with one configuration (what it does not change stays as it is), give the other "
             "configuration another chain name, or open the sources one by one with `dataset`."
         )
 

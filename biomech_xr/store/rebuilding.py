@@ -13,20 +13,22 @@ from typing import Any, cast
 import numpy as np
 import zarr
 
-from biomech_xr.errors import StoreError
-from biomech_xr.store import layout, ledger
+from biomech_xr.store import layout
 from biomech_xr.store.catalogue import write_catalogue
-from biomech_xr.store.check import seal_key
 from biomech_xr.store.finishing import manifest_content, seal_content
-from biomech_xr.store.integrity import Expected, member_bytes, members, problem, read_sealed_bytes, sealed_bytes
-from biomech_xr.store.look import Look, Place, pointer_key
+from biomech_xr.store.integrity import (
+    Expected,
+    member_bytes,
+    members,
+    problem,
+    read_sealed_bytes,
+    sealed_bytes,
+)
+from biomech_xr.store.look import Look, Place, pointer_key, seal_key
 from biomech_xr.store.objects import digest, join, read_bytes
-from biomech_xr.store.planned import VERDICTS, plan_content, plan_digests
 from biomech_xr.store.reading import Part
-from biomech_xr.store.recording_group import reason_counts
-from biomech_xr.store.rereading import again, is_same
-from biomech_xr.store.table import read_table
-from biomech_xr.store.template import CLIPPED
+from biomech_xr.store.rereading import is_same
+from biomech_xr.store.template import ALL_SETTINGS, CLIPPED
 from biomech_xr.store.versions import pointer_content, source_content
 
 
@@ -46,7 +48,7 @@ def rebuilt_seal(look: Look, place: Place) -> bytes | None:
     if any(shard is None for shard in shards):
         return None
     data = sealed_bytes(seal_content(part, entry, [shard for shard in shards if shard is not None]))
-    return data if _digest(data) in look.parts[place].values() else None
+    return data if digest_of(data) in look.parts[place].values() else None
 
 
 def rebuilt_part_entry(look: Look, place: Place) -> bytes | None:
@@ -116,7 +118,7 @@ def rebuilt_manifest(look: Look, chain: str, dataset: str, *, version: int | Non
         source = pointer["sources"].get(dataset) if pointer else None
         if source is None:
             continue
-        data = _manifest(look, chain, dataset, [part["name"] for part in source["parts"]])
+        data = _manifest(look, chain, dataset, [part["name"] for part in source["parts"]], source["config_hash"])
         value = read_sealed_bytes(data) if data else None
         known = {part for name, part in _of_versions(look, chain) if name == dataset}
         fits = value is not None and source_content(value) == source
@@ -129,11 +131,11 @@ def _of_versions(look: Look, chain: str) -> set[tuple[str, str]]:
     return {(dataset, part) for number in numbers for dataset, part, _ in look.version_parts(chain, number)}
 
 
-def _manifest(look: Look, chain: str, dataset: str, parts: Sequence[str]) -> bytes | None:
+def _manifest(look: Look, chain: str, dataset: str, parts: Sequence[str], config_hash: str = "") -> bytes | None:
     seals = [look.sealed(seal_key(chain, dataset, part)) for part in parts]
     if any(seal is None for seal in seals):
         return None
-    return sealed_bytes(manifest_content([seal for seal in seals if seal is not None]))
+    return sealed_bytes(manifest_content([seal for seal in seals if seal is not None], config_hash=config_hash))
 
 
 def rebuilt_catalogue(look: Look, chain: str, number: int) -> dict[str, bytes]:
@@ -164,9 +166,13 @@ def rebuilt_pointer(look: Look, chain: str, number: int, broken: Collection[str]
     the sources, and every object of it that is not known to be broken must be the same, byte for byte.
     """
     made = rebuilt_catalogue(look, chain, number)
-    sources = _sources(look, chain, number)
-    name = f"{number:06d}-{digest(sources)[:12]}.zarr"
-    group = f"{layout.VERSIONS}/{chain}/{name}"
+    parent, sources, name = f"{layout.VERSIONS}/{chain}", {}, ""
+    for config_hash in _settings(look, chain):
+        sources = _sources(look, chain, number, config_hash)
+        name = f"{number:06d}-{digest(sources)[:12]}.zarr"
+        if f"{parent}/{name}" in look.groups:
+            break
+    group = f"{parent}/{name}"
     there = set(look.groups.get(group, ()))
     intact = [key for key in there if f"{group}/{key}" not in broken]
     if not made or not intact or not there <= set(made):
@@ -178,79 +184,29 @@ def rebuilt_pointer(look: Look, chain: str, number: int, broken: Collection[str]
     return group, sealed_bytes(pointer_content(chain, number, sources, catalogue))
 
 
-def _sources(look: Look, chain: str, number: int) -> dict[str, Any]:
-    """Return what a pointer says of the sources whose parts its catalogue names."""
+def _settings(look: Look, chain: str) -> list[str]:
+    """Return the hashes of all settings that are known of a chain; empty, the first, for those of the parts' makers."""
+    lists = [
+        look.sealed(f"strides/{chain}/{dataset}/{layout.MANIFEST}")
+        for where, dataset in look.sources()
+        if where == chain
+    ]
+    lists += [look.sealed(pointer_key(chain, number)) for number in look.pointers.get(chain, [])]
+    lists += [look.sealed(seal_key(*place)) for place in look.parts if place[0] == chain]
+    return list(dict.fromkeys(["", *(one.get(ALL_SETTINGS, one["config_hash"]) for one in lists if one)]))
+
+
+def _sources(look: Look, chain: str, number: int, config_hash: str) -> dict[str, Any]:
+    """Return what a pointer says of the sources whose parts its catalogue names, under these settings."""
     parts: dict[str, list[Mapping[str, Any]]] = {}
     for dataset, part, _ in look.version_parts(chain, number):
         seal = look.sealed(seal_key(chain, dataset, part))
         if seal is not None:
             parts.setdefault(dataset, []).append(seal)
-    return {dataset: source_content(manifest_content(seals)) for dataset, seals in sorted(parts.items())}
-
-
-def rebuilt_plan(look: Look, dataset: str) -> bytes | None:
-    """Return the plan of a parse, from the ledger entries and the verdicts on those who could not be parsed.
-
-    The digest by which a part that was made then knows the plan is the proof.
-    """
-    folder = f"recordings/{dataset}/{layout.LEDGER}"
-    entries = [look.sealed(f"{folder}/{patient}.json") for patient in look.patients(dataset)]
-    hashes = {str(entry["config_hash"]) for entry in entries if entry is not None}
-    endings = (".json", *VERDICTS)
-    people = {name[: -len(end)] for name in look.names(folder) for end in endings if name.endswith(end)}
-    known = plan_digests(look, dataset)
-    made = [sealed_bytes(plan_content(dataset, people, one)) for one in sorted(hashes)]
-    return next((data for data in made if _digest(data) in known), None)
-
-
-def rebuilt_patient_entry(look: Look, dataset: str, patient: str) -> bytes | None:
-    """Return the ledger entry of a patient, from the group of the recordings.
-
-    The digest by which a part that was made of them knows the entry is the proof.
-    """
-    group = f"recordings/{dataset}/{patient}.zarr"
-    attributes = dict(look.root_metadata(group, None).get("attributes", {}))
-    known = patient_digests(look, dataset, patient)
-    if not attributes or not known:
-        return None
-
-    def proved() -> bytes | None:
-        entry = _patient_entry(look, dataset, patient, attributes)
-        return None if entry is None else as_known(entry, known)
-
-    return again(proved, lambda data: data is None)
-
-
-def _patient_entry(look: Look, dataset: str, patient: str, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the ledger entry of a patient as the group gives it, None where it cannot be read."""
-    url = join(look.root, f"recordings/{dataset}/{patient}.zarr")
-    try:
-        opened = ledger.open_plain(url)
-        tables = {name: read_table(opened, name) for name in ("trials", "strides", "rejected")}
-        objects = ledger.inventory(url, {})
-    except StoreError:
-        return None
-    facts = {key: value for key, value in attributes.items() if key not in ("format", "patient", "groups")}
-    counts = {name: len(table) for name, table in tables.items()}
     return {
-        "format": layout.FORMAT,
-        "dataset": dataset,
-        "patient": patient,
-        **facts,
-        "counts": counts,
-        "reasons": reason_counts(tables["rejected"]),
-        **objects,
+        dataset: source_content(manifest_content(seals, config_hash=config_hash))
+        for dataset, seals in sorted(parts.items())
     }
-
-
-def as_known(entry: Mapping[str, Any], known: Collection[str]) -> bytes | None:
-    """Return the bytes of a list of objects whose digest is known: with all checksums, or with those of metadata alone.
-
-    Stores of earlier releases have checksums of metadata alone in their lists.
-    """
-    older = {key: checksum for key, checksum in entry["checksums"].items() if key.rsplit("/", 1)[-1] == ledger.ROOT}
-    forms = (sealed_bytes(entry), sealed_bytes({**entry, "checksums": older}))
-    return next((data for data in forms if _digest(data) in known), None)
 
 
 def rebuilt_metadata(look: Look, key: str) -> bytes | None:
@@ -281,12 +237,7 @@ def _checksums(look: Look, group: str) -> Mapping[str, int]:
     return pointer["catalogue"]["checksums"] if pointer else {}
 
 
-def patient_digests(look: Look, dataset: str, patient: str) -> set[str]:
-    """Return the digests by which the finished parts of a store know the ledger entry of a patient."""
-    made_of = (look.recordings(place) for place in look.parts if place[1] == dataset)
-    return {recordings[patient] for recordings in made_of if patient in recordings}
-
-
-def _digest(data: bytes) -> str:
+def digest_of(data: bytes) -> str:
+    """Return the digest in the bytes of a sealed object, empty where they are none."""
     value = read_sealed_bytes(data)
     return str(value["digest"]) if value else ""

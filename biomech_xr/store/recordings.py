@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,10 @@ from biomech_xr.errors import LostDataError, NotAStoreError
 from biomech_xr.schema import GROUP_DIMS, Patient, Signal, Trial
 from biomech_xr.store import layout, ledger, remote
 from biomech_xr.store.objects import Url, exists, join, names, read_sealed, sizes
+from biomech_xr.store.planned import plan_number
 from biomech_xr.store.recording_group import joined_tables, people_fingerprint, reason_counts, write_group
 from biomech_xr.store.table import read_table
 from biomech_xr.store.trials import common_patient, row_attrs, row_labels, signal_of, spool
-
-_OURS: Final = (layout.LEDGER, "PLAN.json")
 
 
 def write_patient(
@@ -78,9 +77,7 @@ def write_patient(
         _check_names(root, patient, listed)
         url = layout.patient_url(root, spec.name, patient.patient)
         entry_url = layout.patient_ledger_url(root, spec.name, patient.patient)
-        ledger.refuse_foreign(
-            layout.recordings_url(root, spec.name), lambda name: name in _OURS or name.endswith(".zarr")
-        )
+        ledger.refuse_foreign(layout.recordings_url(root, spec.name), _ours)
         tables = joined_tables(listed)
         made_with = dict(software or ledger.software())
         facts = {"spec": ledger.spec_facts(spec), "software": made_with, "config_hash": config_hash}
@@ -100,6 +97,10 @@ def write_patient(
     entry = {"dataset": spec.name, "patient": patient.patient, **facts, "counts": counts}
     entry["reasons"] = reason_counts(tables["rejected"])
     return ledger.seal(entry_url, url, group, entry)
+
+
+def _ours(name: str) -> bool:
+    return name == layout.LEDGER or name.endswith(".zarr") or plan_number(name) > 0
 
 
 def _check_names(root: Url, patient: Patient, trials: list[Trial]) -> None:

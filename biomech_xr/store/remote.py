@@ -1,12 +1,13 @@
 """Requests to storage that is no disk: sent again when they fail, bounded in time, counted.
 
 Every request of the library to ``gs://``, ``s3://``, ``memory://`` and the like passes here, whatever client sends it.
-A status 429 or 5xx, a dropped connection, a short body and a stalled request are sent again after a random wait; a
-refusal (no permission, no such bucket) is said at once.
+A status 429 or 5xx, a dropped connection, a short body, a reply that came damaged and a stalled request are sent again
+after a random wait; a refusal (no permission, no such bucket) is said at once.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import random
@@ -275,7 +276,7 @@ def _wait_after(error: Exception, url: str, doing: str, tries: int, started: flo
         ) from error
     if (status := refusal(error)) == 404:
         raise StoreError(f"{url}: {doing} it failed, no such bucket ({said}). Check the URL.") from error
-    if status or isinstance(error, ValueError):
+    if status or (isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError | UnicodeDecodeError)):
         raise StoreError(f"{url}: {doing} it was refused ({said}). Check the URL and the settings.") from error
     wait = random.uniform(0.5, 1.0) * min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (tries - 1))  # noqa: S311
     spent = time.monotonic() - started

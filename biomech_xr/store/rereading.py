@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
 
 from biomech_xr.store.objects import Url, read_bytes
-
-READS: Final = 3
-"""How often an object that comes damaged is read before it is believed to be so in the store."""
-
-_T = TypeVar("_T")
+from biomech_xr.store.repeated import again
 
 
 def read_intact(url: Url, wrong: Callable[[bytes], object]) -> bytes:
@@ -37,7 +32,7 @@ def read_intact(url: Url, wrong: Callable[[bytes], object]) -> bytes:
 
 
 def read_settled(url: Url) -> bytes:
-    """Return the bytes of an object that carries no checksum: those that came twice, of at most `READS` times.
+    """Return the bytes of an object that carries no checksum: those that came twice, else those that came last.
 
     Raises
     ------
@@ -62,13 +57,3 @@ def is_same(url: Url, data: bytes) -> bool:
         There is no such object.
     """
     return read_intact(url, lambda found: found != data) == data
-
-
-def again(find: Callable[[], _T], wrong: Callable[[_T], object]) -> _T:
-    """Return what a look at the store gives, looked until nothing is wrong with it, at most `READS` times."""
-    found = find()
-    for _ in range(READS - 1):
-        if not wrong(found):
-            break
-        found = find()
-    return found

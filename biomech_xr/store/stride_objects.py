@@ -17,8 +17,10 @@ import numpy.typing as npt
 import zarr
 from zarr.codecs import BloscCodec, ShardingCodec
 
+from biomech_xr.errors import LostDataError
 from biomech_xr.store import remote
 from biomech_xr.store.objects import Url, join, local_path
+from biomech_xr.store.ranges import RangeReader
 from biomech_xr.store.stored_array import CRC_SIZE, StoredArray
 
 _NO_CHUNK = 2**64 - 1
@@ -81,6 +83,14 @@ def encoded_object(array: zarr.Array[Any], stored: StoredArray, values: npt.NDAr
     sizes = np.array([len(chunk) for chunk in chunks], dtype="<u8")
     index[: len(chunks), 0], index[: len(chunks), 1] = stored.index_size + sizes.cumsum() - sizes, sizes
     return b"".join([_with_checksum(index.tobytes()), *chunks])
+
+
+def reads_back(reader: RangeReader, array: zarr.Array[Any], name: str, start: int, values: npt.NDArray[Any]) -> bool:
+    """Return whether the rows of an array from ``start`` on, decoded as any reader does, are these values."""
+    try:
+        return same_bytes(reader.read(StoredArray.of(name, array), [(start, start + len(values))]), values)
+    except LostDataError:
+        return False
 
 
 def same_bytes(one: npt.NDArray[Any], two: npt.NDArray[Any]) -> bool:

@@ -15,7 +15,7 @@ from biomech_xr.store.attributes import licence_use, stated
 from biomech_xr.store.finishing import read_seal
 from biomech_xr.store.half_copied import what_to_do
 from biomech_xr.store.objects import Url, exists, join, names, read_sealed, sizes
-from biomech_xr.store.planned import plan_key
+from biomech_xr.store.planned import is_passing, read_standing
 from biomech_xr.store.reading import open_parts, read_manifest
 from biomech_xr.store.recording_group import reason_counts
 from biomech_xr.store.recordings import PatientRecordings, list_patients
@@ -41,9 +41,11 @@ def summarize(root: Url) -> dict[str, list[Row]]:
     Returns
     -------
     dict
-        ``recordings``: dataset, patients, trials, strides, rejected, reader, data (recorded or synthetic), licence,
+        ``recordings``: dataset, patients, failed (people whose files cannot be parsed), unparsed (people whom an
+        interrupted parse did not reach), trials, strides, rejected, reader, data (recorded or synthetic), licence,
         licence_use; ``strides``: chain, dataset, patients, strides, rejected, clipped, licence_use, state
-        (``finished``, or what is missing); ``rejected``: stage, chain, dataset, reason, candidates.
+        (``finished``, who was parsed since, or what is missing); ``rejected``: stage, chain, dataset, reason,
+        candidates.
 
     Raises
     ------
@@ -59,8 +61,8 @@ def summarize(root: Url) -> dict[str, list[Row]]:
     if not entries and not products:
         raise _no_store(root)
     return {
-        "recordings": [_recordings(name, listed) for name, listed in entries.items()],
-        "strides": [_strides(chain, name, manifest) for (chain, name), manifest in products.items()],
+        "recordings": [_recordings(root, name, listed) for name, listed in entries.items()],
+        "strides": [_strides(chain, name, found, entries.get(name, [])) for (chain, name), found in products.items()],
         "rejected": [*_rejected_at_parse(root, entries), *_rejected_at_process(root, products)],
     }
 
@@ -156,7 +158,7 @@ def unaccounted(root: Url) -> list[str]:
     there = sizes(root)
     loose: dict[str, list[str]] = {}
     for key in there:
-        if key not in known and not _OTHERS.fullmatch(key):
+        if key not in known and not _OTHERS.fullmatch(key) and not is_passing(key):
             parts = key.split("/")
             depth = 3 if parts[0] in ("recordings", "strides") else 1
             unit = "/".join(parts[:depth])
@@ -172,7 +174,6 @@ def _known_objects(entries: Mapping[str, list[Row]], products: Mapping[tuple[str
     """Return the keys of all objects that ledger entries and manifests account for, themselves included."""
     known: set[str] = set()
     for dataset, listed in entries.items():
-        known.add(plan_key(dataset))
         for entry in listed:
             folder, patient = f"recordings/{dataset}", entry["patient"]
             known.add(f"{folder}/{layout.LEDGER}/{patient}.json")
@@ -214,13 +215,16 @@ def _version_objects(root: Url) -> set[str]:
     return known
 
 
-def _recordings(dataset: str, entries: list[Row]) -> Row:
+def _recordings(root: Url, dataset: str, entries: list[Row]) -> Row:
     specs = [entry["spec"] for entry in entries]
     kinds = {"synthetic" if spec.get("synthetic", False) else "recorded" for spec in specs}
     counts = {name: sum(int(entry["counts"][name]) for entry in entries) for name in ("trials", "strides", "rejected")}
+    standing = read_standing(root, dataset)
     return {
         "dataset": dataset,
         "patients": len(entries),
+        "failed": len(standing.failed),
+        "unparsed": len(standing.unparsed),
         **counts,
         "reader": words.EVIDENCES[specs[-1]["evidence"]],
         "data": kinds.pop() if len(kinds) == 1 else "mixed",
@@ -229,12 +233,15 @@ def _recordings(dataset: str, entries: list[Row]) -> Row:
     }
 
 
-def _strides(chain: str, dataset: str, manifest: Row | str) -> Row:
+def _strides(chain: str, dataset: str, manifest: Row | str, entries: list[Row]) -> Row:
     row = {"chain": chain, "dataset": dataset}
     if isinstance(manifest, str):
         nothing = dict.fromkeys(("patients", "strides", "rejected", "clipped"), 0)
         return {**row, **nothing, "licence_use": "unknown", "state": manifest}
-    return {**row, **manifest["counts"], "licence_use": licence_use([manifest["spec"]]), "state": "finished"}
+    processed = {name for part in manifest["parts"] for name in part.get("recordings", {})}
+    waiting = len({entry["patient"] for entry in entries} - processed) if processed else 0
+    state = f"finished, without {waiting} parsed since: run process" if waiting else "finished"
+    return {**row, **manifest["counts"], "licence_use": licence_use([manifest["spec"]]), "state": state}
 
 
 def _rejected_at_parse(root: Url, entries: Mapping[str, list[Row]]) -> Iterator[Row]:

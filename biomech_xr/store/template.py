@@ -21,6 +21,10 @@ Template = Mapping[str, tuple[Sequence[str], Sequence[int]]]
 CLIPPED: Final = "emg_clipped"
 """The label that is found when EMG is encoded."""
 
+ALL_SETTINGS: Final = "chain_hash"
+"""Attribute of a part: hash of all settings of the chain under which it was made. Only those that reach its data are
+among what it is made of (``config_hash``), so that another chain that does the same to it makes the same part."""
+
 
 def checked_labels(labels: pd.DataFrame, template: Template) -> pd.DataFrame:
     """Return the labels that are known up front, in the order and kinds of the schema; list every problem."""

@@ -9,11 +9,10 @@ import numpy as np
 
 from biomech_xr.errors import NotAStoreError
 from biomech_xr.store import layout
-from biomech_xr.store.check import seal_key
 from biomech_xr.store.encoding import MISSING
 from biomech_xr.store.holdings import Holding, holdings
 from biomech_xr.store.leftovers import leftovers
-from biomech_xr.store.look import Look, Place
+from biomech_xr.store.look import Look, Place, seal_key
 from biomech_xr.store.objects import Url, join
 from biomech_xr.store.reading import Part
 
@@ -70,10 +69,10 @@ def _merged(look: Look, held: list[Holding]) -> Iterator[Row]:
     for one in held:
         if one.kind == "recordings":
             _, dataset, patient = one.name.split("/")
-            entry = look.sealed(f"recordings/{dataset}/{layout.LEDGER}/{patient}.json") or {"counts": {"strides": 0}}
+            entry = look.sealed(f"recordings/{dataset}/{layout.LEDGER}/{patient}.json")  # none of the plan of a parse
             row = sources.setdefault(dataset, _row("recordings", dataset, 0, 0, 0, 0))
-            row["patients"] += 1
-            row["strides"] += entry["counts"]["strides"]
+            row["patients"] += entry is not None
+            row["strides"] += entry["counts"]["strides"] if entry else 0
             row["objects"] += len(one.objects)
             row["bytes"] += one.size
         else:

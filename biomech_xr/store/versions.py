@@ -154,7 +154,8 @@ def publish(root: Url, chain: str, datasets: Iterable[str], *, without: Iterable
         if left_out - set(sources) or left_out >= set(sources):
             raise NotAStoreError(
                 f"{root}: chain {chain!r}: cannot leave out {', '.join(sorted(left_out))}; expected some, not all, of "
-                f"{', '.join(sorted(sources)) or 'no sources'}."
+                f"{', '.join(sorted(sources)) or 'no sources'}. A version holds one source at least: name others, or "
+                "give the rest another store."
             )
         sources = {name: sources[name] for name in sorted(sources) if name not in left_out}
         require_one_chain({"chain": chain, "dataset": name, **source} for name, source in sources.items())

@@ -21,14 +21,13 @@ from zarr.storage import WrapperStore
 
 from biomech_xr.errors import NotAStoreError, OccupiedError, StoreError
 from biomech_xr.store import layout
-from biomech_xr.store.objects import Url, join, plain, put_bytes, zarr_store
+from biomech_xr.store.checked import zarr_store
+from biomech_xr.store.objects import Url, join, plain, put_bytes
 from biomech_xr.store.remote_zarr import threaded
+from biomech_xr.store.repeated import TRIES
 from biomech_xr.store.rereading import is_same, read_intact
 
 ALONE: Final = "Let one run at a time write to an output, or choose another output."
-
-_TRIES: Final = 3
-"""Times that an object is put before storage counts as broken."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +43,7 @@ class Sent:
         return cls(size=len(data), checksum=zlib.crc32(data))
 
 
-def put_verified(url: Url, data: bytes, *, replace: bool = False) -> Sent:
+def put_verified(url: Url, data: bytes, *, replace: bool = False, lasting: bool = False) -> Sent:
     """Write an object, read it back, and write it again where it came in damaged.
 
     Parameters
@@ -53,17 +52,19 @@ def put_verified(url: Url, data: bytes, *, replace: bool = False) -> Sent:
         Where, and the bytes.
     replace
         Write in place of another object; else an object that is there must hold the same bytes already.
+    lasting
+        As for `objects.put_bytes`.
 
     Raises
     ------
     OccupiedError
         Another object is there, or somebody removed this one.
     StoreError
-        It came in damaged `_TRIES` times, or storage fails.
+        It came in damaged `repeated.TRIES` times, or storage fails.
     """
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         try:
-            put_bytes(url, data, create_only=not replace, lasting=False)
+            put_bytes(url, data, create_only=not replace, lasting=lasting)
         except FileExistsError as error:
             if _reads_back(url, data):
                 return Sent.of(data)
@@ -75,7 +76,7 @@ def put_verified(url: Url, data: bytes, *, replace: bool = False) -> Sent:
             return Sent.of(data)
         replace = True  # what lies there is ours, and damaged
     raise StoreError(
-        f"{url}: reads back differently than it was written, {_TRIES} times. Check the disk or the network, then run "
+        f"{url}: reads back differently than it was written, {TRIES} times. Check the disk or the network, then run "
         "again: nothing was sealed."
     )
 
@@ -105,8 +106,12 @@ class VerifiedStore(WrapperStore[Store]):
         return type(self)(store, url=self.url, sent=self.sent)
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
-        """Return the bytes of a key that this store wrote, None for any other."""
-        return await super().get(key, prototype, byte_range) if key in self.sent else None
+        """Return the bytes of a key that this store wrote and nobody replaced, None for any other key."""
+        if (sent := self.sent.get(key)) is None:
+            return None
+        if byte_range is not None:
+            return await super().get(key, prototype, byte_range)
+        return prototype.buffer.from_bytes(await threaded(lambda: read_own(self.url, key, sent)))
 
     async def exists(self, key: str) -> bool:
         """Return whether this store wrote a key."""
@@ -130,15 +135,16 @@ class VerifiedStore(WrapperStore[Store]):
     def _put(self, key: str, data: bytes) -> None:
         before = self.sent.get(key)
         if before is not None:
-            require_own(self.url, key, before, Sent.of(data))
+            read_own(self.url, key, before, Sent.of(data))
         self.sent[key] = put_verified(join(self.url, key), data, replace=before is not None)
 
 
-def require_own(url: Url, key: str, *sent: Sent) -> None:
-    """Raise `OccupiedError` unless an object is as it was sent, one time or another."""
+def read_own(url: Url, key: str, *sent: Sent) -> bytes:
+    """Return the bytes of an object as it was sent, one time or another; `OccupiedError` where it is none of these."""
     with suppress(NotAStoreError):
-        if Sent.of(read_intact(join(url, key), lambda data: Sent.of(data) not in sent)) in sent:
-            return
+        data = read_intact(join(url, key), lambda data: Sent.of(data) not in sent)
+        if Sent.of(data) in sent:
+            return data
     raise OccupiedError(f"{url}: another run is writing here and replaced the data of this one. {ALONE}")
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 from biomech_xr.errors import LostDataError, OccupiedError, SplitError
 from biomech_xr.store import objects
 from biomech_xr.store.persons import PersonTable, doubtful_groups, load_table
+from biomech_xr.store.repeated import again
 from biomech_xr.window.assignment import QUARANTINE, SHARES, SPLITS, assign
 
 __all__ = [
@@ -203,7 +204,7 @@ def load(root: str, name: str = "default") -> SplitManifest | None:
         return None
     url = _url(root, name, version)
     try:
-        value = objects.read_json(url)
+        value = again(lambda: objects.read_json(url), lambda value: not objects.is_sealed(value))
     except LostDataError as error:
         raise SplitError(f"{url}: the split manifest is damaged (not valid JSON). {_RESTORE}") from error
     manifest = SplitManifest.from_json(value, origin=url)

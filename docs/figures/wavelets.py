@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import pywt
+from scipy import signal
 
 from biomech_xr import process
 from docs.figures.signals import walk
@@ -15,6 +16,8 @@ _RULES: Final[tuple[Literal["soft", "hard", "garrote"], ...]] = ("soft", "hard",
 _WAVELET: Final = "db4"
 _LEVEL: Final = 4
 _SHOWN_LEVEL: Final = 3
+_TONE: Final = (217.0, 0.02)
+"""Frequency (Hz) and amplitude (mV) of a tone amid EMG, as a telephone near the amplifier makes it."""
 
 
 def draw_wavelet() -> Any:
@@ -46,6 +49,43 @@ def draw_wavelet() -> Any:
     _draw_coefficients(
         figure.add_subplot(grid[:, 1]), _details(before), {name: _details(one) for name, one in done.items()}
     )
+    return figure
+
+
+def draw_packets() -> Any:
+    """Return EMG with a tone inside its band: before, after wavelets (`default`), after packets (`reference`)."""
+    walked = walk(("soleus",), seconds=40.0)
+    clean = walked.emg.sel(channel="soleus")
+    spoiled = (clean + _TONE[1] * np.sin(2 * np.pi * _TONE[0] * clean["time"])).astype(np.float32)
+    before = process.bandpass(spoiled.assign_attrs(clean.attrs), low=15.0, high=400.0, order=7)
+    done = {"before": before}
+    for name, chain in (("db4, level 4", "default"), ("db7, level 9, packets", "reference")):
+        own = process.load_chain(chain).emg[2].model_dump(exclude={"step"})
+        done[name] = process.wavelet_denoise(before, **own)
+    figure = sheet(4.2)
+    grid = figure.add_gridspec(3, 2, width_ratios=(1.4, 1))
+    rows = [figure.add_subplot(grid[row, 0]) for row in range(3)]
+    shown = walked.stride(8, strides=2)
+    spectra = figure.add_subplot(grid[:, 1])
+    looks = (
+        {"color": BEFORE, "lw": 3.2},
+        {"color": OTHER, "lw": 1.1, "ls": (0, (3, 1.5))},
+        {"color": AFTER, "lw": 1.1},
+    )
+    for axis, (name, data), look in zip(rows, done.items(), looks, strict=True):
+        part = data.sel(time=shown)
+        trace(axis, part["time"].values - shown.start, part.values, MARK if name == "before" else AFTER, columns=320)
+        contacts(axis, [walked.contacts[9] - shown.start])
+        axis.set(ylim=(-0.65, 0.65), yticks=(-0.5, 0, 0.5), title=name)
+        axis.tick_params(labelbottom=axis is rows[-1])
+        frequency, power = signal.welch(data.values.astype(float), fs=1000.0, nperseg=4000, detrend=False)
+        near = np.abs(frequency - _TONE[0]) < 16
+        spectra.semilogy(frequency[near], power[near], label=name, **look)
+    rows[0].set_title(f"before: soleus with a tone of {_TONE[0]:g} Hz")
+    figure.supylabel("EMG (mV)", fontsize=9)
+    rows[-1].set_xlabel("time (s)")
+    spectra.set(xlabel="frequency (Hz)", ylabel="power (mV²/Hz)", title="Spectrum about the tone")
+    figure.legend(*spectra.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -32,12 +32,10 @@ def arguments(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def report(cases: Mapping[str, Case], path: Path | None) -> None:
-    """Print a table of cases, and write the JSON where a path is given."""
-    width = max(map(len, cases))
-    for name, case in cases.items():
-        figures = f"{case.value:9.1f} {case.unit:5}  baseline {case.baseline:9.1f}  ratio {case.ratio:5.2f}"
-        print(f"{name:{width}}  {figures}  {case.note}")
+def report(cases: Mapping[str, Case], path: Path | None, *, lines: Iterable[str] | None = None) -> None:
+    """Print a table of cases, or the lines of another table of them, and write the JSON where a path is given."""
+    for line in _lines(cases) if lines is None else lines:
+        print(line)
     if path is not None:
         machine = {"cpus": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()}
         versions = {library: metadata.version(library) for library in _LIBRARIES}
@@ -48,3 +46,10 @@ def report(cases: Mapping[str, Case], path: Path | None) -> None:
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def _lines(cases: Mapping[str, Case]) -> Iterator[str]:
+    width = max(map(len, cases))
+    for name, case in cases.items():
+        figures = f"{case.value:9.1f} {case.unit:5}  baseline {case.baseline:9.1f}  ratio {case.ratio:5.2f}"
+        yield f"{name:{width}}  {figures}  {case.note}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tests.load.stores import JOINTS, make_labels
 
 RATE = 1000
 POINTS = 200
-TIME = HISTORY + 1600
+AXIS = 1600
 PER_PERSON = 128
 CHAIN = "envelope"
 DATASET = "hu"
@@ -40,12 +41,13 @@ _DIMS = {
 }
 
 
-def write_corpus(root: Path, strides: int, *, seed: int = 1) -> None:
+def write_corpus(root: Path, strides: int, *, seed: int = 1, axis: int = AXIS) -> None:
     """Write so many strides of EMG envelopes at 1 kHz and joints on 200 points; one shard of people, again and again.
 
-    All 13 muscles and all joints are measured, which is the most that a loader can have to do.
+    All 13 muscles and all joints are measured, which is the most that a loader can have to do. ``axis`` is the longest
+    stride (ms) that there is room for.
     """
-    people = [_person(seed, number) for number in range(STRIDES_PER_SHARD // PER_PERSON)]
+    people = [_person(seed, number, axis) for number in range(STRIDES_PER_SHARD // PER_PERSON)]
     block = {name: np.concatenate([person[name] for person in people]) for name in people[0]}
     labels = _labels(strides, np.resize(block.pop("duration"), strides))
     template = {name: (_DIMS[name], values.shape[1:]) for name, values in block.items()}
@@ -72,7 +74,12 @@ def _labels(strides: int, duration: np.ndarray) -> pd.DataFrame:
     return labels
 
 
-def _person(seed: int, number: int) -> dict[str, Any]:
+def resident() -> int:
+    """Return the memory of this process, bytes."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
+def _person(seed: int, number: int, axis: int) -> dict[str, Any]:
     """Return the strides of one person: duration (s) and every variable of the store."""
     rng = generator(seed, "loader", number)
     gait = make_gait(
@@ -82,7 +89,7 @@ def _person(seed: int, number: int) -> dict[str, Any]:
     duration = np.diff(contacts)
     grid = contacts[:-1, None] + duration[:, None] * np.arange(-BEFORE, POINTS + AFTER) / POINTS
     signals = {"kinematics": _by_stride(gait, angles, grid), "kinetics": _by_stride(gait, moments, grid)}
-    made = {"duration": duration, "emg": _envelopes(gait, np.rint(contacts * RATE).astype(int), rng)}
+    made = {"duration": duration, "emg": _envelopes(gait, np.rint(contacts * RATE).astype(int), axis, rng)}
     for name, values in signals.items():
         made[name] = values[..., BEFORE : BEFORE + POINTS]
         made[f"{name}_after"] = values[..., BEFORE + POINTS :]
@@ -101,13 +108,13 @@ def _by_stride(gait: Gait, quantity: Any, grid: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(values.reshape(*grid.shape, 3, 3), 1, -1))
 
 
-def _envelopes(gait: Gait, contacts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _envelopes(gait: Gait, contacts: np.ndarray, axis: int, rng: np.random.Generator) -> np.ndarray:
     """Return 6 Hz envelopes over their peak, dims (stride, channel, time), NaN after each stride."""
     muscles = [KNOWN_MUSCLES[number % len(KNOWN_MUSCLES)] for number in range(len(words.MUSCLES))]
     raw = make_emg(gait, "right", muscles, rng, rate=RATE, line_frequency=50, hum=0.002, offset=0)
     smooth = sosfiltfilt(butter(2, 6, fs=RATE, output="sos"), np.abs(raw), axis=0)
     signal = (smooth / smooth.max(axis=0)).astype(np.float32)
-    out = np.full((PER_PERSON, len(words.MUSCLES), TIME), np.nan, dtype=np.float32)
+    out = np.full((PER_PERSON, len(words.MUSCLES), HISTORY + axis), np.nan, dtype=np.float32)
     for row, (start, stop) in enumerate(itertools.pairwise(contacts)):
         piece = signal[start - HISTORY : stop]
         out[row, :, : len(piece)] = piece.T

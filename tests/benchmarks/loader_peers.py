@@ -1,152 +1,142 @@
-"""Our loader beside a list of dicts in memory and beside other loaders, all of them on the same strides.
+"""Other ways to make windows, and other loaders, on the same strides as ours.
 
-The other loaders live in an environment of their own (`make peers`); without it, or without one of them, a case says
-*not run* and why. They give 13 x 200 EMG alone; our batches hold the joint state, targets, masks and labels too.
+The other loaders live in an environment of their own (`make peers`); without it, or without one of them, a row says
+*not run* and why. They give 13 x 200 EMG alone; our batches hold joint state, targets, masks and labels too. Rows of
+whole strides are windows that these hold, and stand beside our strides that are shipped to a device.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import zarr
 from torch.utils.data import default_collate
 
-from biomech_xr.load import DeviceWindows, StrideWindows
-from biomech_xr.memory import peak_memory
-from tests.benchmarks.common import Case
+from biomech_xr.load import StrideWindows
+from biomech_xr.load.parts.sources import Source
+from biomech_xr.store.encoding import decode_emg
+from tests.benchmarks.loader_memory import listed, of_epoch
+from tests.benchmarks.loader_table import WINDOW_BYTES, Speed, Table, fastest, say
 from tests.benchmarks.processing_peers import peers_python
 
 STRIDES = 64
 """Strides whose windows the peers write to disk: 10 kB each."""
 
-LISTED = 8_192
-REPEATS = 2
+READS = 32
+"""Windows, or strides, that are read one at a time."""
+
+PATIENCE = 180
+"""Seconds that a peer has for all of its runs."""
+
 TITLES = ("litdata", "MosaicML Streaming", "WebDataset", "torch_brain", "xbatcher")
 _SCRIPT = Path(__file__).with_name("peers_loader.py")
 _EMG_BEFORE = 250
-_TOTAL = 1_000_000
+_WINDOW = 200
+_GIB = 2**30
 
 
-@dataclass(frozen=True, kw_only=True)
-class Speed:
-    """Windows per second, and processor seconds for a million of them, all threads together."""
-
-    rate: float
-    processor: float
-
-
-def peer_cases(root: str, size: int, ship: Callable[[DeviceWindows], int]) -> dict[str, Case]:
-    """Return one case a peer and form: windows beside ours, whole strides beside our strides that are shipped.
+def add_others(table: Table, root: str, ours: str) -> None:
+    """Measure a list of dicts in memory, its memory beside ours, and reads of single windows and strides.
 
     Parameters
     ----------
-    root, size
-        URL of the corpus; windows of a batch.
-    ship
-        Brings the strides of an epoch to the device and returns the windows that they hold.
+    table
+        The table.
+    root
+        URL of the corpus.
+    ours
+        The row that they are beside.
+    """
+    windows = StrideWindows(root, global_batch=table.size)
+    own, items = table.speed_of(ours), listed(windows)
+    per_window = sum(tensor.nbytes for tensor in items[0].values())
+    name = "list of dicts, default_collate"
+    table.note(name, times(own, table.measure(name, partial(collate, items, table.size), per_window=per_window)))
+    items.clear()
+    say("memory beside the list")
+    growth, size = (of_epoch(root, table.size, what) for what in ("growth", "list"))
+    note = f"libraries left out; the list needs {size / _GIB:,.1f} GiB, {size / growth:,.0f} x"
+    table.put_memory(f"memory for {windows.windows:,} windows", growth / _GIB, size / _GIB, note)
+    reads = {"a Zarr read per window, EMG alone": by_window, "a Zarr read per stride, EMG alone": by_stride}
+    for name, run in reads.items():
+        table.note(name, times(own, table.measure(name, partial(run, windows.sources[0]))))
+
+
+def add_loaders(table: Table, root: str, ours: Mapping[str, str]) -> None:
+    """Measure every other loader in each form that it has, beside a row of ours.
+
+    Parameters
+    ----------
+    table, root
+        The table; URL of the corpus.
+    ours
+        The row that each form is beside: ``windows`` in random order, ``unshuffled`` ones, and whole ``strides``.
     """
     python = peers_python()
     if python is None:
-        return {title: _not_run("no environment; `make peers` makes it") for title in TITLES}
-    windows = StrideWindows(root, global_batch=size)
-    device = DeviceWindows(root, global_batch=size, device="cpu")
-    ours = {"windows": best(partial(epoch, windows)), "strides": best(partial(ship, device))}
+        for title in TITLES:
+            table.not_run(title, "no environment; `make peers` makes it")
+        return
+    windows = StrideWindows(root, global_batch=table.size)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "strides.npz")
-        np.savez(file, allow_pickle=False, **strides_of(windows, STRIDES))
-        limits = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        command = [str(python), "-W", "ignore", str(_SCRIPT), str(file), str(size)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **limits})
-    found = json.loads(done.stdout.splitlines()[-1])
-    cases = {}
-    for title in TITLES:
-        if "missing" in found[title]:
-            cases[title] = _not_run(found[title]["missing"])
-            continue
-        for form in ("windows", "strides"):
-            if form in found[title]:
-                theirs = Speed(**found[title][form])
-                cases[f"beside {title}, {form}"] = beside(ours[form], theirs, f"version {found[title]['version']}")
-    return cases
+        np.savez(file, allow_pickle=False, **strides_of(windows.sources[0], STRIDES))
+        for title in TITLES:
+            say(title)
+            bases = [table.reference()]
+            found = measured(python, title, file, table.size)
+            bases.append(table.reference())
+            if "missing" in found:
+                table.not_run(title, found["missing"])
+            for form in [form for form in ours if form in found]:
+                theirs, own = Speed(**found[form]), table.speed_of(ours[form])
+                name, note = f"{title}, {form}", f"{times(own, theirs)}; version {found['version']}"
+                table.put(name, theirs, fastest(bases), per_window=0 if form == "strides" else WINDOW_BYTES, note=note)
 
 
-def list_cases(root: str, size: int) -> dict[str, Case]:
-    """Return speed and memory beside a list of dicts of ready windows with the same entries."""
-    windows = StrideWindows(root, global_batch=size)
-    ours = best(partial(epoch, windows))
-    before = resident()
-    items: list[dict[str, torch.Tensor]] = []
-    for batch in windows:
-        items += [{name: tensor[row].clone() for name, tensor in batch.items()} for row in range(len(batch["weight"]))]
-        if len(items) >= LISTED:
-            break
-    listed = (resident() - before) / len(items) * windows.windows
-    theirs = best(partial(collate, items, size))
-    grown = grows(root, size)
-    note = f"{windows.windows:,} windows: {listed / 2**20:,.0f} MiB in the list (extrapolated from {len(items):,})"
-    memory = Case(value=grown / 2**20, unit="MiB", baseline=listed / 2**20, ratio=listed / grown, note=note)
-    return {
-        "beside a list of dicts": beside(ours, theirs, "torch's default_collate, no worker"),
-        "memory beside the list": memory,
-    }
+def measured(python: Path, title: str, file: Path, size: int) -> dict[str, Any]:
+    """Return what a peer measured of itself in its own environment, or why it did not."""
+    limits = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [str(python), "-W", "ignore", str(_SCRIPT), str(file), str(size), title]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, **limits}, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        return {"missing": f"it took more than {PATIENCE} s"}
+    if done.returncode:
+        return {"missing": (done.stderr.splitlines() or [f"it ended with {done.returncode}"])[-1]}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def strides_of(windows: StrideWindows, count: int) -> dict[str, np.ndarray]:
+def times(ours: Speed, theirs: Speed) -> str:
+    """Return how many times as fast ours is, on the clock and in processor time: only ours uses several threads."""
+    return f"ours {ours.rate / theirs.rate:,.3g} x, in processor time {theirs.processor / ours.processor:,.3g} x"
+
+
+def strides_of(source: Source, count: int) -> dict[str, np.ndarray]:
     """Return EMG of the first strides, dims (stride, channel, time), and stride and end of each of their windows."""
-    source = windows.sources[0]
     index, count = source.index, min(count, len(source.duration))
     per = index.count[:count]
     row = np.repeat(np.arange(count), per)
     number = np.arange(per.sum()) - np.repeat(np.cumsum(per) - per, per)
-    sample = index.first[row] + number * index.hop
-    end = _EMG_BEFORE + np.floor(1000 * sample * index.step[row] + 1e-6).astype(np.int64) + 1
-    return {"emg": source.open().decoded("emg", 0, count), "row": row, "end": end}
+    return {"emg": source.open().decoded("emg", 0, count), "row": row, "end": _end(source, row, number)}
 
 
-def beside(ours: Speed, theirs: Speed, note: str) -> Case:
-    """Return a row; processor time is told too, because only ours uses several threads."""
-    times = theirs.processor / ours.processor
-    used = f"CPU s/M windows {ours.processor:.2f}, theirs {theirs.processor:.2f} ({times:.1f}x)"
-    return Case(
-        value=ours.rate / 1e3,
-        unit="k/s",
-        baseline=theirs.rate / 1e3,
-        ratio=ours.rate / theirs.rate,
-        note=f"{used}; {note}",
-    )
-
-
-def _not_run(reason: str) -> Case:
-    return Case(value=0, unit="not run", baseline=0, ratio=0, note=reason)
-
-
-def best(run: Callable[[], int]) -> Speed:
-    """Return the best speed of something that returns how many windows it made, after a first time."""
-    run()
-    found = []
-    for _ in range(REPEATS):
-        started, used = time.perf_counter(), time.process_time()
-        count = run()
-        seconds, processor = time.perf_counter() - started, time.process_time() - used
-        found.append((count / seconds, processor / count * _TOTAL))
-    return Speed(rate=max(rate for rate, _ in found), processor=min(used for _, used in found))
-
-
-def epoch(windows: StrideWindows) -> int:
-    """Iterate one epoch and return its windows."""
-    return sum(len(batch["weight"]) for batch in windows)
+def _end(source: Source, row: Any, number: Any) -> Any:
+    """Return the EMG sample after the last one of windows of strides, by their number in the stride."""
+    sample = source.index.first[row] + number * source.index.hop
+    return _EMG_BEFORE + np.floor(1000 * sample * source.index.step[row] + 1e-6).astype(np.int64) + 1
 
 
 def collate(items: list[dict[str, Any]], size: int) -> int:
@@ -157,29 +147,23 @@ def collate(items: list[dict[str, Any]], size: int) -> int:
     return len(items) // size * size
 
 
-def resident() -> int:
-    """Return the memory of this process, bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+def by_window(source: Source) -> int:
+    """Read windows in random order by zarr itself, each by its own read."""
+    rng = np.random.default_rng(0)
+    emg: Any = zarr.open_group(source.open().url, mode="r")["emg"]
+    for row in rng.choice(np.flatnonzero(source.index.count), READS).tolist():
+        end = int(_end(source, row, rng.integers(source.index.count[row])))
+        torch.from_numpy(decode_emg(emg[row, :, end - _WINDOW : end]))
+    return READS
 
 
-def grows(root: str, size: int) -> int:
-    """Return by how many bytes a process grows that iterates an epoch, beyond the libraries and the code itself."""
-    command = [sys.executable, "-m", "tests.benchmarks.loader_peers", root, str(size)]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
-
-
-def _grow(root: str, size: int) -> int:
-    """Iterate an epoch and return the highest memory above that of a process that has made one small batch."""
-    from tests.benchmarks.loader_data import DATASET, write_corpus
-
-    with tempfile.TemporaryDirectory() as folder:
-        write_corpus(Path(folder), 64)
-        epoch(StrideWindows(folder, global_batch=64, datasets=[DATASET]))
-    Path("/proc/self/clear_refs").write_text("5")  # the highest memory is counted from here on
-    before = resident()
-    epoch(StrideWindows(root, global_batch=size))
-    return peak_memory() - before
-
-
-if __name__ == "__main__":
-    print(_grow(sys.argv[1], int(sys.argv[2])))
+def by_stride(source: Source) -> int:
+    """Read strides in random order, each by its own read, and cut their windows in a loop."""
+    part, count = source.open(), 0
+    for row in np.random.default_rng(0).permutation(len(source.duration))[:READS].tolist():
+        emg = part.decoded("emg", row, row + 1)[0]
+        for number in range(source.index.count[row]):
+            end = int(_end(source, row, number))
+            torch.from_numpy(emg[:, end - _WINDOW : end].copy())
+            count += 1
+    return count

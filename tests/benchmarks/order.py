@@ -26,11 +26,16 @@ from biomech_xr.window import EpochOrder, LaneOrder, Mixing
 from tests.benchmarks.common import Case, arguments, report
 from tests.window.pools import PoolOrder
 
+LATER = (98, 200)
+SPAN = 2000
+"""Steps after a step that are compared with it, and in how many it is seen how long blocks are used."""
+
 WINDOWS = 196
 """Windows of a stride on a grid of 200 points, of which the last ones lack a target."""
 
 MIXINGS = {
     "mixing alpha 0.5": Mixing(alpha=0.5),
+    "mixing bacek at most 0.05": Mixing(caps={"bacek": 0.05}),
     "mixing alpha 0.5, bacek at most 0.2, activities alike": Mixing(alpha=0.5, caps={"bacek": 0.2}, balance="activity"),
 }
 
@@ -49,9 +54,10 @@ def main() -> None:
     add(cases, "pools of 8 blocks", plain, sources, PoolOrder(plain._counts, **options), given.steps)
     for lanes in (8, 16, 32, 64):
         add(cases, f"{lanes} lanes", plain, sources, LaneOrder(plain._counts, lanes=lanes, **options), given.steps)
+    print("\n".join([*lasting(plain.order(0)), *by_workers(given.batch)]))
     for name, mixing in MIXINGS.items():
         mixed = epochs(sources, given.batch, mixing)
-        print("\n".join(mixed.describe()))
+        print("\n".join([*mixed.describe(), *blocks_of_capped(mixed, sources, mixing)]))
         add(cases, name, mixed, sources, mixed.order(0), given.steps)
     report(cases, given.json)
 
@@ -108,6 +114,54 @@ def add(cases: dict[str, Case], name: str, made: Epochs, sources: list[Any], ord
     cases[f"{name}, ns a window"] = Case(
         value=1e9 * spent, unit="ns", baseline=100.0, ratio=1e9 * spent / 100, note=note
     )
+
+
+def lasting(order: EpochOrder) -> list[str]:
+    """Return for how many steps a block is used, and how many blocks steps share, from the middle of the epoch on."""
+    middle, span = order.steps // 2, min(order.steps // 2, SPAN)
+    used = [set(order.share(step).block.tolist()) for step in range(middle, middle + span)]
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for step, blocks in enumerate(used):
+        for block in blocks:
+            first.setdefault(block, step)
+            last[block] = step
+    whole = [last[block] - first[block] + 1 for block in first if first[block] > 0 and last[block] < span - 1]
+    lines = [f"a block is used in {np.mean(whole):.0f} steps, one after the other"] if whole else []
+    for later in (distance for distance in LATER if distance < span):
+        pairs = zip(used, used[later:], strict=False)
+        shared = np.mean([len(one & other) / len(one) for one, other in pairs])
+        lines.append(f"a step shares {shared:.0%} of its blocks with the one {later} later")
+    return lines
+
+
+def by_workers(batch: int, blocks: int = 400) -> list[str]:
+    """Return how often workers read the blocks of an epoch, each of which makes every so many-th step."""
+    windows = STRIDES_PER_CHUNK * WINDOWS
+    order = LaneOrder([windows] * blocks, seed=0, epoch=0, global_batch=batch)
+    used = [set(order.share(step).block.tolist()) for step in range(order.steps)]
+    lines = []
+    for workers in (1, 2, 5):
+        read = sum(len(set().union(*used[worker::workers])) for worker in range(workers))
+        lines.append(f"{workers} workers read each of {blocks} blocks of {windows:,} windows {read / blocks:.2f} times")
+    return lines
+
+
+def blocks_of_capped(made: Epochs, sources: list[Any], mixing: Mixing) -> list[str]:
+    """Return how many blocks and people of each source with a cap an epoch has."""
+    order = made.order(0)
+    drawn, read = made.drawn(order), {order.stored(number) for number in np.flatnonzero(order.counts).tolist()}
+    lines = []
+    for number, source in enumerate(sources):
+        if source.name in mixing.caps:
+            own = {block for block, (part, _) in enumerate(made.stored) if part == number}
+            rows = slice(source.first_row, source.first_row + len(source.duration))
+            people = np.unique(source.person[drawn[rows] > 0]).size
+            lines.append(
+                f"{source.name}: {len(own & read):,} of {len(own):,} blocks are read, "
+                f"of {people} of {np.unique(source.person).size} people"
+            )
+    return lines
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Run in the environment of the peers: how fast other loaders give batches of the same strides; prints one JSON line.
+"""Run in the environment of the peers: how fast another loader gives batches of the same strides; prints a JSON line.
 
-    PEERS/bin/python tests/benchmarks/peers_loader.py STRIDES.npz BATCH
+    PEERS/bin/python tests/benchmarks/peers_loader.py STRIDES.npz BATCH TITLE
 
 Imports nothing of the project, which that environment lacks. `STRIDES.npz` holds ``emg`` (stride, channel, time)
 float32, NaN after the end of a stride, and ``row`` and ``end``: stride, and sample after the last one, of each window.
@@ -30,6 +30,8 @@ HOP = 5
 """Samples between windows where a peer can only step evenly; ours step by half a percent of a stride."""
 
 REPEATS = 2
+SECONDS = 6.0
+"""After so many a pass ends."""
 
 Samples = list[np.ndarray]
 Run = Callable[[], Iterator[Any]]
@@ -138,24 +140,36 @@ FORMATS: dict[str, tuple[str, Callable[[Samples, str, int], Run]]] = {
 }
 
 
-def xbatcher_run(emg: np.ndarray) -> Run:
-    """Cut windows of all strides at once in memory, the only place from which it is fast."""
+def xbatcher_runs(emg: np.ndarray, batch: int) -> dict[str, Run]:
+    """Cut windows of strides in memory: single ones in random order as its data sets do, and all strides at once.
+
+    Only the second way is fast: the windows of a piece are those of all strides at one time, one time after the other.
+    """
     import torch
     import xarray as xr
     import xbatcher
+    from torch.utils.data import DataLoader
+    from xbatcher.loaders.torch import MapDataset
 
     data = xr.DataArray(emg, dims=("stride", "channel", "time"))
-    cutter = xbatcher.BatchGenerator(data, {"time": WINDOW}, {"time": WINDOW - HOP})
-    return lambda: (torch.from_numpy(np.ascontiguousarray(piece.values)) for piece in cutter)
+    single = xbatcher.BatchGenerator(data, {"stride": 1, "time": WINDOW}, {"time": WINDOW - HOP})
+    every = xbatcher.BatchGenerator(data, {"time": WINDOW}, {"time": WINDOW - HOP})
+    windows = MapDataset(single, transform=lambda piece: torch.from_numpy(np.ascontiguousarray(piece.values[0])))
+    return {
+        "windows": lambda: iter(DataLoader(windows, batch_size=batch, shuffle=True)),
+        "unshuffled": lambda: (torch.from_numpy(np.ascontiguousarray(piece.values)) for piece in every),
+    }
 
 
 def count(run: Run) -> tuple[int, float, float]:
-    """Return samples of one pass, and its seconds on the clock and of the processor."""
+    """Return samples of one pass, or of its first `SECONDS`, and its seconds on the clock and of the processor."""
     started, used, samples = time.perf_counter(), time.process_time(), 0
     for batch in run():
         while isinstance(batch, list | tuple | dict):
             batch = batch["emg"] if isinstance(batch, dict) else batch[0]
         samples += len(batch)
+        if time.perf_counter() - started > SECONDS:
+            break
     return samples, time.perf_counter() - started, time.process_time() - used
 
 
@@ -167,29 +181,31 @@ def best(run: Run, held: float) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure every peer that can be imported; one that cannot is told as such."""
+    """Measure a peer; one that cannot be imported, or fails, is told as such."""
     warnings.simplefilter("ignore")
-    given, batch = np.load(sys.argv[1]), int(sys.argv[2])
+    given, batch, title = np.load(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     emg, rows, ends = given["emg"], given["row"], given["end"]
+    try:
+        found = measure(title, emg, rows, ends, batch)
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        lines = str(error).splitlines() or [""]
+        found = {"missing": f"{type(error).__name__}: {lines[0]}"}
+    print(json.dumps(found))
+
+
+def measure(title: str, emg: np.ndarray, rows: np.ndarray, ends: np.ndarray, batch: int) -> dict[str, Any]:
+    """Return the speed of a peer with windows, and with whole strides where it can have them."""
+    if title == "xbatcher":
+        runs = xbatcher_runs(emg, batch)
+        return {"version": _version(title), **{form: best(run, 1.0) for form, run in runs.items()}}
+    package, prepare = FORMATS[title]
     cut = [np.ascontiguousarray(emg[row, :, end - WINDOW : end]) for row, end in zip(rows, ends, strict=True)]
     forms = {"windows": (cut, batch, 1.0), "strides": (list(emg), 64, len(rows) / len(emg))}
-    found: dict[str, Any] = {}
-    for title, (package, prepare) in FORMATS.items():
-        found[title] = {}
-        for form, (samples, size, held) in forms.items():
-            with tempfile.TemporaryDirectory() as folder:
-                try:
-                    found[title][form] = best(prepare(samples, folder, size), held)
-                except (ImportError, OSError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-                    lines = str(error).splitlines() or [""]
-                    found[title] = {"missing": f"{type(error).__name__}: {lines[0]}"}
-                    break
-        found[title]["version"] = _version(package)
-    try:
-        found["xbatcher"] = {"windows": best(xbatcher_run(emg), 1.0), "version": _version("xbatcher")}
-    except ImportError as error:
-        found["xbatcher"] = {"missing": str(error)}
-    print(json.dumps(found))
+    found: dict[str, Any] = {"version": _version(package)}
+    for form, (samples, size, held) in forms.items():
+        with tempfile.TemporaryDirectory() as folder:
+            found[form] = best(prepare(samples, folder, size), held)
+    return found
 
 
 def _version(package: str) -> str:

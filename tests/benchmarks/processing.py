@@ -31,7 +31,7 @@ def main() -> None:
         cases |= chain_cases(rate, seconds, repeats)
     cases |= packet_cases() | peer_cases(seconds, repeats)
     with tempfile.TemporaryDirectory() as folder:
-        setting = make_setting(folder, 400 if given.quick else given.strides, repeats, load_chain("bandpassed"))
+        setting = make_setting(folder, 400 if given.quick else given.strides, repeats, load_chain("default"))
         cases |= graph_cases(STRIDES // 10 if given.quick else STRIDES) | road_cases(setting)
     report(cases, given.json)
 

@@ -1,11 +1,14 @@
 """Processing on Dask, Zarr to Zarr, beside loops, batched SciPy and bare threads; graph, overhead, memory.
 
     python -m tests.benchmarks.processing_dask [--json bench/processing_dask.json] [--strides 3000] [--quick]
+        [--chain default] [--source k2muse] [--repeats 3]
 
-One corpus (camargo: band-passed EMG of eleven muscles at 1 kHz, angles and moments at 200 Hz), one chain, six ways:
+One corpus (by default in the form of k2muse: EMG of nine muscles at 2000 Hz, which is resampled, angles and moments at
+100 Hz), one chain, whose notches are set whether the line is there or not, six ways that all do its steps:
 
-* ``loop``: what pipelines of this kind do: a Python loop over strides, SciPy for each channel, one pickle a stride;
-* ``scipy``: the same filters on whole trials, all channels at once, on two threads;
+* ``loop``: what pipelines of this kind do: a Python loop over strides, SciPy and PyWavelets for each channel, one
+  pickle a stride;
+* ``scipy``: the same steps on whole trials, all channels at once, on two threads;
 * ``bare``: our tasks on a pool of two threads, without Dask;
 * ``serial``, ``threads``: our graph on Dask's threaded scheduler with one thread and with two;
 * ``cluster``: our graph on a LocalCluster of two workers with one thread each.
@@ -43,15 +46,8 @@ from biomech_xr.memory import peak_memory
 from biomech_xr.process import Chain, load_chain, make_plan
 from biomech_xr.process.graph import graph_of, priority_of
 from biomech_xr.process.plan import Plan
-from biomech_xr.process.tasks import (
-    PEAKS,
-    groups_of,
-    people_of,
-    process_group,
-    reference,
-    shard_arrays,
-    source_of,
-)
+from biomech_xr.process.tasks import PEAKS, groups_of, people_of, process_group, reference, shard_arrays, source_of
+from biomech_xr.quality.reference_counts import REFERENCE
 from biomech_xr.run.corpus import plan_corpus, write_person
 from biomech_xr.run.process import plan_work
 from biomech_xr.schema import LABELS
@@ -59,9 +55,11 @@ from biomech_xr.store.layout import shard_bounds
 from pipelines.cluster import ClusterConfig, connect
 from pipelines.measure import busy_seconds
 from tests.benchmarks.common import Case, arguments, report
-from tests.benchmarks.processing_ways import DATASET, Setting, batched, loop, make_part, shards_of, write
+from tests.benchmarks.processing_steps import comparable
+from tests.benchmarks.processing_ways import Setting, batched, loop, make_part, shards_of, write
 
 STRIDES = 515_880
+SOURCE = "k2muse"
 
 
 def main() -> None:
@@ -69,27 +67,29 @@ def main() -> None:
     parser = arguments("Processing on Dask beside loops, batched SciPy and bare threads.")
     parser.add_argument("--strides", type=int, default=3000, help="strides to process")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--chain", default="bandpassed")
+    parser.add_argument("--chain", default="default")
+    parser.add_argument("--source", default=SOURCE, help="whose form the corpus has")
     parser.add_argument("--quick", action="store_true", help="400 strides, one repeat, a small graph")
     parser.add_argument("--driver", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.driver:
-        print(json.dumps(drive(given.driver, given.chain)))
+        print(json.dumps(drive(given.driver, given.source, load_chain(given.chain))))
         return
     strides, repeats = (400, 1) if given.quick else (given.strides, given.repeats)
     with tempfile.TemporaryDirectory() as folder:
-        setting = make_setting(folder, strides, repeats, load_chain(given.chain))
+        setting = make_setting(folder, strides, repeats, load_chain(given.chain), source=given.source)
         cases = {**graph_cases(STRIDES // 10 if given.quick else STRIDES), **road_cases(setting)}
     report(cases, given.json)
     sys.stdout.flush()
 
 
-def make_setting(folder: str, strides: int, repeats: int, chain: Chain) -> Setting:
+def make_setting(folder: str, strides: int, repeats: int, chain: Chain, *, source: str = SOURCE) -> Setting:
     """Write recordings of about so many strides and plan them; kernels are compiled before anything is timed."""
-    (corpus,) = plan_corpus(min(1.0, strides / 53_713), datasets=[DATASET])
+    whole = next(one.strides for one in REFERENCE if one.dataset == source)
+    (corpus,) = plan_corpus(min(1.0, strides / whole), datasets=[source])
     for person in corpus.people:
         write_person(folder, corpus, person)
-    plan = make_plan(folder, DATASET, chain)
+    plan = make_plan(folder, source, comparable(chain))
     group = groups_of(plan)[0]
     process_group(source_of(plan), group.units[:1], {})
     return Setting(root=folder, plan=plan, repeats=repeats, loop_strides=min(100, strides))
@@ -108,7 +108,7 @@ def road_cases(setting: Setting) -> dict[str, Case]:
     cpu = dict.fromkeys(best, 0.0)
     shares = []
     with connect(ClusterConfig()) as client:
-        client.run(_warm, setting.root, setting.plan.chain)
+        client.run(_warm, setting.root, setting.plan.dataset, setting.plan.chain)
         for _ in range(setting.repeats):
             for name, way in ways.items():
                 pace, cpu[name] = _fresh(way)
@@ -119,7 +119,9 @@ def road_cases(setting: Setting) -> dict[str, Case]:
             best["cluster"] = max(best["cluster"], pace)
             shares.append(share)
     ours = max(best["threads"], best["cluster"])
-    rate = f"strides/s of {len(setting.plan.labels):,} strides of {DATASET}, chain {setting.plan.chain.name}"
+    plan = setting.plan
+    rates = ", ".join(f"{value:g}" for value in sorted(plan.labels["emg_native_rate"].unique()))
+    rate = f"strides/s of {len(plan.labels):,} strides of {plan.dataset} at {rates} Hz, chain {plan.chain.name}"
     cases = {
         name: Case(value=pace, unit="st/s", baseline=best["loop"], ratio=pace / best["loop"], note=rate)
         for name, pace in best.items()
@@ -138,17 +140,17 @@ def road_cases(setting: Setting) -> dict[str, Case]:
 def memory_cases(setting: Setting) -> dict[str, Case]:
     """Return the peak memory of a driver of the whole work, in a process of its own, and of its workers."""
     command = [sys.executable, "-m", "tests.benchmarks.processing_dask", "--driver", setting.root]
-    command += ["--chain", setting.plan.chain.name]
+    command += ["--chain", setting.plan.chain.name, "--source", setting.plan.dataset]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     driver, worker = json.loads(done.stdout.splitlines()[-1])
     return {"driver memory": _memory(driver, 2**30), "worker memory": _memory(worker, 2 * 2**30)}
 
 
-def drive(root: str, chain: str) -> tuple[int, int]:
+def drive(root: str, source: str, chain: Chain) -> tuple[int, int]:
     """Build the plan and the graph of `STRIDES` strides, process a store on a LocalCluster; return the peaks, bytes."""
     whole = synthetic_plan(STRIDES)
     graph, _ = graph_of(whole, split=True)
-    setting = Setting(root=root, plan=make_plan(root, DATASET, load_chain(chain)), repeats=1, loop_strides=0)
+    setting = Setting(root=root, plan=make_plan(root, source, comparable(chain)), repeats=1, loop_strides=0)
     with connect(ClusterConfig()) as client, tempfile.TemporaryDirectory() as out:
         cluster(client, setting, out)
         worker = max(client.run(peak_memory).values())
@@ -263,8 +265,8 @@ def cluster(client: Client, setting: Setting, out: str) -> tuple[float, float]:
     return work.strides / seconds, max(0.0, 1 - busy / (2 * (started + seconds - planned)))
 
 
-def _warm(root: str, chain: Chain) -> None:
-    plan = make_plan(root, DATASET, chain)
+def _warm(root: str, source: str, chain: Chain) -> None:
+    plan = make_plan(root, source, chain)
     process_group(source_of(plan), groups_of(plan)[0].units[:1], {})
 
 

@@ -7,21 +7,19 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import signal
 from scipy.interpolate import CubicSpline
 
 from biomech_xr.process.plan import Plan
+from biomech_xr.process.steps.resample import EMG_RATE
 from biomech_xr.schema import HISTORY, LABELS
 from biomech_xr.store import open_patient
 from biomech_xr.store.layout import shard_bounds, shard_count
 from biomech_xr.store.part import create_part, write_shard
-
-DATASET = "camargo"
+from tests.benchmarks.processing_steps import envelope_peak, resampled, steps_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +37,9 @@ def loop(setting: Setting, out: str) -> float:
     plan, done = setting.plan, 0
     started = time.perf_counter()
     for (patient, trial), (start, stop) in plan.units.items():
-        recordings = open_patient(setting.root, DATASET, patient)
-        held = {group: recordings.signal(trial, group) for group in ("emg", "kinematics", "kinetics")}
+        recordings = open_patient(setting.root, plan.dataset, patient)
+        found = {group: recordings.signal(trial, group) for group in ("emg", "kinematics", "kinetics")}
+        held = {group: one for group, one in found.items() if one is not None}
         flat = {
             (group, side): one.values.sel(side=side).values.reshape(one.values.sizes["sample"], -1)
             for group, one in held.items()
@@ -57,28 +56,22 @@ def loop(setting: Setting, out: str) -> float:
                 for channel in range(rows.shape[1]):
                     values = rows[:, channel].astype(float)
                     stride[group][channel] = (
-                        _emg(values, one.sampling_frequency) if group == "emg" else _on_phase(values)
+                        _emg(values, plan, one.sampling_frequency) if group == "emg" else _on_phase(values)
                     )
             Path(out, f"{patient}-{trial}-{row.side}-{row.stride_number}.pkl").write_bytes(pickle.dumps(stride))
             done += 1
     return done / (time.perf_counter() - started)
 
 
-@lru_cache
-def _filters(rate: float) -> tuple[Any, Any, Any]:
-    """Return band-pass, notches and low-pass, designed once."""
-    band = signal.butter(4, (20, 450), "bandpass", fs=rate, output="sos")
-    notches = [signal.iirnotch(60 * harmonic, 10 * harmonic, fs=rate) for harmonic in range(1, 8)]
-    return band, notches, signal.butter(2, 6, fs=rate, output="sos")
+def _emg(values: Any, plan: Plan, rate: float) -> Any:
+    for step in steps_of(plan.chain, rate, line_of(plan), together=False):
+        values = step(values)
+    return resampled(values, rate) / max(envelope_peak(values, rate), 1e-9)
 
 
-def _emg(values: Any, rate: float) -> Any:
-    band, notches, lowpass = _filters(rate)
-    values = signal.sosfiltfilt(band, values)
-    for b, a in notches:
-        values = signal.filtfilt(b, a, values)
-    envelope = signal.sosfiltfilt(lowpass, np.abs(values))
-    return values / max(envelope.max(), 1e-9)
+def line_of(plan: Plan) -> float:
+    """Return the mains frequency (Hz) of the source of a plan."""
+    return float(plan.attrs["spec"]["line_frequency"])
 
 
 def _on_phase(values: Any) -> Any:
@@ -100,32 +93,39 @@ def batched(setting: Setting, out: str) -> float:
 
 
 def _batched_trial(setting: Setting, item: Any, store: Mapping[str, Any]) -> None:
-    (patient, trial), (start, stop) = item
-    recordings = open_patient(setting.root, DATASET, patient)
-    emg = recordings.signal(trial, "emg")
-    labels = setting.plan.labels.iloc[start:stop]
-    assert emg is not None
-    rate = emg.sampling_frequency
-    values = np.ascontiguousarray(emg.values.sel(side="right").values.T, dtype=np.float64)
-    notches = [signal.tf2sos(*signal.iirnotch(60 * k, 10 * k, fs=rate)) for k in range(1, 8)]
-    sos = np.concatenate([signal.butter(4, (20, 450), "bandpass", fs=rate, output="sos"), *notches])
-    done = signal.sosfiltfilt(sos, values, axis=-1)
-    signal.sosfiltfilt(signal.butter(2, 6, fs=rate, output="sos"), np.abs(done), axis=-1)
-    single = done.astype(np.float32)
-    contacts = np.round((labels["trial_time"].to_numpy() - emg.t0) * rate).astype(int)
-    counts = np.ceil(labels["duration"].to_numpy() * 1000).astype(int)
-    for i, (contact, count) in enumerate(zip(contacts, counts, strict=True)):
-        first = max(contact - HISTORY, 0)
-        piece = single[:, first : contact + count]
-        begin = HISTORY - (contact - first)
-        store["emg"][start + i, : len(piece), begin : begin + piece.shape[1]] = piece
-    for group in ("kinematics", "kinetics"):
-        joints = recordings.signal(trial, group)
-        assert joints is not None
-        flat = joints.values.sel(side="right").values.reshape(joints.values.sizes["sample"], 9)
-        spline = CubicSpline(joints.time(), flat)
-        times = labels["trial_time"].to_numpy()[:, None] + labels["duration"].to_numpy()[:, None] * np.arange(200) / 200
-        store[group][start:stop] = np.moveaxis(spline(times), 1, -1).reshape(stop - start, 3, 3, 200)
+    plan, ((patient, trial), (start, stop)) = setting.plan, item
+    recordings = open_patient(setting.root, plan.dataset, patient)
+    labels = plan.labels.iloc[start:stop]
+    held = {group: recordings.signal(trial, group) for group in ("emg", "kinematics", "kinetics")}
+    for side in labels["side"].unique():
+        rows = start + np.flatnonzero((labels["side"] == side).to_numpy())
+        times = labels["trial_time"].to_numpy()[rows - start]
+        durations = labels["duration"].to_numpy()[rows - start]
+        emg = held["emg"]
+        assert emg is not None
+        rate = emg.sampling_frequency
+        done = np.ascontiguousarray(emg.values.sel(side=side).values.T, dtype=np.float64)
+        for step in steps_of(plan.chain, rate, line_of(plan), together=True):
+            done = step(done)
+        envelope_peak(done, rate)
+        single = resampled(done, rate).astype(np.float32)
+        contacts = np.round((times - emg.t0) * EMG_RATE).astype(int)
+        counts = np.ceil(durations * EMG_RATE).astype(int)
+        for row, contact, count in zip(rows, contacts, counts, strict=True):
+            first = max(contact - HISTORY, 0)
+            piece = single[:, first : contact + count]
+            begin = HISTORY - (contact - first)
+            store["emg"][row, : len(piece), begin : begin + piece.shape[1]] = piece
+        for group in ("kinematics", "kinetics"):
+            joints = held[group]
+            if joints is None:
+                continue
+            flat = joints.values.sel(side=side).values.reshape(joints.values.sizes["sample"], -1)
+            spline = CubicSpline(joints.time(), flat)
+            found = np.moveaxis(spline(times[:, None] + durations[:, None] * np.arange(200) / 200), 1, -1)
+            store[group][rows, : joints.values.sizes["joint"]] = found.reshape(
+                rows.size, joints.values.sizes["joint"], -1, 200
+            )
 
 
 def _batched_shard(
@@ -149,12 +149,19 @@ def make_part(setting: Setting, out: str) -> Any:
     late = [name for name in plan.template if name in LABELS]
     labels = plan.labels.drop(columns=[*late, "emg_clipped"])
     return create_part(
-        out, plan.chain.name, DATASET, labels, plan.rejected, plan.template, plan.attrs, config_hash=plan.chain.hash()
+        out,
+        plan.chain.name,
+        plan.dataset,
+        labels,
+        plan.rejected,
+        plan.template,
+        plan.attrs,
+        config_hash=plan.chain.hash(),
     )
 
 
 def write(setting: Setting, out: str, part: Any, shard: int, block: Mapping[str, Any]) -> None:
-    write_shard(out, setting.plan.chain.name, DATASET, shard, block, fingerprint=part["fingerprint"])
+    write_shard(out, setting.plan.chain.name, setting.plan.dataset, shard, block, fingerprint=part["fingerprint"])
 
 
 def shards_of(plan: Plan) -> range:

@@ -34,6 +34,7 @@ FAULTS: dict[str, Callable[[Bench], Row]] = {
     "kill_at_puts_of_shard": partial(units.kill_at_puts, unit=units.process_unit),
     "kill_at_puts_of_person": partial(units.kill_at_puts, unit=units.parse_unit),
     "bad_network": faults.bad_network,
+    "damaging_network": faults.damaging_network,
     "stalls": faults.stalls,
     "refusals": faults.refusals,
     "disk_full": faults.disk_full,

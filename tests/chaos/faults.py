@@ -130,6 +130,20 @@ def bad_network(bench: Bench) -> Row:
     return row
 
 
+def damaging_network(bench: Bench) -> Row:
+    """Damage every object when it is first written, and when it is read for the first and the second time."""
+    row = Row("the first write and the first two reads of every object damaged on the way")
+    assert bench.reference
+    bench.gcs.reset()
+    writes = Rule(action="corrupt_write", kind="write", match="*/damaging/*", each=True)
+    reads = Rule(action="corrupt", kind="read", match="*/damaging/*", count=2, each=True)
+    bench.gcs.faults = Faults(seed=bench.seed, rules=(writes, reads))
+    with timed(row):
+        bench.finish(row, f"{GCS}/damaging")
+    row.injected = _counted(bench)
+    return row
+
+
 def stalls(bench: Bench, seconds: float = 30.0, each: int = 2) -> Row:
     """Let reads and writes stand still."""
     row = Row(f"stalls of {seconds:g} s")

@@ -262,7 +262,8 @@ def test_ranks_that_read_too_much_and_people_that_are_not_mixed_are_said() -> No
     told = speed.advise([PASS], QUALITY, replace(PLACE, world_size=16))
     assert any("16 ranks" in line and "not computed" in line for line in told), "the figure of 8 is not that of 16"
     assert "lanes" not in advice({})
-    assert "lanes" in advice({}, people=replace(SPREAD, ratio=2.5))
+    assert "lanes" in advice({}, people=replace(SPREAD, ratio=2.5, mean=2.0))
+    assert "lanes" not in advice({}, people=replace(SPREAD, ratio=2.5)), "all of them are in every step already"
     assert "lanes" not in advice({}, people=replace(SPREAD, ratio=float("nan")))
 
 

@@ -48,7 +48,9 @@ def columns(quantity: Quantity, scale: dict[str, float]) -> dict[str, np.ndarray
         values = np.concatenate([strides[-first:], strides, strides[: STRIDE - first]])
         for joint, motion in COMPONENTS:
             j, m = ("hip", "knee", "ankle").index(joint), ("adduction", "rotation", "flexion").index(motion)
-            columns[f"{joint}_{quantity}_{motion}_{leg}"] = values[:, j, m] * scale.get(joint, 1) * scale.get("all", 1)
+            columns[f"{joint}_{quantity}_{motion}_{leg}"] = (
+                values[:, j, m] * scale.get(joint, 1) * scale.get(motion, 1) * scale.get("all", 1)
+            )
     return columns
 
 

@@ -155,6 +155,14 @@ def test_external_moments_and_radians_are_decided(tmp_path: Path, usual: dict[st
     assert trial.notes["evidence.angle_unit"].startswith("radian")
 
 
+def test_the_sign_of_hip_adduction_is_decided(tmp_path: Path, usual: dict[str, Trial]) -> None:
+    assert usual["config1_trial1"].notes["evidence.hip_adduction_sign"].startswith("1 (confidence 0.9")
+    write_content(tmp_path, make_content(angle={"adduction": -1}, filled=1))
+    trial, same = read(tmp_path)["config1_trial1"], usual["config1_trial1"]
+    assert trial.notes["evidence.hip_adduction_sign"].startswith("-1 (confidence 0.9")
+    np.testing.assert_allclose(trial.signals["kinematics"].values, same.signals["kinematics"].values, atol=1e-4)
+
+
 def test_canonical_curves_are_physiological(usual: dict[str, Trial]) -> None:
     trial = usual["config1_trial1"]
     start = FIRST["r"] + 4 * STRIDE

@@ -96,13 +96,25 @@ def test_lookahead_is_that_of_the_state(small: Path) -> None:
 def test_a_reversed_frontal_moment_does_not_pass(small: Path) -> None:
     before = read(small)[0]
     assert before.notes["evidence.frontal_moment_sign"].startswith("1 (")
-    assert {"assumed.hip_adduction_sign", "assumed.hip_rotation_sign"} <= set(before.notes)
+    assert before.notes["evidence.hip_adduction_sign"].startswith("1 (confidence 0.9")
+    assert "assumed.hip_rotation_sign" in before.notes
     for path in files(small, "Joints_Kinetics"):
         scale(path, ("hip_adduction",), -1)
     with pytest.raises(DataFormatError, match=r"hip_adduction_\*_moment.*the other moments give.*frontal_moment_sign="):
         read(small)
     after = read(small, frontal_moment_sign="abductor")[0]
     np.testing.assert_allclose(after.signals["kinetics"].values, before.signals["kinetics"].values, atol=1e-4)
+
+
+def test_the_sign_of_hip_adduction_is_decided_on_the_strides(small: Path) -> None:
+    before = read(small)[0]
+    for folder in ("Joints_Kinematics", "Joints_Kinetics"):
+        for path in files(small, folder):
+            scale(path, ("hip_adduction",), -1)
+    after = read(small)[0]
+    assert after.notes["evidence.hip_adduction_sign"].startswith("-1 (confidence 0.9")
+    for group in ("kinematics", "kinetics"):
+        np.testing.assert_allclose(after.signals[group].values, before.signals[group].values, atol=1e-4)
 
 
 def test_legs_of_different_sign_do_not_pass(small: Path) -> None:

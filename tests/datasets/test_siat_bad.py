@@ -103,9 +103,38 @@ def test_emg_that_is_not_raw_is_not_called_raw(small: Path, state: str) -> None:
 def test_a_reversed_frontal_torque_does_not_pass(small: Path) -> None:
     before = walk(small)
     assert before.notes["evidence.frontal_moment_sign"].startswith("1 (")
-    assert "OpenSim" in before.notes["assumed.hip_adduction_sign"]
+    assert before.notes["evidence.hip_adduction_sign"].startswith("1 (confidence 0.9")
     rewrite(small, lambda table: table.assign(**{name: -table[name] for name in ADDUCTION}))
     with pytest.raises(DataFormatError, match=r"hip adduction torque.*the other moments give.*frontal_moment_sign="):
         walk(small)
     after = walk(small, frontal_moment_sign="abductor")
     np.testing.assert_allclose(after.signals["kinetics"].values, before.signals["kinetics"].values, atol=1e-4)
+
+
+def test_the_sign_of_hip_adduction_is_decided_on_the_strides(small: Path) -> None:
+    before = walk(small)
+    reversed_ = [*ADDUCTION, *(name.replace("Kinetic", "Kinematic").replace("torque", "angle") for name in ADDUCTION)]
+    rewrite(small, lambda table: table.assign(**{name: -table[name] for name in reversed_}))
+    after = walk(small)
+    assert after.notes["evidence.hip_adduction_sign"].startswith("-1 (confidence 0.9")
+    for group in ("kinematics", "kinetics"):
+        np.testing.assert_allclose(after.signals[group].values, before.signals[group].values, atol=1e-4)
+    stated = walk(small, hip_adduction_sign="adduction", frontal_moment_sign="adductor")
+    np.testing.assert_allclose(
+        stated.signals["kinematics"].values[..., 0, 0],
+        -before.signals["kinematics"].values[..., 0, 0],
+        atol=1e-4,
+    )
+
+
+def test_a_hip_that_is_held_still_in_the_frontal_plane_has_the_sign_that_is_assumed(small: Path) -> None:
+    names = [name.replace("Kinetic", "Kinematic").replace("torque", "angle") for name in ADDUCTION]
+    rewrite(small, lambda table: table.assign(**{name: 0.01 * table[name] for name in names}))
+    assert walk(small).notes["evidence.hip_adduction_sign"].endswith("not sure, assumed 1 (OpenSim's sign)")
+
+
+def test_legs_whose_hip_adduction_differs_do_not_pass(small: Path) -> None:
+    name = "Kinematic: right hip adduction angle"
+    rewrite(small, lambda table: table.assign(**{name: -table[name]}))
+    with pytest.raises(DataFormatError, match=r"contradiction: .*hip_adduction_sign="):
+        walk(small)

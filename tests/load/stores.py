@@ -30,7 +30,9 @@ TEXT = {
 }
 
 
-def make_labels(dataset: str, strides: dict[str, int], rng: np.random.Generator) -> pd.DataFrame:
+def make_labels(
+    dataset: str, strides: dict[str, int], rng: np.random.Generator, *, shortest: float = 0.40
+) -> pd.DataFrame:
     """Return labels of consecutive strides, one trial a patient; a few have another activity or condition."""
     rows: list[dict[str, Any]] = []
     for patient, count in strides.items():
@@ -41,7 +43,7 @@ def make_labels(dataset: str, strides: dict[str, int], rng: np.random.Generator)
             row |= {"person_group": f"{dataset}-{patient}", "trial": "t1", "side": "left", "stride_number": number}
             row |= {"activity": "ramp_ascent" if number % 5 == 4 else "walk", "trial_time": clock}
             row["condition"] = "fatigue" if number % 11 == 10 else "none"
-            row["duration"] = float(np.round(rng.uniform(0.40, 0.59), 4))
+            row["duration"] = float(np.round(rng.uniform(shortest, 0.59), 4))
             row["emg_history"] = int(rng.choice([0, 3, 120, HISTORY]))
             row["kinematics_history"] = int(rng.integers(0, BEFORE + 1))
             row["kinematics_future"] = int(rng.choice([0, 1, 7, AFTER]))
@@ -113,11 +115,12 @@ def write_store(
     person_groups: dict[str, str] | None = None,
     kinematics_delay: float = 0.0,
     facts: dict[str, Any] | None = None,
+    shortest: float = 0.40,
 ) -> None:
-    """Write one finished part of random signals."""
+    """Write one finished part of random signals; strides take from ``shortest`` to 0.59 s."""
     rng = np.random.default_rng(seed)
     grid = grid or {"phase": 40}
-    labels = make_labels(dataset, strides, rng)
+    labels = make_labels(dataset, strides, rng, shortest=shortest)
     labels["person_group"] = labels["person_group"].replace(person_groups or {})
     block = make_block(labels, grid=grid, time=time, rng=rng)
     attrs = {"kinematics_delay": kinematics_delay} | (facts or {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import xarray as xr
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError
 from biomech_xr.load import StrideWindows
-from biomech_xr.load.cut import host
 from biomech_xr.load.parts.filters import chosen
 from biomech_xr.load.parts.selection import open_parts
 from biomech_xr.schema import BEFORE
@@ -64,6 +62,32 @@ def test_windows_equal_the_slow_reference(fixture, horizon, history, window, hop
         compare(slow.cut(*pairs[row]), {name: value[row] for name, value in got.items()})
 
 
+SHORT = [
+    ({"rate": 37.3}, 251, 1, {"samples": 1}, "mask", 0.01),
+    ({"rate": 200.0}, 120, 7, {"ms": 250}, "require", 0.0),
+    ({"phase": 33}, 2, 3, {"ms": 33.3}, "mask", 0.01),
+]
+
+
+@pytest.mark.parametrize(("grid", "window", "hop", "horizon", "history", "delay"), SHORT)
+def test_windows_of_strides_of_any_length_equal_the_slow_reference(
+    tmp_path: Path, grid, window, hop, horizon, history, delay
+) -> None:
+    """Strides of 12 ms have a sample or two on a slow grid, targets beyond their next contact, and no whole window."""
+    write_store(tmp_path, "hu", {"a": 20, "b": 13}, grid=grid, seed=hop, kinematics_delay=delay, shortest=0.012)
+    options = {"window": window, "horizon": horizon, "history": history, "hop": hop}
+    got = gathered(StrideWindows(tmp_path, global_batch=16, phase="oracle", remainder="pad", filters={}, **options))
+    strides = opened(tmp_path)
+    slow = SlowWindows(strides, rate=grid.get("rate", 0), delay=delay, **options)
+    pairs = list(zip(got["stride"].tolist(), got["sample"].tolist(), strict=True))
+    assert len(set(pairs)) == len(pairs) > 50
+    assert set(pairs) == slow.all(np.arange(strides.sizes["stride"]))
+    least = strides["duration"].values[got["stride"]].min() if history == "mask" else strides["duration"].values.min()
+    assert least < 0.1
+    for row in np.random.default_rng(0).permutation(len(pairs))[:100]:
+        compare(slow.cut(*pairs[row]), {name: value[row] for name, value in got.items()})
+
+
 def compare(expected: dict[str, np.ndarray], got: dict[str, np.ndarray]) -> None:
     measured = np.isfinite(expected["emg"]).all(axis=1)
     np.testing.assert_array_equal(got["emg_mask"], measured)
@@ -80,19 +104,36 @@ def compare(expected: dict[str, np.ndarray], got: dict[str, np.ndarray]) -> None
     np.testing.assert_allclose(got["state_age"], expected["state_age"], rtol=1e-6)
 
 
-def test_pieces_and_threads_change_no_batch(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_cut_ahead_change_no_batch(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"global_batch": 64, "window": 101, "filters": {}, "history": "mask"}
+    monkeypatch.setattr(StrideWindows, "_cutters", 0)
     whole = list(StrideWindows(store, **options))
-    monkeypatch.setattr(host, "PIECE", 5)
-    names = set()
-    for one, other in zip(whole, StrideWindows(store, **options), strict=True):
-        assert all(torch.equal(value, other[name]) for name, value in one.items())
-        names |= {thread.name.split("_")[0] for thread in threading.enumerate()}
-    assert "biomech-xr-cut" in names
-    deadline = time.monotonic() + 10
-    while any(thread.name.startswith("biomech-xr-cut") for thread in threading.enumerate()):
-        assert time.monotonic() < deadline, "the threads of an iteration end with it"
-        time.sleep(0.01)
+    assert len(whole) > 20
+    for cutters in (1, 3):
+        monkeypatch.setattr(StrideWindows, "_cutters", cutters)
+        names: set[str] = set()
+        for one, other in zip(whole, StrideWindows(store, **options), strict=True):
+            assert all(torch.equal(value, other[name]) for name, value in one.items())
+            names |= {thread.name for thread in threading.enumerate() if thread.name.startswith("biomech-xr-cut")}
+        assert 1 <= len(names) <= cutters
+        assert not any(thread.name.startswith("biomech-xr-cut") for thread in threading.enumerate())
+
+
+def test_states_have_the_bits_of_double_arithmetic(store: Path) -> None:
+    """Vectors of components are computed in the order of operations that is written here, gaps included."""
+    windows = StrideWindows(store, global_batch=16, datasets=["hu"], filters={}, history="mask")
+    got, strides = gathered(windows), opened(store, "hu")
+    signals = ("kinematics_before", "kinematics", "kinematics_after")
+    angle = np.concatenate([strides[name].values.reshape(strides.sizes["stride"], 9, -1) for name in signals], axis=2)
+    at = got["sample"] + BEFORE
+    now, back, older = (angle[got["stride"], :, at - n].astype(np.float64) for n in range(3))
+    rate = 1.0 / windows.sources[0].index.step[got["stride"]][:, None]
+    state = np.concatenate([now, (now - back) * rate, (now - 2.0 * back + older) * rate * rate], axis=1)
+    known = np.isfinite(state)
+    assert 0.5 < known.mean() < 1
+    np.testing.assert_array_equal(got["kinematic_state_mask"], known)
+    expected = np.where(known, state, 0.0).astype(np.float32)
+    np.testing.assert_array_equal(got["kinematic_state"].view(np.int32), expected.view(np.int32))
 
 
 def test_reconstruction_leaves_the_third_difference(store: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import multiprocessing
 import shutil
 import threading
@@ -100,6 +101,17 @@ def test_a_resumed_epoch_is_identical_also_on_another_world_size(store: Path) ->
     for left, right, other in zip(*ranks, whole[5:], strict=True):
         for name in other:
             assert torch.equal(torch.cat([left[name], right[name]]), other[name]), name
+
+
+@pytest.mark.parametrize("options", [{}, {"mixing": {"alpha": 0.5}}, {"remainder": "drop"}])
+def test_an_epoch_goes_on_from_each_of_its_steps(store: Path, options: dict) -> None:
+    windows = open_windows(store, **{"global_batch": 960, **options})
+    windows.set_epoch(2)
+    whole = [keys(batch) for batch in windows]
+    assert len(whole) == windows.steps_per_epoch > 5
+    for step in range(len(whole) + 1):
+        windows.load_state_dict(json.loads(json.dumps(windows.state_dict(steps=step))))
+        assert [keys(batch) for batch in windows] == whole[step:]
 
 
 def test_states_begin_and_end_epochs(store: Path) -> None:

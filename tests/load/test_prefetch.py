@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from biomech_xr.errors import LostDataError
+from biomech_xr.errors import ConfigError, LostDataError
 from biomech_xr.load import StrideWindows
 from biomech_xr.load.blocks.buffers import Layout, Pieces
-from biomech_xr.load.blocks.prefetch import prefetched
+from biomech_xr.load.blocks.prefetch import made, prefetched
 from biomech_xr.load.blocks.reader import BlockReader
 from biomech_xr.load.parts.sources import Source
+from biomech_xr.window.order import Share
 from tests.window.pools import PoolOrder
 
 
@@ -46,6 +49,76 @@ def test_an_error_is_raised_where_its_block_is_needed_and_threads_end() -> None:
     with pytest.raises(LostDataError, match=f"block {bad}"):
         next(stream)
     assert not any(thread.name.startswith("biomech-xr-read") for thread in threading.enumerate())
+
+
+def threads() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith(("biomech-xr-read", "biomech-xr-cut"))]
+
+
+@pytest.mark.parametrize("makers", [0, 1, 3])
+def test_what_is_made_ahead_is_bounded_and_comes_in_order(makers: int) -> None:
+    order = PoolOrder([40] * 30, seed=0, epoch=0, global_batch=16, pool_blocks=4)
+    begun: list[int] = []
+
+    def make(share: Share, blocks: dict[int, int]) -> int:
+        begun.append(share.step)
+        assert blocks == {int(block): -int(block) for block in set(share.block)}
+        time.sleep(0.002 * (share.step % 3))  # later ones are often done first
+        return share.step
+
+    shares = (order.share(step) for step in range(order.steps))
+    for at, step in enumerate(made(order, shares, lambda block: -block, make, makers=makers, ahead=4)):
+        assert step == at
+        assert len(begun) <= at + 1 + makers
+        time.sleep(0.001)
+    assert sorted(begun) == list(range(order.steps))
+    assert not threads()
+
+
+def test_work_goes_on_while_the_consumer_has_a_batch() -> None:
+    order = PoolOrder([40] * 4, seed=0, epoch=0, global_batch=16, pool_blocks=4)
+    done = [threading.Event() for _ in range(order.steps)]
+
+    def make(share: Share, _blocks: dict[int, int]) -> int:
+        done[share.step].set()
+        return share.step
+
+    shares = (order.share(step) for step in range(order.steps))
+    stream = made(order, shares, lambda block: block, make, makers=1, ahead=8)
+    for step in stream:
+        if step == 3:
+            break
+    assert done[4].wait(20), "nobody asked for it yet"
+    assert not done[5].wait(0.05)
+    stream.close()
+    assert not threads()
+
+
+def test_errors_wait_for_their_step_whatever_is_ahead() -> None:
+    order = PoolOrder([40] * 8, seed=0, epoch=0, global_batch=16, pool_blocks=1)
+    bad = int(order.share(10).block[0])
+    first = next(step for step in range(order.steps) if bad in order.share(step).block)
+    assert first > 4
+
+    def read(block: int) -> int:
+        if block == bad:
+            raise LostDataError(f"block {block}")
+        return block
+
+    def make(share: Share, _blocks: dict[int, int]) -> int:
+        if share.step == 3:
+            raise ConfigError("step 3")
+        return share.step
+
+    def shares() -> Iterator[Share]:
+        return (order.share(step) for step in range(order.steps))
+
+    for work, failure, step in [(lambda share, _: share.step, LostDataError, first), (make, ConfigError, 3)]:
+        stream = made(order, shares(), read, work, makers=2, ahead=4)
+        assert [next(stream) for _ in range(step)] == list(range(step))
+        with pytest.raises(failure):
+            next(stream)
+        assert not threads()
 
 
 def test_memory_of_blocks_does_not_grow_with_the_number_of_parts(store: Path, tmp_path: Path) -> None:

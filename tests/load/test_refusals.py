@@ -43,6 +43,9 @@ def test_an_epoch_without_a_step_is_an_error_that_says_why(store: Path, options:
         ({"emg": []}, r"emg: found \[\], expected True"),
         ({"kinetics": 1}, "kinetics: found 1, expected True, False, or some of hip, knee, ankle"),
         ({"emg_mask": True}, "found the label 'emg_mask', expected one of .*emg, kinematics, kinetics"),
+        ({"duration": slice("0.5", None)}, "duration: a slice needs a number label, numbers as bounds and no step"),
+        ({"activity": [["walk"]]}, r"activity: found \[\['walk'\]\], expected a value or a list of values"),
+        ({"emg": [["tibialis_anterior"]]}, "emg: found .*, expected a value or a list of values"),
     ],
 )
 def test_a_filter_that_cannot_be_says_what_can(store: Path, filters: dict, message: str) -> None:
@@ -87,6 +90,11 @@ def test_impossible_options_are_refused(store: Path, tmp_path: Path, monkeypatch
         *(({"filters": value}, "filters: found .*, expected a mapping") for value in ([1], "walk", 0)),
         ({"augment": TimeJitter(ms=20)}, "augment: found TimeJitter.*, in a list"),
         ({"mixing": 3}, "mixing"),
+        *(({"datasets": value}, "datasets: found .*, expected text or a list of texts") for value in (3, [3], [None])),
+        ({"datasets": []}, r"datasets: found \[\], expected one name or more"),
+        *(({"split": value}, "split: found .*, expected text") for value in (3, b"train")),
+        *(({"version": value}, "version: found .*, expected a whole number") for value in (1.0, "1", True, 0)),
+        *(({"global_batch": value}, "global_batch: found .*, expected at most") for value in (2**63, 2**70)),
     ],
 )  # fmt: skip
 def test_options_of_another_kind_are_refused_before_anything_is_read(

@@ -103,8 +103,13 @@ def test_a_step_that_the_epoch_has_not_is_refused(even: Path, step: Any) -> None
         windows.state_dict(steps=108)
     with pytest.raises(ConfigError, match="loader state: epoch: found -1"):
         windows.load_state_dict({**windows.state_dict(), "epoch": -1})
-    with pytest.raises(ConfigError, match="lanes: found 0"):
+    with pytest.raises(ConfigError, match="loader state: lanes: found 0, expected a whole number, 1 or more"):
         windows.load_state_dict({**windows.state_dict(), "lanes": 0})
+    for epoch in (2**70, 1.5, None):
+        with pytest.raises(ConfigError, match="loader state: epoch: found"):
+            windows.load_state_dict({**windows.state_dict(), "epoch": epoch})
+    with pytest.raises(ConfigError, match="loader state: found None, expected what state_dict returned"):
+        windows.load_state_dict(None)
 
 
 def test_a_state_that_does_not_say_of_which_windows_it_is_is_refused(even: Path) -> None:

@@ -44,5 +44,5 @@ def units(raw: Path, root: str) -> list[parse.Unit]:
 def store(raw: Path, client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
     root = str(tmp_path_factory.mktemp("store"))
     assert parse.parse(client, root, units(raw, root)) == 0
-    assert process.process(client, root, list(PEOPLE), load_chain("envelope")) == 0
+    assert process.process(lambda: client, root, list(PEOPLE), load_chain("envelope")) == 0
     return root

@@ -126,7 +126,7 @@ def test_the_lazy_dataset_equals_the_store(store: str) -> None:
 def test_a_rerun_changes_nothing(store: str, raw: Path, client: Client) -> None:
     before = snapshot(store)
     assert units(raw, store) == []
-    assert process.process(client, store, list(PEOPLE), load_chain("envelope")) == 0
+    assert process.process(lambda: client, store, list(PEOPLE), load_chain("envelope")) == 0
     assert snapshot(store) == before
 
 
@@ -207,7 +207,7 @@ def test_another_chain_configuration_does_not_overwrite(store: str, client: Clie
     changed.write_text(preset.read_text(encoding="utf-8").replace("cutoff: 6", "cutoff: 8"), encoding="utf-8")
     assert changed.read_text(encoding="utf-8") != preset.read_text(encoding="utf-8")
     before = snapshot(store)
-    assert process.process(client, store, ["falisse"], load_chain(changed)) == 1
+    assert process.process(lambda: client, store, ["falisse"], load_chain(changed)) == 1
     error = capsys.readouterr().err
     assert "falisse" in error
     assert "configurations" in error
@@ -215,7 +215,7 @@ def test_another_chain_configuration_does_not_overwrite(store: str, client: Clie
     assert {name: after[name] for name in before if "MANIFEST" not in name} == {
         name: content for name, content in before.items() if "MANIFEST" not in name
     }
-    assert process.process(client, store, ["falisse"], load_chain("envelope")) == 0
+    assert process.process(lambda: client, store, ["falisse"], load_chain("envelope")) == 0
     assert {name: found for name, found in snapshot(store).items() if name in before} == before
 
 
@@ -229,7 +229,7 @@ def test_info_counts_what_was_kept_and_rejected(store: str) -> None:
 
 
 def test_a_source_that_fails_stops_no_other_and_is_named(store: str, client: Client, capsys) -> None:
-    assert process.process(client, store, ["nobody", "falisse"], load_chain("envelope")) == 1
+    assert process.process(lambda: client, store, ["nobody", "falisse"], load_chain("envelope")) == 1
     out, error = capsys.readouterr()
     assert "nobody" in error
     assert "falisse: 11 strides" in out

@@ -39,7 +39,8 @@ def test_overrides_and_files(tmp_path) -> None:  # type: ignore[no-untyped-def]
         ("envelope", "product=bandpassed", "cannot hold the step rectify"),
         ("bandpassed", "product=envelope", "rectify"),
         ("realtime", "grid.phase=200", "either phase"),
-        ("envelope", "emg=[{step: wavelet}]", "wavelet"),
+        ("envelope", "emg=[{step: bandpas}]", "found 'bandpas'; did you mean 'bandpass'"),
+        ("envelope", "emg=[{step: rms_envelope, windw: 0.1}]", "did you mean 'window'.*Known keys: step, window$"),
     ],
 )
 def test_impossible_chains_are_refused(name: str, override: str, message: str) -> None:

@@ -53,7 +53,6 @@ def test_rates_read_well() -> None:
         ("embry", "150 points a stride"),
         ("falisse", "100 points a stride"),
         ("moreira", "1001 points a stride"),
-        ("bacek", "2000 Hz; 1001 points a stride"),
         ("angelidou", "rate not stated"),
         ("moghadam", "rate not stated"),
         ("gait120", "2000 Hz"),
@@ -86,10 +85,18 @@ def test_a_citation_is_made_of_the_reference() -> None:
     assert make_spec(citation="as given", reference=reference).citation == "as given"
 
 
+def test_of_two_forms_of_emg_the_one_that_is_read_by_default_comes_first() -> None:
+    dataset = get_dataset("bacek")
+    listed, page = sources_table([dataset.spec]), source_page(dataset)
+    assert "8 muscles, raw, 2000 Hz; or envelope, 1001 points a stride |" in listed
+    assert "State `raw` (2000 Hz) or `envelope` (1001 points a stride), unit" in page
+    assert "envelope, 2000 Hz" not in listed + page
+
+
 def test_the_catalogue_is_plain_json() -> None:
     listed = facts(get_dataset("lencioni"))
     assert listed["kinematics_lookahead"] is None
-    assert listed["rates"]["forces"] == {"hz": [800.0, 960.0], "points": 0, "recorded": []}
+    assert listed["rates"]["forces"] == {"hz": [800.0, 960.0], "points": 0, "recorded": [], "state": ""}
     assert listed["emg_sides"] == ["right"]
 
 

@@ -15,7 +15,7 @@ from biomech_xr.process import load_chain
 from biomech_xr.run import ShardWork, finish_strides, parse_patient, shard_work
 from biomech_xr.run.parse import parse_work
 from biomech_xr.run.repair import repair_store
-from biomech_xr.store import check_store, ledger, open_part, publish, read_version
+from biomech_xr.store import check_store, ledger, open_part, publish, read_version, summarize
 from biomech_xr.store.copying import copy_store
 from biomech_xr.store.layout import part_name, strides_url
 from biomech_xr.store.objects import read_sealed
@@ -74,6 +74,8 @@ def test_an_interrupted_parse_is_no_whole_source(raw: Path, tmp_path: Path) -> N
     part = open_part(strides_url(root, "envelope", "hu"), part=part_name(work.fingerprints[0]))
     assert part.head["attrs"]["not_parsed"] == {"failed": [], "missing": [f"hu-{second}"]}
     assert f"1: hu-{second}. Run parse again" in run("versions", root)
+    assert [summarize(root)["recordings"][0][name] for name in ("patients", "failed", "unparsed")] == [1, 0, 1]
+    assert summarize(root)["strides"][0]["state"] == "finished"
     assert parse_work("hu", raw, root, only=[first]).todo == []
     with pytest.raises(LostDataError, match=f"hu-{second}"):
         shard_work(root, "hu", CHAIN)
@@ -104,8 +106,9 @@ def test_bad_files_are_said_and_stop_nobody_else(raw: Path, tmp_path: Path) -> N
         assert str(tmp_path) not in str(verdict)
     assert problems(root) == []
     assert any("cannot be parsed" in unit.leftover for unit in check_store(root))
-    work = shard_work(root, "hu", CHAIN)
+    work = processed(root)
     assert (work.parsed.failed, work.parsed.missing) == ((f"hu-{second}",), ())
+    assert summarize(root)["recordings"][0]["failed"] == 1
     copy_store(root, str(tmp_path / "copy"))
     assert problems(str(tmp_path / "copy")) == []
     for file, content in good.items():
@@ -113,6 +116,7 @@ def test_bad_files_are_said_and_stop_nobody_else(raw: Path, tmp_path: Path) -> N
     parse_patient("hu", str(raw), root, second)
     assert not list(Path(root).glob("recordings/hu/ledger/*.failed"))
     assert shard_work(root, "hu", CHAIN).parsed.failed == ()
+    assert "without 1 parsed since" in run("info", root)
 
 
 def test_recordings_of_two_codes_are_said_and_made_of_one(raw: Path, tmp_path: Path) -> None:
@@ -154,7 +158,7 @@ def test_people_who_come_later_join_the_plan_and_those_who_leave_are_named(raw: 
     assert parse_work("hu", raw, root, only=[first]).todo == [first]
     assert read_sealed(Path(root, "recordings/hu/PLAN.json"))["people"] == [f"hu-{first}"]
     parse_work("hu", raw, root, only=[second])
-    assert read_sealed(Path(root, "recordings/hu/PLAN.json"))["people"] == [f"hu-{first}", f"hu-{second}"]
+    assert read_sealed(Path(root, "recordings/hu/PLAN.v2.json"))["people"] == [f"hu-{first}", f"hu-{second}"]
     shutil.rmtree(raw / second)
     assert parse_work("hu", raw, root).gone == [second]
     assert parse_work("hu", raw, root).gone == []

@@ -92,8 +92,7 @@ def test_a_part_that_was_begun_is_finished_before_the_newcomers(root: str) -> No
 
 
 def test_settings_that_are_changed_back_redo_nothing(root: str) -> None:
-    slow = [{"step": "rectify"}, {"step": "lowpass", "cutoff": 3, "order": 2}]
-    other = Chain.of({**ENVELOPE.model_dump(mode="json"), "emg": slow})
+    other = Chain.of({**ENVELOPE.model_dump(mode="json"), "normalize": {"kind": "first_strides"}})
     arrive(root, PEOPLE[:1])
     made(root)
     arrive(root, PEOPLE[1:2])

@@ -93,17 +93,17 @@ def test_a_reader_never_sees_a_version_whose_parts_are_not_there(
 ) -> None:
     target, whole = tmp_path / "to", keys_of(made)
     pointers = [key for key in whole if key.startswith("versions/") and ".zarr/" not in key]
-    put = copying.put_bytes
+    put = copying.put_verified
 
-    def watched(url: str, data: bytes) -> None:
+    def watched(url: str, data: bytes, **how: bool) -> None:
         if url.rsplit("/", 1)[-1] in ("000001.json", "000002.json"):
             assert set(keys_of(target)) >= set(whole) - set(pointers)
         if url.endswith(".finished.json"):
             part = url.rsplit("/", 1)[-1].removesuffix(".finished.json")
             assert {key for key in whole if f"{part}.zarr/" in key} <= set(keys_of(target))
-        put(url, data)
+        put(url, data, **how)
 
-    monkeypatch.setattr(copying, "put_bytes", watched)
+    monkeypatch.setattr(copying, "put_verified", watched)
     copy_store(str(made), str(target))
     assert snapshot(target) == snapshot(made)
 

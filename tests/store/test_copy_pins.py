@@ -54,15 +54,15 @@ def test_a_source_that_changes_meanwhile_makes_no_recordings(
 ) -> None:
     before, after = states
     source, target = Path(shutil.copytree(before, tmp_path / "from")), tmp_path / "to"
-    put = copying.put_bytes
+    put = copying.put_verified
 
-    def changing(url: str, data: bytes) -> None:
-        put(url, data)
+    def changing(url: str, data: bytes, **how: bool) -> None:
+        put(url, data, **how)
         shutil.copytree(after, source, dirs_exist_ok=True)
 
     monkeypatch.setattr(copying, "IN_FLIGHT", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(copying, "put_bytes", changing)
+        patch.setattr(copying, "put_verified", changing)
         with pytest.raises(StoreError, match=r"changed while it was copied|corrupted|expected"):
             copy_store(str(source), str(target))
     assert not (target / ENTRY).exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import google_crc32c
 import pytest
+from typer.testing import CliRunner
 
+from biomech_xr.cli import app
 from biomech_xr.errors import LostDataError, OccupiedError, StoreError
 from biomech_xr.schema import Trial
 from biomech_xr.store import (
@@ -245,6 +248,10 @@ def test_a_store_without_checksums_of_values_opens_and_is_checked(root: str, sma
     finish(root, CHAIN, "hu", [entry["fingerprint"]])
     publish(root, CHAIN, ["hu"])
     assert problems(root) == ""
+    without = [key for key in sizes(root) if "/c/" in key and not key.startswith("versions/")]
+    run = CliRunner()
+    assert f"no checksum recorded of {len(without)} object(s)" in run.invoke(app, ["check", root]).output
+    assert json.loads(run.invoke(app, ["check", root, "--json"]).output)["no_checksum_recorded"] == len(without)
     assert open_strides(root).sizes["stride"] == 70
     assert len(open_patient(root, "hu", PERSON).read("emg", 0, 10)) == 10
     remove_tree(join(root, f"{GROUP}/emg/c/0/0/0"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib.util
+import json
 import multiprocessing
 import os
 import time
@@ -146,13 +147,14 @@ def test_a_store_opens_in_few_requests_and_survives_faults(gcs: GcsEmulator, roo
     with remote.count_requests() as counted:
         opened = open_strides(root)
     assert counted.requests <= gcs.requests.total <= 15
-    gcs.faults = Faults(seed=4, http_503=0.1, drop=0.1, truncate=0.1, corrupt=0.1)
+    twice = Rule(action="corrupt", kind="read", each=True, count=2)  # the first two transfers of every object
+    gcs.faults = Faults(seed=4, http_503=0.1, drop=0.1, truncate=0.1, rules=(twice,))
     np.testing.assert_array_equal(opened["kinetics"].values, product.block["kinetics"])
     part = open_part(strides_url(root, CHAIN, "hu"))
     assert len(part.rejected) == 1
     for name in part.variables:
         part.read(name, 0, 70)
-    assert gcs.injected["corrupt"] > 0
+    assert gcs.injected["corrupt"] > len(part.variables)
 
 
 def test_damage_at_rest_is_found_in_a_bucket_too(gcs: GcsEmulator, root: str) -> None:
@@ -195,6 +197,18 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scripted]:
         return client
 
     return use
+
+
+@pytest.mark.parametrize("text", [b"{", b"\xff"])
+def test_a_reply_of_the_storage_itself_that_comes_damaged_is_asked_for_again(
+    scripted: Callable[..., Scripted], text: bytes
+) -> None:
+    """A client that cannot read a listing says that it is no JSON: that is no refusal."""
+    with pytest.raises(ValueError) as damaged:  # noqa: PT011
+        json.loads(text)
+    client = scripted(damaged.value, b"12345")
+    assert remote.fetch("gs://b/a", 0, 5) == b"12345"
+    assert client.asked == 2
 
 
 def test_requests_retries_and_bytes_are_counted(scripted: Callable[..., Scripted]) -> None:

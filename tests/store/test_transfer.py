@@ -15,7 +15,8 @@ from biomech_xr.store import Checked, clients, connections, finish, remote, writ
 from biomech_xr.store.copying import copy_store
 from biomech_xr.store.look import Look
 from biomech_xr.store.objects import join, names, read_bytes, remove_tree, sizes
-from biomech_xr.store.rereading import READS, is_same, read_intact, read_settled
+from biomech_xr.store.repeated import READS
+from biomech_xr.store.rereading import is_same, read_intact, read_settled
 from biomech_xr.testing.gcs import Faults, GcsEmulator, Rule
 
 from .samples import CHAIN, make_product, make_spec, make_trials

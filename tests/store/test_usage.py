@@ -14,6 +14,7 @@ from biomech_xr.errors import NotAStoreError
 from biomech_xr.store import open_part, write_patient
 from biomech_xr.store.encoding import MISSING
 from biomech_xr.store.layout import strides_url
+from biomech_xr.store.planned import write_plan
 from biomech_xr.store.usage import usage
 
 from .damaged import snapshot
@@ -23,6 +24,7 @@ from .samples import CHAIN, make_product, make_spec, make_trials
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("usage")
+    write_plan(str(root), "hu", ["hu-AB01"], ["hu-AB01"], "x")
     write_patient(str(root), make_spec(), make_trials(), config_hash="x")
     make_product("hu", strides=130, time=400, seed=0, phase=20).write(str(root))
     next(root.glob("strides/envelope/hu/part-*.zarr/emg/c")).joinpath("99").write_bytes(b"stray")

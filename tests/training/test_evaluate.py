@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from biomech_xr.errors import ConfigError
 from tests.training.fake_windows import FakeWindows
 from tests.training.test_loop import configure, run
 from training import distributed
@@ -91,6 +92,9 @@ def test_the_hop_grows_until_the_windows_fit(trained: Path, monkeypatch: pytest.
     monkeypatch.setattr(emg, "_loader", lambda *_, **__: Counting)
     assert evaluate(trained, max_windows=40)["hop"] == 3
     assert hops == [1, 3]
+    for options in ({"hop": 0}, {"hop": -2}, {"max_windows": 0}):
+        with pytest.raises(ConfigError, match=r"(hop|max_windows): found .*, expected 1 or more"):
+            evaluate(trained, **options)
 
 
 def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path: Path, capsys: Any) -> None:

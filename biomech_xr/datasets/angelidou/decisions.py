@@ -17,7 +17,7 @@ from biomech_xr import vocabulary as words
 from biomech_xr.datasets.angelidou import tree
 from biomech_xr.datasets.angelidou.rates import rates
 from biomech_xr.datasets.angelidou.tree import Array, Condition
-from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge, clearest, emg_state, hip_adduction_sign
+from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge, clearest, emg_state
 from biomech_xr.errors import ConfigError
 from biomech_xr.evidence import Decision
 from biomech_xr.readers.mat import MatNode
@@ -80,7 +80,9 @@ def decide(person: MatNode, found: Sequence[Condition], *, body_mass: float, opt
 
     def moment_sign(joint: str) -> list[Decision[int]]:
         sagittal = [evidence.moment_sign(joint, moments[side, joint][:, flexion]) for side in legs]
-        frontal = [hip_adduction_sign(moments[side, joint][:, adduction]) for side in legs if joint == "hip"]
+        frontal = [
+            evidence.hip_adduction_moment_sign(moments[side, joint][:, adduction]) for side in legs if joint == "hip"
+        ]
         return sagittal + [decision for decision in frontal if decision.sure and clearest(sagittal).sure]
 
     ankles = [moments[side, "ankle"][:, flexion] for side in legs]

@@ -67,7 +67,7 @@ SPEC: Final = DatasetSpec(
     emg_unit=raw.UNIT,
     emg_rate=1000.0,
     rates={
-        "emg": Rate(hz=(2000.0,), points=1001),
+        "emg": Rate(hz=(2000.0,), points=1001, state="raw"),
         "kinematics": Rate(points=101, recorded=(100.0,)),
         "forces": Rate(hz=(1000.0, 2000.0), points=101),
     },

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from biomech_xr.datasets import power
 from biomech_xr.datasets.criekinge.people import Subject
 from biomech_xr.datasets.criekinge.strides import JOINTS, MOTIONS, LegData
-from biomech_xr.datasets.deciding import ANGLE_SIGNS, MOMENT_UNIT, Judge, clearest, hip_adduction_sign, sign_option
+from biomech_xr.datasets.deciding import ANGLE_SIGNS, MOMENT_UNIT, Judge, clearest, sign_option
 from biomech_xr.datasets.spec import Option
-from biomech_xr.evidence import Decision, moment_sign, moment_unit
+from biomech_xr.evidence import Decision, hip_adduction_moment_sign, moment_sign, moment_unit
 
 OPTIONS: Final[Mapping[str, Option]] = {
     **{f"{joint}_sign": sign_option("flexion", "extension", f"motion of {joint.title()}Angles.x") for joint in JOINTS},
@@ -141,7 +141,7 @@ def _moment_factors(asker: _Asker, powers: Sequence[power.LegPower], body_mass: 
             _EXTENSOR,
             power.moment_signs(powers, joint),
         )
-    frontal = scale * asker.sign("frontal_moment_sign", "HipMoment.y", hip_adduction_sign, "adductor", _EXTENSOR)
+    frontal = scale * asker.sign("frontal_moment_sign", "HipMoment.y", hip_adduction_moment_sign, "adductor", _EXTENSOR)
     factors |= {f"{joint.title()}Moment.y": frontal for joint in JOINTS}
     return factors | {f"{joint.title()}Moment.z": factors["AnkleMoment.x"] for joint in JOINTS}
 

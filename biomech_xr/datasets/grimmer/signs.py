@@ -10,11 +10,18 @@ from typing import Any, Final
 import numpy as np
 
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets.deciding import ANGLE_SIGNS, MOMENT_UNIT, Judge, hip_adduction_sign, sign_option
+from biomech_xr.datasets.deciding import ANGLE_SIGNS, MOMENT_UNIT, Judge, sign_option
 from biomech_xr.datasets.grimmer.files import FloatArray
 from biomech_xr.datasets.spec import Option
 from biomech_xr.errors import DataFormatError
-from biomech_xr.evidence import Decision, moment_sign, moment_unit
+from biomech_xr.evidence import (
+    Decision,
+    angle_unit,
+    hip_adduction_moment_sign,
+    hip_adduction_sign,
+    moment_sign,
+    moment_unit,
+)
 from biomech_xr.readers.mat import MatNode
 
 POINTS: Final = 101
@@ -33,11 +40,11 @@ OPTIONS: Final[Mapping[str, Option]] = {
         f"{joint}_moment_sign": sign_option("flexor", "extensor", f"moment of {joint}_moment_flexion")
         for joint in words.JOINTS
     },
+    "hip_adduction_sign": sign_option("adduction", "abduction", "motion of hip_angle_adduction"),
     "frontal_moment_sign": sign_option("adductor", "abductor", "moment of hip_moment_adduction"),
 }
 """What the files may leave open; flexion of the ankle is dorsiflexion."""
 
-_DEGREES: Final = (20.0, 140.0)
 _UNIT_WORDS: Final = {
     "deg": "degree", "degree": "degree", "degrees": "degree", "rad": "radian", "radian": "radian", "radians": "radian",
     "nm": "N m", "nmm": "N mm", "nm/kg": "N m/kg", "nmm/kg": "N mm/kg",
@@ -108,7 +115,7 @@ def decide_scales(
     judge = Judge(dataset="grimmer", file=files["kinematics"], options=options, notes=notes)
     units = [
         _stated(stated, "kinematics"),
-        *(_angle_unit(part["knee_angle_flexion"]) for part in _parts(strides.angles)),
+        *(angle_unit(part["knee_angle_flexion"]) for part in _parts(strides.angles)),
     ]
     degrees = 1.0 if judge.value("angle_unit", "Joint_Kinematics", *_first_sure(units)) == "degree" else 180 / np.pi
     factors = dict.fromkeys(("hip_angle_adduction", "hip_angle_rotation"), degrees)
@@ -116,6 +123,14 @@ def decide_scales(
         raw = f"{joint}_angle_flexion"
         decisions = [detect(part[raw] * degrees) for part in _parts(strides.angles)]
         factors[raw] = degrees * judge.sign(f"{joint}_sign", raw, *decisions, canonical="flexion")
+    raw = "hip_angle_adduction"
+    factors[raw] = degrees * judge.sign_or_assumed(
+        "hip_adduction_sign",
+        raw,
+        *(hip_adduction_sign(part[raw] * degrees) for part in _parts(strides.angles)),
+        canonical="adduction",
+        why="the sign of the OpenSim model whose names the fields have",
+    )
     if "kinetics" in files:
         judge = Judge(dataset="grimmer", file=files["kinetics"], options=options, notes=notes)
         factors |= _moment_factors(strides.moments, judge, stated, mass)
@@ -141,7 +156,7 @@ def _moment_factors(
         decisions = [moment_sign(joint, part[raw]) for part in parts]
         factors[raw] = scale * judge.sign(f"{joint}_moment_sign", raw, *decisions, canonical="flexor")
     raw = "hip_moment_adduction"
-    frontal = [hip_adduction_sign(part[raw]) for part in parts]
+    frontal = [hip_adduction_moment_sign(part[raw]) for part in parts]
     factors[raw] = scale * judge.sign("frontal_moment_sign", raw, *frontal, canonical="adductor")
     factors["hip_moment_rotation"] = factors[raw]
     return factors
@@ -162,18 +177,6 @@ def _stated(stated: Mapping[str, str], kind: str) -> Decision[str] | None:
     """Return the unit that a file states, None where it states none that is known."""
     word = stated.get(kind, "").lower().replace(" ", "").replace("*", "").replace(".", "")
     return Decision(_UNIT_WORDS[word], 1.0, f"stated in the file: {stated[kind]}") if word in _UNIT_WORDS else None
-
-
-def _angle_unit(knee: FloatArray) -> Decision[str]:
-    """Decide whether angles are degrees or radians from the range of the knee, which is 40 to 110 degrees in gait."""
-    ranges = np.ptp(knee[np.isfinite(knee).all(axis=1)], axis=1)
-    if ranges.size < 3:
-        return Decision("degree", 0.0, f"{ranges.size} stride(s) with a knee")
-    middle = float(np.median(ranges))
-    for unit, scale in (("degree", 1.0), ("radian", 180 / np.pi)):
-        if _DEGREES[0] <= middle * scale <= _DEGREES[1]:
-            return Decision(unit, 0.98, f"the knee moves through {middle:.3g} in the median of {ranges.size} strides")
-    return Decision("degree", 0.0, f"the knee moves through {middle:.3g}, which is neither")
 
 
 def stated_unit(root: MatNode | None) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from biomech_xr import evidence
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge, clearest, hip_adduction_sign
+from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge, clearest
 from biomech_xr.datasets.deciding import emg_state as vote_emg_state
 from biomech_xr.datasets.k2muse.tree import EMG_RATE, MUSCLES, SIDES, Array, Place, emg_cells, joint_curves
 from biomech_xr.evidence import Decision
@@ -129,7 +129,7 @@ def _moment_sign(judge: Judge, curves: Curves) -> int:
             continue
         shown = {f"{joint}.{side}": evidence.moment_sign(joint, strides[:, :, 0])}
         if joint == "hip":
-            shown[f"hip_adduction.{side}"] = hip_adduction_sign(strides[:, :, 1])
+            shown[f"hip_adduction.{side}"] = evidence.hip_adduction_moment_sign(strides[:, :, 1])
         for name, decision in shown.items():
             judge.heard(f"moment_sign.{name}", decision)
             (ankles if joint == "ankle" else others).append(decision)

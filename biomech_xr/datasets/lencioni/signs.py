@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from biomech_xr.datasets import power
-from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge, hip_adduction_sign
+from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge
 from biomech_xr.datasets.lencioni.file import POWERS, ROWS, Element
 from biomech_xr.errors import DataFormatError
-from biomech_xr.evidence import Decision, moment_sign
+from biomech_xr.evidence import Decision, hip_adduction_moment_sign, moment_sign
 
 Detector = Callable[[npt.NDArray[np.float64]], Decision[int]]
 
@@ -23,7 +23,7 @@ _DECIDED: Final[tuple[tuple[str, str, str, Detector], ...]] = (
     ("KneeFlx", "knee_sign", "flexion", ANGLE_SIGNS["knee"]),
     ("HipFlxMom", "hip_moment_sign", "flexor", lambda moment: moment_sign("hip", moment)),
     ("KneeFlxMom", "knee_moment_sign", "flexor", lambda moment: moment_sign("knee", moment)),
-    ("HipAddMom", "frontal_moment_sign", "adductor", hip_adduction_sign),
+    ("HipAddMom", "frontal_moment_sign", "adductor", hip_adduction_moment_sign),
 )
 """Row, option, the choice of that option that is canonical, and detector; angles first, which power needs."""
 

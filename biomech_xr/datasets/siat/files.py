@@ -14,7 +14,7 @@ import pandas as pd
 from biomech_xr.datasets import cycles
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import DataFormatError, MissingInputError
-from biomech_xr.readers.tables import read_csv, read_sheet, sha256
+from biomech_xr.readers.tables import read_numbers, read_sheet, sha256
 from biomech_xr.readers.text import check_last_row
 from biomech_xr.schema import Patient
 
@@ -91,8 +91,7 @@ def read_data(path: Path, spec: DatasetSpec) -> Table:
         A column missing, a cut file, or rows that are not at 1920 Hz.
     """
     check_last_row(path, dataset="siat")
-    read = read_csv(path, dataset="siat", columns=("Time", *spec.emg, *spec.angles, *spec.moments))
-    table = {str(name): column.to_numpy(dtype=np.float64) for name, column in read.items()}
+    table = read_numbers(path, dataset="siat", columns=("Time", *spec.emg, *spec.angles, *spec.moments))
     time = table["Time"]
     if time.size < 2 or not np.isfinite(time).all():
         raise _bad(path, "Time", f"{np.isfinite(time).sum()} times in {time.size} rows", "one in each row", _AGAIN)

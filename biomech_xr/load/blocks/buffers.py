@@ -36,8 +36,8 @@ class Layout:
     def views(self, memory: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays in some memory."""
         return {
-            name: memory[start:end].view(dtype).reshape(shape)
-            for name, (start, end, shape, dtype) in self.places.items()
+            name: np.ndarray(shape, dtype, memory, start)  # faster than a slice that is viewed and reshaped
+            for name, (start, _, shape, dtype) in self.places.items()
         }
 
 

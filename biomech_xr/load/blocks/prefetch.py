@@ -1,4 +1,7 @@
-"""Blocks of strides read ahead in background threads, in the order in which the steps need them."""
+"""Blocks of strides read ahead in background threads, in the order in which the steps need them.
+
+What is made of a share and its blocks is made ahead too: while the consumer has one batch, the next ones are being cut.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,26 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from functools import partial
+from typing import Final, Generic, TypeVar
 
+from biomech_xr.load.blocks.reader import block_size
+from biomech_xr.load.parts.sources import Source
 from biomech_xr.store.objects import local_path
 from biomech_xr.store.stopping import stopped_for, wait_unless_stopped
 from biomech_xr.window.order import EpochOrder, Share
 
 T = TypeVar("T")
+M = TypeVar("M")
 
 READERS: Final = 2
 REMOTE_READERS: Final = 24
 REMOTE_AHEAD: Final = 32
 """Threads and blocks for a store elsewhere, where a block waits for about seven replies, one after the other."""
+
+AHEAD_BYTES: Final = 96 * 2**20
+"""Memory of the blocks that are read ahead from elsewhere: of long strides fewer blocks, so that a process keeps below
+1 GiB."""
 
 _MAX_PENDING: Final = 2**19
 """Windows of the shares that are looked at ahead."""
@@ -31,11 +42,13 @@ class Waited:
     seconds: float = 0.0
 
 
-def reading(folders: Iterable[str], *, ahead: int) -> dict[str, int]:
-    """Return `ahead` and `readers` of `prefetched` for parts in these folders: more where one of them is elsewhere."""
-    if all(local_path(folder) is not None for folder in folders):
+def reading(sources: Iterable[Source], *, ahead: int) -> dict[str, int]:
+    """Return `ahead` and `readers` of `made`: more where a source with windows is elsewhere, as many as fit memory."""
+    used = [source for source in sources if source.index.count.any()]
+    if all(local_path(source.folder) is not None for source in used):
         return {"ahead": ahead, "readers": READERS}
-    return {"ahead": REMOTE_AHEAD, "readers": REMOTE_READERS}
+    most = AHEAD_BYTES // max(map(block_size, used))
+    return {"ahead": max(ahead, min(REMOTE_AHEAD, most)), "readers": REMOTE_READERS}
 
 
 def prefetched(
@@ -47,11 +60,27 @@ def prefetched(
     readers: int = READERS,
     waited: Waited | None = None,
 ) -> Generator[tuple[Share, dict[int, T]], None, None]:
-    """Yield each share with the blocks that it needs, while at most ``ahead`` further blocks are being read.
+    """Return the generator of each share with the blocks that it needs; arguments as for `made`."""
+    return made(order, shares, read, lambda *pair: pair, makers=0, ahead=ahead, readers=readers, waited=waited)
 
-    A block is read once and kept until its pool is over. An error of ``read`` is raised at the share that needs the
-    block. Closing the generator cancels what was not begun and waits for the reads under way; a process that is being
-    ended (`biomech_xr.store.stopping`) waits neither for them nor, after a few seconds, for a block.
+
+def made(
+    order: EpochOrder,
+    shares: Iterator[Share],
+    read: Callable[[int], T],
+    make: Callable[[Share, dict[int, T]], M],
+    *,
+    makers: int,
+    ahead: int,
+    readers: int = READERS,
+    waited: Waited | None = None,
+) -> Generator[M, None, None]:
+    """Yield what is made of each share and the blocks that it needs, while at most ``ahead`` further blocks are read.
+
+    A block is read once and kept until its pool is over. An error of ``read`` or ``make`` is raised at the share that
+    it belongs to, whatever was begun for later ones. Closing the generator cancels what was not begun and waits for
+    what is under way; a process that is being ended (`biomech_xr.store.stopping`) waits neither for that nor, after a
+    few seconds, for a block.
 
     Parameters
     ----------
@@ -61,6 +90,11 @@ def prefetched(
         Shares in order of their steps.
     read
         Returns the block of a number; called in threads.
+    make
+        Returns what is yielded; called in threads, in any order.
+    makers
+        Threads that make, and how many shares they are ahead of the one that is asked for: further ones are begun as
+        soon as their blocks are there. With 0 the caller makes, when it asks.
     ahead
         Blocks to read before they are needed.
     readers
@@ -68,40 +102,89 @@ def prefetched(
     waited
         Grows by the time for which blocks were waited for.
     """
-    pool = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="biomech-xr-read")
-    held: dict[int, Future[T]] = {}
-    waiting: set[int] = set()
-    pending: deque[tuple[Share, list[int]]] = deque()
-    windows = 0
+    reading = _Reading(order, shares, read, ahead=ahead, readers=readers, waited=waited)
+    pool = ThreadPoolExecutor(makers, thread_name_prefix="biomech-xr-cut") if makers else None
+    begun: deque[Callable[[], M]] = deque()
     try:
         while True:
-            while not pending or (windows < _MAX_PENDING and len(waiting) < ahead):
-                share = next(shares, None)
-                if share is None:
-                    break
-                blocks = _blocks(share)
-                for block in blocks:
-                    if block not in held:
-                        held[block] = pool.submit(read, block)
-                        waiting.add(block)
-                pending.append((share, blocks))
-                windows += share.block.size
-            if not pending:
+            while len(begun) <= makers and reading.look() and (not begun or reading.there()):
+                begun.append(pool.submit(make, *reading.take()).result if pool else partial(make, *reading.take()))
+            if not begun:
                 return
-            share, blocks = pending.popleft()
-            windows -= share.block.size
-            for block in [block for block in held if order.pool_of(block) < share.pool]:
-                del held[block]
-            waiting.difference_update(blocks)
-            late = [held[block] for block in blocks if not held[block].done()]
-            started = time.perf_counter()
-            for future in late:
-                wait_unless_stopped(future)
-            if late and waited is not None:
-                waited.seconds += time.perf_counter() - started
-            yield share, {block: held[block].result() for block in blocks}
+            yield begun.popleft()()
     finally:
-        pool.shutdown(wait=not stopped_for(), cancel_futures=True)
+        if pool is not None:
+            pool.shutdown(wait=not stopped_for(), cancel_futures=True)
+        reading.close()
+
+
+class _Reading(Generic[T]):
+    """Shares, and their blocks read ahead in threads; arguments as for `made`."""
+
+    def __init__(
+        self,
+        order: EpochOrder,
+        shares: Iterator[Share],
+        read: Callable[[int], T],
+        *,
+        ahead: int,
+        readers: int,
+        waited: Waited | None,
+    ) -> None:
+        self._order, self._shares, self._read, self._ahead = order, shares, read, ahead
+        self._waited = Waited() if waited is None else waited
+        self._pool = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="biomech-xr-read")
+        self._last: dict[int, int] = {}  # the last pool of each block that is held
+        self._coming: dict[int, Future[T]] = {}
+        self._here: dict[int, T] = {}
+        self._waiting: set[int] = set()  # blocks of pending shares alone
+        self._pending: deque[tuple[Share, list[int]]] = deque()
+        self._windows = 0
+
+    def look(self) -> bool:
+        """Ask for blocks ahead, and return whether there is a further share."""
+        while not self._pending or (self._windows < _MAX_PENDING and len(self._waiting) < self._ahead):
+            share = next(self._shares, None)
+            if share is None:
+                break
+            blocks = _blocks(share)
+            for block in blocks:
+                if block not in self._last:
+                    self._last[block] = self._order.pool_of(block)
+                    self._coming[block] = self._pool.submit(self._read, block)
+                    self._waiting.add(block)
+            self._pending.append((share, blocks))
+            self._windows += share.block.size
+        return bool(self._pending)
+
+    def there(self) -> bool:
+        """Return whether all blocks of the next share are read, none of them with an error."""
+        coming = [self._coming[block] for block in self._pending[0][1] if block in self._coming]
+        return all(future.done() and future.exception() is None for future in coming)
+
+    def take(self) -> tuple[Share, dict[int, T]]:
+        """Return the next share and its blocks, for which it waits."""
+        share, blocks = self._pending.popleft()
+        self._windows -= share.block.size
+        for block in [block for block, last in self._last.items() if last < share.pool]:
+            del self._last[block]
+            self._here.pop(block, None)
+            self._coming.pop(block, None)
+        self._waiting.difference_update(blocks)
+        late = [self._coming[block] for block in blocks if block in self._coming]
+        started = time.perf_counter()
+        for future in late:
+            wait_unless_stopped(future)
+        if late:
+            self._waited.seconds += time.perf_counter() - started
+        for block in blocks:
+            if block in self._coming:
+                self._here[block] = self._coming.pop(block).result()
+        return share, {block: self._here[block] for block in blocks}
+
+    def close(self) -> None:
+        """Cancel reads that were not begun and wait for the others."""
+        self._pool.shutdown(wait=not stopped_for(), cancel_futures=True)
 
 
 def _blocks(share: Share) -> list[int]:

@@ -76,6 +76,11 @@ def block_fields(source: Source) -> dict[str, tuple[tuple[int, ...], Any]]:
     }
 
 
+def block_size(source: Source) -> int:
+    """Return the bytes of the signals of a whole block of a part; errors as of `block_fields`."""
+    return Layout(block_fields(source)).size
+
+
 def _floats(source: Source, rows: slice) -> npt.NDArray[np.float64]:
     """Return the columns of `FLOATS`, dims (stride, column)."""
     index = source.index

@@ -17,17 +17,21 @@ import torch
 
 from biomech_xr.load.blocks.block import CHANNELS, COMPONENTS
 from biomech_xr.load.blocks.reader import block_fields
+from biomech_xr.load.cut.kernels import BLOCK_COLUMNS
 from biomech_xr.load.parts.sources import Source
 
 TORCH: Final = {np.dtype(name): getattr(torch, name) for name in ("float32", "float64", "int16", "int64", "bool")}
 """Kinds of values, NumPy's and torch's."""
 
+_BASE: Final = BLOCK_COLUMNS.index("base")
 
-@dataclass(kw_only=True, slots=True)
+
+@dataclass(kw_only=True, slots=True, eq=False)
 class Shipped:
     """A block on the device until it has a slot: EMG codes (S, C, T), whether windows are measured, angles, torque.
 
-    `row` is the row of the table for `facts`; `ready` is None, or the event after which the tensors are complete.
+    `row` is the row of the table for `facts`, with the first stride of the slot once there is one; `ready` is None, or
+    the event after which the tensors are complete.
     """
 
     facts: tuple[npt.NDArray[Any], ...]
@@ -79,8 +83,8 @@ class Arena:
         self.time, self.points, self.samples, self.moments = room.time, room.points, room.samples, room.moments
         self._make(room.slots)
 
-    def place(self, number: int, shipped: Shipped) -> int:
-        """Return the first stride of a block's slot; the block is copied there when it has none yet."""
+    def place(self, number: int, shipped: Shipped) -> None:
+        """Copy a block into a slot when it has none yet, and write the first stride of that slot into its row."""
         if number not in self._slots:
             if not self._free:
                 self._grow()
@@ -97,7 +101,7 @@ class Arena:
                 if shipped.ready is not None:
                     tensor.record_stream(torch.cuda.current_stream(self._device))
             shipped.tensors = []
-        return self._slots[number] * self._chunk
+            shipped.row[_BASE] = start
 
     def release(self, over: Callable[[int], bool]) -> None:
         """Free the slots of blocks that are not needed again."""

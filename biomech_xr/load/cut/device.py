@@ -16,7 +16,7 @@ from biomech_xr.load.blocks.buffers import Buffers, Layout
 from biomech_xr.load.blocks.reader import BlockReader
 from biomech_xr.load.cut import gather, kernels
 from biomech_xr.load.cut.arena import Arena, Room, Shipped
-from biomech_xr.load.cut.host import Batch, local_numbers
+from biomech_xr.load.cut.host import Batch, Ints, Tables
 from biomech_xr.load.cut.recorded import Recorded
 from biomech_xr.load.cut.tensors import cut
 from biomech_xr.load.parts.sources import Source
@@ -58,6 +58,7 @@ class DeviceCutter:
         fields = facts | gather.signal_fields(batch, window, emg)
         self._facts: Final = Layout(facts)
         self._buffers: Final = Buffers(fields)
+        self._tables: Final = Tables()
         self._arena: Final = Arena(device, room=room, window=window)
         self._recorded: Recorded | None = None
         if device.type == "cuda":
@@ -77,41 +78,35 @@ class DeviceCutter:
             shipped.ready = self._stream.record_event()
         return shipped
 
-    def place(self, share: Share, blocks: Mapping[int, Shipped]) -> npt.NDArray[np.int64]:
-        """Put the blocks of a share into the arena and return their table."""
-        self._arena.release(lambda number: self._over(number, share.pool))
-        table = np.stack([shipped.row for shipped in blocks.values()])
-        bases = [self._arena.place(number, shipped) for number, shipped in blocks.items()]
-        table[:, kernels.BLOCK_COLUMNS.index("base")] = bases
-        return table
+    def place(self, share: Share, blocks: Mapping[int, Shipped]) -> tuple[Ints, Ints]:
+        """Put the blocks of a share into the arena, and return what `Tables.of` does."""
+        if not self._tables.known(blocks):
+            self._arena.release(lambda number: self._over(number, share.pool))
+            for number, shipped in blocks.items():
+                self._arena.place(number, shipped)
+        return self._tables.of(blocks)
 
     def batch(self, share: Share, blocks: Mapping[int, Shipped]) -> Batch:
         """Return the windows of a share, on the device."""
-        table = self.place(share, blocks)
+        table, rows = self.place(share, blocks)
+        block = rows[share.block]
         if self._recorded is None:
             arrays = self._buffers.take()
-            self._fill(arrays, table, share, blocks)
+            self._fill(arrays, table, block, share)
             batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
             self._cut(batch)
         else:
             here = torch.empty(self._facts.size, dtype=torch.uint8, pin_memory=True)
-            self._fill(self._facts.views(here.numpy()), table, share, blocks)
+            self._fill(self._facts.views(here.numpy()), table, block, share)
             batch = self._recorded.batch(here, of=self._arena.made)
         del batch["place"], batch["exact"]
         return batch
 
-    def _fill(
-        self,
-        arrays: dict[str, npt.NDArray[Any]],
-        table: npt.NDArray[np.int64],
-        share: Share,
-        blocks: Mapping[int, Shipped],
-    ) -> None:
+    def _fill(self, arrays: dict[str, npt.NDArray[Any]], table: Ints, block: Ints, share: Share) -> None:
         """Write what follows from labels."""
         arrays["weight"][:] = share.weight
-        local = local_numbers(share, blocks)
-        facts = gather.Cut(arrays, table, local, share.offset, place=arrays["place"], exact=arrays["exact"])
-        facts.facts(0, len(local))
+        facts = gather.Cut(arrays, table, block, share.offset, place=arrays["place"], exact=arrays["exact"])
+        facts.facts(0, len(block))
 
     def _cut(self, batch: Batch) -> None:
         cut(self._arena, batch, between=self._between)

@@ -29,7 +29,7 @@ _FACTS: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ready:
     """A block ready to cut: `row` is its row of the table."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -17,12 +16,18 @@ from biomech_xr.load.parts.sources import Source
 from biomech_xr.window.order import Share
 
 Batch = dict[str, torch.Tensor]
+Ints = npt.NDArray[np.int64]
 
 CUTTERS: Final = 2
-"""Threads that cut a batch, the one that asks for it included."""
+"""Threads that cut, a batch each."""
 
-PIECE: Final = 256
-"""Windows that a thread cuts before it takes the next."""
+
+class HasRow(Protocol):
+    """A block, the same as another only if it is that very one, with its row of the table."""
+
+    @property
+    def row(self) -> Ints:
+        """The columns of `kernels.BLOCK_COLUMNS`."""
 
 
 class Cutter(Protocol):
@@ -47,34 +52,42 @@ class HostCutter:
     def __init__(self, *, batch: int, window: int, emg: gather.Emg) -> None:
         self._reader: Final = BlockReader(window)
         self._buffers: Final = Buffers(gather.fields(batch, window, emg))
-        self._helpers: Final = ThreadPoolExecutor(CUTTERS - 1, thread_name_prefix="biomech-xr-cut")
+        self._tables: Final = Tables()
 
     def read(self, source: Source, start: int) -> gather.Ready:
         """Return a block ready to cut; called in a reading thread, errors as of `BlockReader.read`."""
         return gather.make_ready(self._reader.read(source, start))
 
     def batch(self, share: Share, blocks: Mapping[int, gather.Ready]) -> Batch:
-        """Return the windows of a share."""
+        """Return the windows of a share; any number of threads may call it."""
         arrays = self._buffers.take()
         arrays["weight"][:] = share.weight
-        table = np.stack([ready.row for ready in blocks.values()])
-        cut = gather.Cut(arrays, table, local_numbers(share, blocks), share.offset)
-        size = len(share.block)
-        pieces = iter([(start, min(start + PIECE, size)) for start in range(0, size, PIECE)])
-
-        def work() -> None:
-            for start, stop in pieces:
-                cut.windows(start, stop)
-
-        helping = [self._helpers.submit(work) for _ in range(CUTTERS - 1)] if size > PIECE else []
-        work()
-        for helper in helping:
-            helper.result()
+        table, rows = self._tables.of(blocks)
+        gather.Cut(arrays, table, rows[share.block], share.offset).windows(0, len(share.block))
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def local_numbers(share: Share, blocks: Mapping[int, Any]) -> npt.NDArray[np.int64]:
-    """Return the position among the blocks of a share of each window's block."""
-    numbers = np.fromiter(blocks, np.int64, len(blocks))
-    order = np.argsort(numbers)
-    return order[np.searchsorted(numbers, share.block, sorter=order)]
+class Tables:
+    """Tables of the blocks of shares; one is made anew only when the blocks are others than those before."""
+
+    def __init__(self) -> None:
+        nothing = np.empty(0, dtype=np.int64)
+        self._kept: tuple[list[tuple[int, HasRow]], Ints, Ints] = [], nothing, nothing
+
+    def known(self, blocks: Mapping[int, HasRow]) -> bool:
+        """Return whether the table of these very blocks is the one that was made last."""
+        return [*blocks.items()] == self._kept[0]
+
+    def of(self, blocks: Mapping[int, HasRow]) -> tuple[Ints, Ints]:
+        """Return the table, and the row there of each block at the place of its number; any number of threads may call.
+
+        The caller keeps the blocks while it uses the addresses of the table.
+        """
+        found = [*blocks.items()]
+        kept, table, rows = self._kept
+        if found != kept:
+            table = np.stack([block.row for block in blocks.values()])
+            rows = np.zeros(max(blocks) + 1, dtype=np.int64)
+            rows[[*blocks]] = np.arange(len(found))
+            self._kept = found, table, rows
+        return table, rows

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from biomech_xr.compiled import compiled
 from biomech_xr.load.blocks.block import CHANNELS, COMPONENTS, FLOATS, INTS, STATE
+from biomech_xr.load.cut.joints import keep_row, keep_state
 from biomech_xr.load.cut.moving import LANES, move_row
 from biomech_xr.load.cut.pointers import byte_at, float32_at, float64_at, int16_at, int64_at, prefetch, values_of
 from biomech_xr.schema import BEFORE, HISTORY
@@ -133,17 +134,6 @@ def _kept(value: float, out: Array, mask: Array, k: int) -> None:
     out[k] = np.float32(value if good else 0.0)
 
 
-def _state(angles: Any, here: int, rate: float, out: Array, mask: Array, to: int) -> None:
-    """Write angles, velocities and accelerations (backward differences) at a row."""
-    for c in range(_COMPONENTS):
-        now = np.float64(angles[here + c])
-        back = np.float64(angles[here + c - _COMPONENTS])
-        older = np.float64(angles[here + c - 2 * _COMPONENTS])
-        _kept_compiled(now, out, mask, to + c)
-        _kept_compiled((now - back) * rate, out, mask, to + c + _COMPONENTS)
-        _kept_compiled((now - 2.0 * back + older) * rate * rate, out, mask, to + c + 2 * _COMPONENTS)
-
-
 def _state_between(angles: Any, here: int, rate: float, part: float, out: Array, mask: Array, to: int) -> None:
     """Write the state ``part`` of the way from a row to the next.
 
@@ -170,6 +160,10 @@ def _joints(
 
     Rows of the window after the next are asked for meanwhile.
     """
+    now, now_mask, then, then_mask, force, force_mask = (
+        values_of(state), values_of(state_mask), values_of(target), values_of(target_mask),
+        values_of(torque), values_of(torque_mask),
+    )  # fmt: skip
     for i in range(start, stop):
         later, here = min(i + 2, stop - 1), block[i]
         ahead = block[later]
@@ -181,18 +175,18 @@ def _joints(
         angles, moments = float32_at(table[here, _ANGLES]), float32_at(table[here, _TORQUE])
         s, k, part, rate = place[i, 0], place[i, 2], exact[i, 0], 1.0 / exact[i, 1]
         row = (s * table[here, _SAMPLES] + _BEFORE + k) * _COMPONENTS
-        _state_compiled(angles, row, rate, state, state_mask, i * _STATE)
+        keep_state(angles, row, rate, now, now_mask, i * _STATE)
         row += place[i, 3] * _COMPONENTS
+        there = (s * table[here, _MOMENTS] + k + place[i, 3]) * _COMPONENTS
         if part > 0.0:
             _between_compiled(angles, row, rate, part, target, target_mask, i * _STATE)
+            for c in range(_COMPONENTS):
+                value = np.float64(moments[there + c])
+                value += part * (np.float64(moments[there + _COMPONENTS + c]) - value)
+                _kept_compiled(value, torque, torque_mask, i * _COMPONENTS + c)
         else:
-            _state_compiled(angles, row, rate, target, target_mask, i * _STATE)
-        row = (s * table[here, _MOMENTS] + k + place[i, 3]) * _COMPONENTS
-        for c in range(_COMPONENTS):
-            value = np.float64(moments[row + c])
-            if part > 0.0:
-                value += part * (np.float64(moments[row + _COMPONENTS + c]) - value)
-            _kept_compiled(value, torque, torque_mask, i * _COMPONENTS + c)
+            keep_state(angles, row, rate, then, then_mask, i * _STATE)
+            keep_row(moments, there, force, force_mask, i * _COMPONENTS)
 
 
 def _ask(address: int, row: int, count: int) -> None:
@@ -204,7 +198,6 @@ def _ask(address: int, row: int, count: int) -> None:
 
 
 _kept_compiled = compiled(inline="always")(_kept)
-_state_compiled = compiled()(_state)
 _between_compiled = compiled()(_state_between)
 _ask_compiled = compiled()(_ask)
 fill_places = compiled()(_places)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import ConfigError, LostDataError, StoreError
+from biomech_xr.load.checks import check_names, whole_numbers
 from biomech_xr.load.parts.durations import next_durations
 from biomech_xr.load.parts.filters import Parts, chosen, has_modality
 from biomech_xr.load.parts.sources import Ints, Source
@@ -43,8 +44,11 @@ def open_parts(
     NotAStoreError
         No finished strides, or a source that was asked for is not there.
     ConfigError
-        None of the sources holds a stride.
+        None of the sources holds a stride, or an option is of another kind.
     """
+    check_names(datasets=datasets, chain=chain)
+    if version is not None:
+        whole_numbers(version=version)
     found = find_version(url, chain, version)
     names = asked_sources(found, datasets)
     opened: dict[str, list[Part]] = {name: [] for name in names}
@@ -72,6 +76,7 @@ def split_groups(
     SplitError
         An unknown split, or a person would be in two.
     """
+    check_names(split=split)
     place, view = split_and_view(split)
     if place:
         splits.check_name(place)
@@ -159,15 +164,16 @@ def make_source(
     shape = part.variables["kinematics"][1]
     grid = Grid.of(part.attrs.get("grid", {}), points=shape[-1])
     member = np.ones(part.size, dtype=bool) if groups is None else labels["person_group"].isin(groups).to_numpy(bool)
+    selected = chosen(part, filters, among=member)
     duration = labels["duration"].to_numpy(np.float64)
     facts = StrideFacts(
         duration=duration,
         emg_history=labels["emg_history"].to_numpy(np.int64),
         kinematics_history=labels["kinematics_history"].to_numpy(np.int64),
         kinematics_future=labels["kinematics_future"].to_numpy(np.int64),
-        has_emg=has_modality(part, "emg", wanted=True),
-        has_kinematics=has_modality(part, "kinematics", wanted=True),
-        selected=chosen(part, filters),
+        has_emg=has_modality(part, "emg", wanted=True, among=selected & member),
+        has_kinematics=has_modality(part, "kinematics", wanted=True, among=selected & member),
+        selected=selected,
         member=member,
     )
     delay = float(part.attrs.get("kinematics_delay", 0.0))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from biomech_xr.config import Config
 from biomech_xr.datasets.spec import DatasetSpec
@@ -59,7 +59,9 @@ class Chain(Config):
     grid: Grid = Grid(phase=200)
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self, info: ValidationInfo) -> Self:
+        if info.context == "held":  # by a part of a store, which holds what is in force there
+            return self
         problem = order_problem(self.emg, self.product)
         if self.causal and not problem:
             problem = causal_problem(self.emg, self.grid, self.normalize)

@@ -53,6 +53,9 @@ class Rule:
         The first matching request that fails, from 1.
     count
         How many fail from there on; None for all that follow.
+    each
+        Count for every object on its own, and only requests on which the fault had an effect: with ``corrupt``, the
+        first `count` transfers of each object.
     seconds
         How long a stall lasts.
     call
@@ -64,6 +67,7 @@ class Rule:
     kind: str = ""
     nth: int = 1
     count: int | None = 1
+    each: bool = False
     seconds: float = 30.0
     call: Callable[[str], None] | None = None
 
@@ -187,12 +191,16 @@ class Faults:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """What happens to one request. `position`, from 0 to 1, places a cut or a changed byte."""
+    """What happens to one request. `position`, from 0 to 1, places a cut or a changed byte.
+
+    `counter` is the one of the rule that asked for it, empty where none did.
+    """
 
     action: str = ""
     seconds: float = 0.0
     jitter: float = 0.0
     position: float = 0.0
+    counter: str = ""
 
     @property
     def status(self) -> int:
@@ -208,7 +216,7 @@ class Injector:
     faults: Faults
     injected: Counter[str] = field(default_factory=Counter)
     _attempts: Counter[str] = field(default_factory=Counter)
-    _matched: Counter[int] = field(default_factory=Counter)
+    _matched: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fault(self, method: str, operation: Operation) -> Fault:
@@ -220,19 +228,26 @@ class Injector:
         with self._lock:
             self._attempts[key] += 1
             attempt = self._attempts[key]
-            rule = self._rule(operation)
+            rule, counter = self._rule(operation)
         draw, late, position = _uniform(f"{faults.seed} {key} {attempt}")
         action, seconds = self._drawn(draw), faults.stall_seconds
         if rule is not None:
             action, seconds = rule.action, rule.seconds
             if rule.call is not None:
                 rule.call(operation.target)
-        return Fault(action=action, seconds=seconds, jitter=faults.jitter * late, position=position)
+        jitter = faults.jitter * late
+        return Fault(action=action, seconds=seconds, jitter=jitter, position=position, counter=counter)
 
     def count(self, fault: Fault) -> None:
         """Note that a fault had its effect: a drawn one may find nothing to damage."""
         with self._lock:
             self.injected[fault.action] += 1
+
+    def spare(self, fault: Fault) -> None:
+        """Note that a fault had no effect, so that a rule that counts for each object still has it to come."""
+        if fault.counter:
+            with self._lock:
+                self._matched[fault.counter] -= 1
 
     def reset(self) -> None:
         """Forget what was injected; attempts and matches go on."""
@@ -244,17 +259,18 @@ class Injector:
         with self._lock:
             return dict(sorted(self.injected.items()))
 
-    def _rule(self, operation: Operation) -> Rule | None:
-        """Return the rule that applies; every rule counts the requests that match it."""
-        chosen = None
+    def _rule(self, operation: Operation) -> tuple[Rule | None, str]:
+        """Return the rule that applies, and its counter if it has one for each object; all count what matches them."""
+        chosen, counter = None, ""
         for number, rule in enumerate(self.faults.rules):
             if rule.kind not in ("", operation.kind) or not fnmatch.fnmatchcase(operation.target, rule.match):
                 continue
-            self._matched[number] += 1
-            place = self._matched[number] - rule.nth
+            own = f"{number} {operation.target}" if rule.each else f"{number}"
+            self._matched[own] += 1
+            place = self._matched[own] - rule.nth
             if chosen is None and place >= 0 and (rule.count is None or place < rule.count):
-                chosen = rule
-        return chosen
+                chosen, counter = rule, own if rule.each else ""
+        return chosen, counter
 
     def _drawn(self, draw: float) -> str:
         for action in ACTIONS:

@@ -146,6 +146,8 @@ class Service:
         elif fault.action == "corrupt" and size and answer.reply.media is not None:
             answer.flip = int(fault.position * size)
         else:
+            if fault.action != "corrupt_write":  # that had its effect before
+                injector.spare(fault)
             return
         injector.count(fault)
 

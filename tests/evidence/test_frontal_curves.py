@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from biomech_xr.datasets.deciding import hip_adduction_sign
+from biomech_xr.evidence import hip_adduction_moment_sign
 
 PHASE = np.linspace(0, 1, 101)
 STANCE = np.where(PHASE < 0.62, np.sin(np.pi * PHASE / 0.62) + 0.25 * np.sin(3 * np.pi * PHASE / 0.62), 0.0)
@@ -24,7 +24,7 @@ def walking(rng: np.random.Generator, *, scale: float, noise: float) -> np.ndarr
 def test_walking_shows_its_sign_in_any_unit(sign: int, scale: float, noise: float) -> None:
     wrong = 0
     for seed in range(20):
-        found = hip_adduction_sign(sign * walking(np.random.default_rng(seed), scale=scale, noise=noise))
+        found = hip_adduction_moment_sign(sign * walking(np.random.default_rng(seed), scale=scale, noise=noise))
         assert found.sure
         wrong += found.value != sign
     assert not wrong
@@ -36,4 +36,4 @@ def test_what_is_no_walking_decides_nothing() -> None:
     flexion = 30 * np.cos(2 * np.pi * PHASE) + 10 + rng.standard_normal((12, 1))
     other_foot = np.roll(walking(rng, scale=1.0, noise=0.0), 50, axis=1)
     for curve in (np.full((12, 101), -0.3), standing, flexion, other_foot, np.full((12, 101), np.nan)):
-        assert not hip_adduction_sign(curve).sure
+        assert not hip_adduction_moment_sign(curve).sure
