@@ -22,7 +22,7 @@ from biomech_xr.window.order import EpochOrder, Share
 T = TypeVar("T")
 M = TypeVar("M")
 
-READERS: Final = 2
+READERS: Final = 3
 REMOTE_READERS: Final = 24
 REMOTE_AHEAD: Final = 32
 """Threads and blocks for a store elsewhere, where a block waits for about seven replies, one after the other."""
