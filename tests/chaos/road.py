@@ -31,7 +31,7 @@ def run(config: RoadConfig) -> int:
             for patient in pending_patients(source, Path(config.raw, source), config.store)[0]
         ]
         code = parse.parse(client, config.store, work) if work else 0
-        return code or process.process(client, config.store, sources, load_chain(CHAIN))
+        return code or process.process(lambda: client, config.store, sources, load_chain(CHAIN))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,10 @@ def test_every_shipped_configuration_loads(file: Path) -> None:
         ({"horizon": {}}, "either samples or ms"),
         ({"model": {"features": 20, "heads": 3}}, "multiple of twice heads"),
         ({"phase": "oracel"}, "oracle"),
-        ({"augment": [{"kind": "nois", "sd": 1.0}]}, "found 'nois'; did you mean 'noise'.*channel_dropout, amplitude_scale, noise, time_jitter"),
+        (
+            {"augment": [{"kind": "nois", "sd": 1.0}]},
+            "found 'nois'; did you mean 'noise'.*channel_dropout, amplitude_scale, noise, time_jitter",
+        ),
         ({"augment": [{"kind": "noise", "sdd": 1.0}]}, "did you mean 'sd'"),
         ({"augment": [{"kind": "noise", "sd": 0.0}]}, "greater than 0"),
         ({"augment": [{"kind": "amplitude_scale", "low": 2.0, "high": 1.0}]}, "must not be above high"),
