@@ -20,6 +20,7 @@ from biomech_xr.evidence.events import (
     event_quality,
 )
 from biomech_xr.evidence.frontal import hip_adduction_moment_sign, hip_adduction_sign
+from biomech_xr.evidence.hum import rate_from_hum
 from biomech_xr.evidence.moments import STATED, moment_sign
 from biomech_xr.evidence.rates import DEVICE_RATES, emg_rate
 from biomech_xr.evidence.signs import ankle_sign, hip_sign, knee_sign
@@ -53,6 +54,7 @@ __all__ = [
     "knee_sign",
     "moment_sign",
     "moment_unit",
+    "rate_from_hum",
     "require",
     "start_from_force",
     "start_from_knee",

@@ -22,15 +22,10 @@ FRAME_RATE: Final = 100.0
 LINE_FREQUENCY: Final = 60.0
 
 _MOST: Final = 40
-_STRIDE_TIMES: Final = (0.7, 2.2)
 _FEWEST: Final = 3
 _NEARLY_ALL: Final = 0.9
 _FRAMES: Final = 1.5
-_LOUDNESS: Final = 200
-_SEGMENT: Final = 8192
 _STRIDES: Final = 16
-_LINE: Final = 15.0
-_NEAR: Final = 0.03
 
 
 def rates(judge: Judge, place: str, found: Sequence[Condition], legs: Sequence[words.Side]) -> tuple[float, float, int]:
@@ -47,7 +42,7 @@ def rates(judge: Judge, place: str, found: Sequence[Condition], legs: Sequence[w
     points = _fixed_points(emg, knee)
     rate = judge.asked("emg_rate")
     if rate is None:
-        rate = judge.value("emg_rate", f"{place}.EMG", _mains_clock(found, legs, emg, knee))
+        rate = judge.value("emg_rate", f"{place}.EMG", _clock(found, legs, emg, knee))
     elif not 0 < rate < np.inf:
         raise ConfigError(f"angelidou: option emg_rate={rate:g}: expected a rate in Hz.")
     if not emg.size:
@@ -73,33 +68,15 @@ def _lengths(found: Sequence[Condition], legs: Sequence[words.Side]) -> tuple[Ar
     return lengths[:, 0], lengths[:, 1]
 
 
-def _mains_clock(found: Sequence[Condition], legs: Sequence[words.Side], emg: Array, knee: Array) -> Decision[float]:
-    """Return the device rate at which a narrow line of the EMG lies at the mains frequency.
-
-    The line must stand out in the median channel. Of several rates the highest counts, for which it is the fundamental;
-    others must be its harmonics.
-    """
+def _clock(found: Sequence[Condition], legs: Sequence[words.Side], emg: Array, knee: Array) -> Decision[float]:
+    """Return the rate that the mains hum tells; without hum what the rate of the frames suggests, which is not sure."""
     ratio = evidence.emg_rate(emg, knee / FRAME_RATE)
     length = float(np.median(emg)) if emg.size else np.nan
-    low, high = _STRIDE_TIMES
-    known = np.array([rate for rate in evidence.DEVICE_RATES if low <= length / rate <= high])
-    scores = [_line(samples, known) for samples in _channels(found, legs)] if known.size else []
-    score = np.median(scores, axis=0) if scores else np.zeros(known.size)
-    strong = known[score >= _LINE]
-    if not strong.size:
-        text = f"no mains hum in the EMG; {ratio.value:.0f} Hz where frames are at {FRAME_RATE:g} Hz: {ratio.evidence}"
-        return Decision(ratio.value, min(ratio.confidence, 0.5), text)
-    alike = np.abs(known / strong.max() - 1) < _NEAR
-    rate = float(known[alike][np.argmax(score[alike])])
-    other = [float(r) for r in strong if abs(rate / r - round(rate / r)) > _NEAR]
-    loud = float(score[known == rate][0])
-    text = (
-        f"mains hum of {LINE_FREQUENCY:g} Hz {loud:.0f} times its surroundings in the median of {len(scores)} "
-        f"channels; strides of {length / rate:.2f} s; {ratio.evidence} if frames are at {FRAME_RATE:g} Hz"
-    )
-    if other:
-        return Decision(rate, 0.5, f"{text}; but lines for {', '.join(f'{r:.0f} Hz' for r in other)} too")
-    return Decision(rate, 0.95, text)
+    hum = evidence.rate_from_hum(_channels(found, legs), length, line_frequency=LINE_FREQUENCY)
+    text = f"{ratio.value:.0f} Hz where frames are at {FRAME_RATE:g} Hz: {ratio.evidence}"
+    if np.isnan(hum.value):
+        return Decision(ratio.value, min(ratio.confidence, 0.5), f"no mains hum in the EMG; {text}")
+    return Decision(hum.value, hum.confidence, f"{hum.evidence}; {text}")
 
 
 def _channels(found: Sequence[Condition], legs: Sequence[words.Side]) -> list[Array]:
@@ -109,30 +86,10 @@ def _channels(found: Sequence[Condition], legs: Sequence[words.Side]) -> list[Ar
         for name in (tree.LETTERS[side] + raw for side in legs for raw in tree.CHANNELS):
             cells = tree.column(condition.leaf["EMG"], name)
             pieces = [tree.stride(cells, index, 1)[:, 0] for index in range(min(len(cells), _STRIDES))]
-            joined = np.concatenate([np.empty(0), *pieces])
-            joined = joined[np.isfinite(joined)]
-            if joined.size >= _SEGMENT // 2 and np.ptp(joined) > 0:
-                channels.append(joined)
-        if channels:
+            channels.append(np.concatenate([np.empty(0), *pieces]))
+        if any(np.isfinite(joined).any() for joined in channels):
             return channels
     return []
-
-
-def _line(samples: Array, known: Array) -> Array:
-    """Return for each rate the power at the mains over that beside it, of the signal at an even loudness."""
-    from scipy.signal import welch
-
-    centered = samples - np.median(samples)
-    window = np.ones(_LOUDNESS) / _LOUDNESS
-    loudness = np.sqrt(np.convolve(centered**2, window, mode="same"))
-    even = centered / np.maximum(loudness, 1e-9 * loudness.max())
-    frequency, power = welch(even, nperseg=min(even.size, _SEGMENT), detrend=False)
-    scores = []
-    for rate in known:
-        distance = np.abs(frequency * rate - LINE_FREQUENCY)
-        beside = float(np.median(power[(distance >= 4) & (distance <= 12)]))
-        scores.append(float(power[distance <= 0.75].max(initial=0)) / beside if beside > 0 else 0.0)
-    return np.array(scores)
 
 
 def _fixed_points(emg: Array, knee: Array) -> int:
