@@ -116,7 +116,7 @@ def test_bad_files_are_said_and_stop_nobody_else(raw: Path, tmp_path: Path) -> N
     parse_patient("hu", str(raw), root, second)
     assert not list(Path(root).glob("recordings/hu/ledger/*.failed"))
     assert shard_work(root, "hu", CHAIN).parsed.failed == ()
-    assert "without 1 parsed since" in run("info", root)
+    assert summarize(root)["strides"][0]["state"] == "finished, without 1 parsed since: run process"
 
 
 def test_recordings_of_two_codes_are_said_and_made_of_one(raw: Path, tmp_path: Path) -> None:
