@@ -27,7 +27,7 @@ from biomech_xr.store import finish, layout, open_part, open_strides, publish
 from biomech_xr.store.encoding import decode_emg, encode_emg
 from tests.benchmarks import storage_remote
 from tests.benchmarks.common import Case, arguments, report
-from tests.benchmarks.storage_data import RATE, make_strides
+from tests.benchmarks.storage_data import RATE, make_strides, write_bare
 from tests.benchmarks.storage_open import STRIDES, make_catalogue
 from tests.store.samples import CHAIN, Product
 
@@ -124,12 +124,7 @@ def measure_writing(product: Product, folder: Path) -> dict[str, Case]:
             product.write_shard(root, shard, entry)
 
     def bare() -> None:
-        group = zarr.create_group(store=str(folder / f"bare-{next(runs)}.zarr"))
-        for name, (dims, tail) in product.template.items():
-            values = product.block[name]
-            array = layout.create_stride_array(group, name, strides=count, tail=tail, dims=dims)
-            for start, stop in (layout.shard_bounds(shard, count) for shard in shards):
-                array[start:stop] = encode_emg(values[start:stop])[0] if name == "emg" else values[start:stop]
+        write_bare(product, str(folder / f"bare-{next(runs)}.zarr"))
 
     best = [float("inf")] * 3
     for attempt in range(_REPEATS):
@@ -204,7 +199,8 @@ def formats(emg: Floats, folder: Path) -> dict[str, Callable[[npt.NDArray[np.int
     }
     try:
         import zarrs  # noqa: F401
-    except ImportError:
+    except ImportError as error:
+        print(f"disk: zarrs reading ours: not run ({error}; pip install zarrs)")
         return readers
     with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
         fast = zarr.open_array(str(Path(part.url) / "emg"), mode="r")

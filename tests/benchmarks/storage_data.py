@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import zarr
 
 from biomech_xr import vocabulary as words
 from biomech_xr.schema import HISTORY
+from biomech_xr.store import layout
+from biomech_xr.store.encoding import encode_emg
 from biomech_xr.synthetic.activation import KNOWN_MUSCLES
 from biomech_xr.synthetic.emg import make_emg
 from biomech_xr.synthetic.gait import Bout, make_gait
@@ -32,6 +36,16 @@ def make_strides(strides: int, *, seed: int = 1) -> Product:
     people = [make_person_strides(seed, number) for number in range(PEOPLE)]
     emg = np.concatenate([people[number % PEOPLE] for number in range(-(-strides // PER_PERSON))])[:strides]
     return dataclasses.replace(product, block={**product.block, "emg": emg})
+
+
+def write_bare(product: Product, store: Any) -> None:
+    """Write the arrays of strides with zarr alone: the same chunks, shards, codecs and EMG codes, and nothing else."""
+    group, count = zarr.create_group(store=store), len(product.labels)
+    for name, (dims, tail) in product.template.items():
+        values = product.block[name]
+        array = layout.create_stride_array(group, name, strides=count, tail=tail, dims=dims)
+        for start, stop in (layout.shard_bounds(shard, count) for shard in range(layout.shard_count(count))):
+            array[start:stop] = encode_emg(values[start:stop])[0] if name == "emg" else values[start:stop]
 
 
 def make_person_strides(seed: int, number: int) -> npt.NDArray[np.float32]:
