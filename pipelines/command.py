@@ -159,11 +159,19 @@ def gather(
 
 
 def report_failures(title: str, failures: Iterable[str], *, done: int) -> int:
-    """Print what failed to stderr; return 0 without failures, 1 when ``done`` other units were finished, else 2."""
+    """Print what failed to stderr; return 0 without failures, 1 when ``done`` other units were finished, else 2.
+
+    Units, named before the first colon, that fail for the same reason are named together.
+    """
     messages = list(failures)
     if not messages:
         return 0
-    print(f"error: {title}: {len(messages)} unit(s) failed:\n{count_lines(messages)}", file=sys.stderr)
+    units: dict[str, list[str]] = {}
+    for message in messages:
+        unit, colon, reason = message.partition(": ")
+        units.setdefault(colon + reason, []).append(unit)
+    lines = [", ".join(names) + reason for reason, names in units.items()]
+    print(f"error: {title}: {len(messages)} unit(s) failed:\n{count_lines(lines)}", file=sys.stderr)
     return 1 if done else 2
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache
 from typing import Any
@@ -116,7 +116,13 @@ def announce(work: ShardWork) -> None:
             f"{dataset}: {work.other_code} finished part(s) of other code or libraries stay; same_code=true makes them "
             "again"
         )
-    for reason, some in (work.plan.attrs["emg_refused"] if work.plan is not None else {}).items():
+    if work.plan is not None:
+        announce_refused(dataset, work.plan.attrs["emg_refused"])
+
+
+def announce_refused(dataset: str, refused: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say which EMG of a source the chain cannot serve, and why."""
+    for reason, some in refused.items():
         print(
             f"{dataset}: EMG of {some['strides']} strides in {some['trials']} trial(s), the first {some['first']}, is "
             f"masked: {reason}"
@@ -180,6 +186,8 @@ def show_plan(config: ProcessConfig, datasets: Sequence[str], chain: Chain) -> i
         except BiomechXRError as error:
             codes.append(report_failures(dataset, [str(error)], done=0))
     print(f"plan: chain {chain.name}, {threads} thread(s)")
+    for one in found:
+        announce_refused(one.dataset, one.refused)
     print(
         f"{'source':12}{'tasks':>8}{'strides':>10}{'shards':>8}{'GB in':>8}{'GB out':>8}{'MB/worker':>11}{'minutes':>9}"
     )
@@ -191,8 +199,10 @@ def show_plan(config: ProcessConfig, datasets: Sequence[str], chain: Chain) -> i
     if found:
         total = sum(one.minutes(threads) for one in found)
         print(f"{'all':12}{sum(one.tasks for one in found):8,}{sum(one.strides for one in found):10,}{total:>44.1f}")
+    tried = [f"{one.dataset} {one.rate:,.0f} strides/s on {one.measured_on}" for one in found if one.strides]
+    if tried:
         print("Minutes are from one task of each source, done here and now in a temporary folder:")
-        print("  " + "; ".join(f"{one.dataset} {one.rate:,.0f} strides/s on {one.measured_on}" for one in found))
+        print("  " + "; ".join(tried))
     return 1 if 0 in codes and max(codes) else max(codes)
 
 

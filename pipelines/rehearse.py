@@ -18,7 +18,7 @@ from pathlib import Path
 from distributed import Client
 from pydantic import Field
 
-from biomech_xr.errors import ConfigError
+from biomech_xr.errors import BiomechXRError, ConfigError
 from biomech_xr.process import Chain, load_chain
 from biomech_xr.run.corpus import Corpus, pending_people, plan_corpus, write_person
 from biomech_xr.run.corpus_strides import people_labels, varied_work, write_varied
@@ -74,21 +74,16 @@ def run(config: RehearseConfig) -> int:
 
 
 def rehearse(client: Client, config: RehearseConfig, corpora: Sequence[Corpus], chain: Chain) -> int:
-    """Run all stages on a cluster, print their figures, and return the exit code."""
+    """Run all stages on a cluster, print their figures, return the exit code; a source that fails stops no other."""
     stages: list[Stage] = []
-    codes = []
-    for corpus in corpora:
-        if config.strides_only:
-            codes.append(make_strides(client, config.out, corpus, chain, stages))
-            continue
-        code = make_recordings(client, config.out, corpus, stages)
-        codes.append(code or process(client, config.out, corpus, chain, stages))
+    codes = [_make(client, config, corpus, chain, stages) for corpus in corpora]
+    finished = [corpus for corpus, code in zip(corpora, codes, strict=True) if not code]
     failed = max(codes)
-    if not failed:
+    if finished:
         watch = Watch(client)
-        version = publish(config.out, chain.name, [corpus.dataset for corpus in corpora])
+        version = publish(config.out, chain.name, [corpus.dataset for corpus in finished])
         stages.append(watch.stop("version", strides=version.strides, size=0))
-        failed = check(client, config.out, sum(one.strides for one in corpora), stages)
+        failed = max(failed, check(client, config.out, sum(one.strides for one in finished), stages))
     print(Stage.HEAD)
     for stage in stages:
         print(stage.row())
@@ -97,6 +92,17 @@ def rehearse(client: Client, config: RehearseConfig, corpora: Sequence[Corpus], 
         if some:
             print(_total(f"{name}, all", some).row())
     return 1 if 0 in codes and failed else failed
+
+
+def _make(client: Client, config: RehearseConfig, corpus: Corpus, chain: Chain, stages: list[Stage]) -> int:
+    """Make the strides of one source and return the exit code."""
+    try:
+        if config.strides_only:
+            return make_strides(client, config.out, corpus, chain, stages)
+        code = make_recordings(client, config.out, corpus, stages)
+        return code or process(client, config.out, corpus, chain, stages)
+    except BiomechXRError as error:
+        return report_failures(corpus.dataset, [str(error)], done=0)
 
 
 def make_recordings(client: Client, root: str, corpus: Corpus, stages: list[Stage]) -> int:

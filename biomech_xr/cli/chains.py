@@ -141,4 +141,4 @@ def _show(facts: dict[str, Any]) -> None:
     for one in facts["sources"]:
         sources.add_row(one["dataset"], one["emg_state"], "yes" if one["served"] else "no", Text(one["reason"]))
     screen.print(sources)
-    screen.print("Strides that a source cut by themselves are refused or flagged one by one; see process --plan.")
+    screen.print("Strides that a source cut by themselves are refused or flagged one by one; process says so first.")

@@ -40,6 +40,12 @@ EMG_STATE: Final = Option(
     kind="choice", choices=words.EMG_STATES, help="What was done to the EMG, where the data do not settle it."
 )
 
+PUBLISHED_POWER: Final = Option(
+    kind="choice",
+    choices=("use", "ignore"),
+    help="Whether the published joint power has a say in signs and units and may refuse a person (use, by default).",
+)
+
 _STATES: Final[Mapping[str, words.EmgState]] = {"raw": "raw", "bandpassed": "bandpassed", "envelope": "envelope"}
 
 

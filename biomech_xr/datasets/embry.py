@@ -77,7 +77,9 @@ SPEC: Final = DatasetSpec(
     ),
     assumptions=(
         *ASSUMPTIONS,
-        "y is adduction and z internal rotation, both with one sign for both legs (Plug-in Gait)",
+        "y is adduction and z internal rotation, both with one sign for both legs (Plug-in Gait); that of hip "
+        "adduction follows the strides where they are sure, and the frontal moment of the hip may not contradict the "
+        "sagittal one",
         "unit and sign of the moments are decided on each person's level walking, expected N mm/kg and extensor "
         "positive (Plug-in Gait), which holds for a joint that does not show its sign while no other contradicts; the "
         "sign of a joint's sagittal moment holds for its other planes",
@@ -107,6 +109,8 @@ OPTIONS: Final[Mapping[str, Option]] = {"moment_unit": MOMENT_UNIT, "emg_state":
 
 _STATED: Final = {
     "axes": "four users of the file",
+    "angle_unit": "users of the file: degrees",
+    "start": "users of the file: heel strike to heel strike of the own leg",
     "knee_sign": "a user of the file",
     **{f"{joint}_moment_sign": "Plug-in Gait" for joint in words.JOINTS},
 }

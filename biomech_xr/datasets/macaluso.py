@@ -1,9 +1,10 @@
 """Macaluso et al. 2020: treadmill walking with phase-shifting perturbations, level, uphill and downhill.
 
 One MATLAB file a person, of either container, whose only variable bears the file's name. Below `<person>.<task>` the
-fields whose name contains `part` are trials; their strides are cut from heel strike to heel strike of their own leg and
-brought to 3000 points (EMG) or fewer (angles, moments) (doi:10.21227/12hp-e249). Neither the order of the components,
-nor the unit of moments, nor the state of the EMG is stated: each is decided from the person's own data.
+fields whose name contains `part` are trials; their strides are cut, each leg has its own, and brought to 3000 points
+(EMG) or fewer (angles, moments) (doi:10.21227/12hp-e249). Neither where the strides begin, nor the order of the
+components, nor the units of angles and moments, nor the state of the EMG is stated: each is decided from the person's
+own data.
 """
 
 from __future__ import annotations
@@ -72,8 +73,11 @@ SPEC: Final = DatasetSpec(
         *ASSUMPTIONS,
         "components, signs, unit of moments and state of the EMG are decided on up to 200 strides of each of three "
         "parts of a person's level walking, and what they do not show is asked of the user",
-        "frontal and transverse angles have one sign for both legs, adduction and internal rotation positive",
-        "the sign of a joint's sagittal moment holds for its other planes",
+        "angles are degrees unless the knee shows radians; strides that begin at the other foot's contact are refused",
+        "frontal and transverse angles have one sign for both legs, adduction and internal rotation positive; that of "
+        "hip adduction follows the strides where they are sure",
+        "the sign of a joint's sagittal moment holds for its other planes; the frontal moment of the hip may not "
+        "contradict it",
         "the amplitude of the EMG is each person's own: its unit is not stated and no scale is shared between people",
         "the EMG exists only time-normalised, about 2700 Hz; its native rate is not stated",
         "speed and incline are not stated",

@@ -74,12 +74,14 @@ class Rate:
     `hz` are the rates (Hz) of the files; `points` is the number of points per stride where the files hold strides that
     were brought to a fixed number; `recorded` are the rates (Hz) of the devices where the files hold another grid.
     `state` is of EMG at `hz` where that is the form read by default and the strides are one of another state.
+    `isolated` says that the files hold strides alone, none of which starts where another stops.
     """
 
     hz: tuple[float, ...] = ()
     points: int = 0
     recorded: tuple[float, ...] = ()
     state: words.EmgState | Literal[""] = ""
+    isolated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,16 +20,18 @@ from biomech_xr.evidence.events import (
     event_quality,
 )
 from biomech_xr.evidence.frontal import hip_adduction_moment_sign, hip_adduction_sign
+from biomech_xr.evidence.ground import step_contacts, steps_down
 from biomech_xr.evidence.hum import rate_from_hum
 from biomech_xr.evidence.moments import STATED, moment_sign
 from biomech_xr.evidence.rates import DEVICE_RATES, emg_rate
 from biomech_xr.evidence.signs import ankle_sign, hip_sign, knee_sign
 from biomech_xr.evidence.start import start_from_force, start_from_knee
-from biomech_xr.evidence.units import FACTORS, angle_unit, moment_unit
+from biomech_xr.evidence.units import FACTORS, FORCE_FACTORS, angle_unit, force_unit, moment_unit
 
 __all__ = [
     "DEVICE_RATES",
     "FACTORS",
+    "FORCE_FACTORS",
     "LEAST",
     "STATED",
     "USUAL_BIAS",
@@ -48,6 +50,7 @@ __all__ = [
     "emg_state",
     "event_quality",
     "flexion_column",
+    "force_unit",
     "hip_adduction_moment_sign",
     "hip_adduction_sign",
     "hip_sign",
@@ -58,4 +61,6 @@ __all__ = [
     "require",
     "start_from_force",
     "start_from_knee",
+    "step_contacts",
+    "steps_down",
 ]

@@ -1,9 +1,9 @@
-"""In which unit joint moments and angles are written, from the peak of the ankle and the range of the knee."""
+"""In which unit moments, angles and forces are: from the ankle's peak, the knee's range and the body's weight."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,16 @@ FACTORS: Final[Mapping[str, Callable[[float], float]]] = {
 }
 """Per unit a function of the body mass (kg) that returns the factor to N m/kg."""
 
+FORCE_FACTORS: Final[Mapping[str, Callable[[float], float]]] = {
+    "N": lambda body_mass: 1 / body_mass,
+    "N/kg": lambda body_mass: 1.0,  # noqa: ARG005
+    "body weight": lambda body_mass: _GRAVITY,  # noqa: ARG005
+}
+"""Per unit a function of the body mass (kg) that returns the factor to N/kg."""
+
+_GRAVITY: Final = 9.80665
+_USUAL_FORCE: Final = (0.6 * _GRAVITY, 1.8 * _GRAVITY)
+_POSSIBLE_FORCE: Final = (0.3 * _GRAVITY, 3.0 * _GRAVITY)
 _USUAL: Final = (0.45, 2.4)
 _POSSIBLE: Final = (0.2, 3.4)
 _ANY_MASS: Final = (35.0, 150.0)
@@ -59,9 +69,9 @@ def moment_unit(ankle: npt.ArrayLike, body_mass: float, speed: float = math.nan)
     masses = (body_mass, body_mass) if known else _ANY_MASS
     peaks = {unit: sorted(peak * factor(mass) for mass in masses) for unit, factor in FACTORS.items()}
     least = _least_possible(speed)
-    strengths = {unit: _usual(*span) for unit, span in peaks.items()}
+    strengths = {unit: _usual(span, _USUAL) for unit, span in peaks.items()}
     best = max(strengths, key=lambda unit: strengths[unit])
-    rivals = [_clear(*span, least=least) for unit, span in peaks.items() if unit != best]
+    rivals = [_clear(span, (least, _POSSIBLE[1])) for unit, span in peaks.items() if unit != best]
     sure = min(confidence(min([strengths[best], swing_gate(strides, peak or 1.0), *rivals])), cap(strides))
     implied = ", ".join(f"{span[0]:.3g} if {unit}" for unit, span in peaks.items())
     mass = f"{body_mass:.1f} kg" if known else "unknown mass"
@@ -77,17 +87,19 @@ def _least_possible(speed: float) -> float:
     return float(np.interp(speed, [_SLOW, _BRISK], [_POSSIBLE[0], _BRISK_LEAST]))
 
 
-def _usual(low: float, high: float) -> float:
+def _usual(span: Sequence[float], usual: tuple[float, float]) -> float:
     """Return the strength of "the peak is usual": 1 at the borders of the usual, more inside, less outside."""
-    inside = min(high / _USUAL[0], _USUAL[1] / low) if low > 0 else 0.0
+    low, high = span
+    inside = min(high / usual[0], usual[1] / low) if low > 0 else 0.0
     return 1 + math.log2(inside) if inside > 0.5 else 0.0
 
 
-def _clear(low: float, high: float, *, least: float) -> float:
+def _clear(span: Sequence[float], possible: tuple[float, float]) -> float:
     """Return the strength of "this unit is impossible": 1 at the borders of the possible, more outside."""
+    low, high = span
     if high <= 0:
         return 0.0
-    outside = max(least / high, low / _POSSIBLE[1])
+    outside = max(possible[0] / high, low / possible[1])
     return max(1 + math.log2(outside), 0.0)
 
 
@@ -115,3 +127,39 @@ def angle_unit(knee: npt.ArrayLike) -> Decision[str]:
         if _KNEE[0] <= middle * scale <= _KNEE[1]:
             return Decision(unit, min(0.98, cap(strides), knee_sign(scale * strides.curves).confidence), text)
     return Decision("degree", 0.0, f"{text}, which is neither")
+
+
+def force_unit(vertical: npt.ArrayLike, body_mass: float) -> Decision[str]:
+    """Decide the unit of vertical ground reaction forces.
+
+    They peak at 0.6 to 1.8 body weights in walking, on ramps and on stairs, of a paretic leg too, and are next to zero
+    in swing. One unit alone must give a usual peak, and no other a possible one.
+
+    Parameters
+    ----------
+    vertical
+        Vertical force under one foot, any sign, shape (stride, point), contact to contact of either foot; NaN strides
+        ignored.
+    body_mass
+        kg; NaN where unknown, then every mass of an adult is allowed for.
+
+    Returns
+    -------
+    Decision[str]
+        A key of `FORCE_FACTORS`.
+    """
+    strides = cycles(vertical)
+    if not strides.count:
+        return Decision("N/kg", 0.0, "no usable stride with a force")
+    typical = np.abs(strides.typical)
+    peak = float(np.percentile(typical, 98))
+    known = math.isfinite(body_mass) and body_mass > 0
+    masses = (body_mass, body_mass) if known else _ANY_MASS
+    peaks = {unit: sorted(peak * factor(mass) for mass in masses) for unit, factor in FORCE_FACTORS.items()}
+    strengths = {unit: _usual(span, _USUAL_FORCE) for unit, span in peaks.items()}
+    best = max(strengths, key=lambda unit: strengths[unit])
+    rivals = [_clear(span, _POSSIBLE_FORCE) for unit, span in peaks.items() if unit != best]
+    swing = 2 - 10 * float(np.percentile(typical, 15)) / (peak or 1.0)
+    sure = min(confidence(min([strengths[best], swing, *rivals])), cap(strides))
+    mass = f"{body_mass:.1f} kg" if known else "unknown mass"
+    return Decision(best, sure, f"vertical force peaks at {peak:.4g}, {mass} ({strides.describe()})")

@@ -209,7 +209,11 @@ def _trial_facts(row: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
     muscles = (*words.MUSCLES, *words.SUBSTITUTES.values())
     return facts | {
         "_emg_rate": rate,
-        "_refusal": chain.refusal(state=state, kind=kind, contiguity=contiguity, rate=rate) if kind else "",
+        "_refusal": chain.refusal(
+            state=state, kind=kind, contiguity=contiguity, rate=rate, longest=_longest_piece(row, rate)
+        )
+        if kind
+        else "",
         "_cut": cut,
         "_isolated": contiguity == "isolated",
         "_ambiguous": {text.split(":")[0] for text in notes.get("ambiguous", ()) if text.split(":")[-1] in muscles},
@@ -219,6 +223,14 @@ def _trial_facts(row: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
             if other in labels.get("channel", ()) and muscle not in labels.get("channel", ())
         ],
     }
+
+
+def _longest_piece(row: Mapping[str, Any], rate: float) -> float:
+    """Return how long (s) no piece of a trial's EMG can be longer than, as far as the tables tell."""
+    if row["emg_kind"] == "segmented":
+        return np.inf
+    strides = json.loads(str(row["emg_lengths"])) if row["emg_contiguity"] == "isolated" else []
+    return float(max(strides, default=int(row["emg_row_size"])) + 1) / rate
 
 
 def _native_rate(table: pd.DataFrame, group: str) -> npt.NDArray[np.float64]:

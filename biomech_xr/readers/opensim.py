@@ -180,7 +180,8 @@ def _numbers(
     try:
         table = np.loadtxt(io.StringIO("\n".join(rows)), dtype=np.float64, ndmin=2, delimiter=delimiter)
     except ValueError as error:
-        raise _wrong(path, dataset, "rows", f"{error}", f"{columns} numbers in every row") from error
+        found = str(error).partition(";")[0]  # what follows is advice on a parameter of NumPy
+        raise _wrong(path, dataset, "rows", found, f"{columns} numbers in every row") from error
     if table.shape[1] != columns:
         raise _wrong(path, dataset, "rows", f"{table.shape[1]} numbers a row", f"{columns}, one for each label")
     return table

@@ -22,7 +22,8 @@ def read_text(path: Path, *, dataset: str) -> pd.DataFrame:
 
     Tab, semicolon, comma and blanks are tried in this order: the first that cuts every row of the file's beginning into
     the same number of numbers is taken. Names are stripped of blanks; where the first row is numbers too, there is no
-    header and the columns are named 0, 1, 2, ... (integers). Columns without a name and without a value are left out.
+    header. Columns without a name are named by their place, 0, 1, 2, ... (integers); those without a name and without a
+    value are left out.
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ def read_text(path: Path, *, dataset: str) -> pd.DataFrame:
     lines = _first_lines(path, dataset)
     delimiter, decimal, width = _sniff(path, dataset, lines)
     first = _cells(lines[0], delimiter)
-    names: list[object] = list(range(width)) if _are_numbers(first, decimal) else list(first)
+    headed = not _are_numbers(first, decimal)
+    names: list[object] = list(first) if headed else list(range(width))
     if len(names) != width:
         raise _bad(path, dataset, "header", f"{len(names)} names", f"{width}, one a column", "Restore the header row")
     check_last_row(path, dataset=dataset, delimiter=delimiter, cells=width)
@@ -55,7 +57,7 @@ def read_text(path: Path, *, dataset: str) -> pd.DataFrame:
             header=None,
             names=range(width),
             index_col=False,
-            skiprows=0 if names[0] == 0 else 1,
+            skiprows=1 if headed else 0,
             skipinitialspace=True,
             low_memory=False,
             encoding="utf-8-sig",
@@ -65,7 +67,7 @@ def read_text(path: Path, *, dataset: str) -> pd.DataFrame:
         found = f"no readable table ({error})"
         raise _bad(path, dataset, "", found, "rows of equal length", "Download the file again") from error
     kept = [k for k in range(width) if names[k] != "" or table[k].notna().any()]
-    table = table[kept].set_axis(pd.Index([names[k] for k in kept], dtype=object), axis="columns")
+    table = table[kept].set_axis(pd.Index([k if names[k] == "" else names[k] for k in kept], dtype=object), axis=1)
     repeated = table.columns[table.columns.duplicated()]
     if len(repeated):
         raise _bad(path, dataset, str(repeated[0]), "columns of that name", "one", "Remove the extra one")

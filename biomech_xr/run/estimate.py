@@ -6,8 +6,9 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import dask
 import numpy as np
@@ -28,7 +29,7 @@ class Estimate:
 
     `tasks`, `strides` and `shards` count what is missing; `bytes_in` is the size of the recordings read, `bytes_out`
     that of the shards; `memory` is the most that a worker needs, bytes; `rate` is in strides a second and thread,
-    measured on one task, `measured_on`.
+    measured on one task, `measured_on`. `refused` is what the chain cannot serve: reason -> trials, strides, the first.
     """
 
     dataset: str
@@ -40,6 +41,7 @@ class Estimate:
     memory: int = 0
     rate: float = 0.0
     measured_on: str
+    refused: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def minutes(self, threads: int) -> float:
         """Return the minutes that so many threads will take."""
@@ -80,6 +82,7 @@ def estimate(root: str, dataset: str, chain: Chain, *, threads_per_worker: int, 
         memory=round(_WORKER + threads_per_worker * probe.peak + person * probe.held),
         rate=probe.rate,
         measured_on=f"{largest.stop - largest.start} strides in {len(largest.units)} trial(s)",
+        refused=plan.attrs["emg_refused"],
     )
 
 

@@ -107,7 +107,8 @@ def _signal_node(row: Mapping[str, Any], group: str, recordings: PatientRecordin
     else:
         coords["segment"] = ("sample", np.repeat(np.arange(len(signal.lengths)), signal.lengths))
     dims = (rows, *GROUP_DIMS[group][1:])
-    return xr.Dataset({"values": (dims, values, row_attrs(row, group))}, coords=coords, attrs=attrs)
+    state = {"emg_state": row["emg_state"]} if group == "emg" else {}
+    return xr.Dataset({"values": (dims, values, row_attrs(row, group) | state)}, coords=coords, attrs=attrs)
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from docs.figures.amplitudes import draw_envelope, draw_normalize, draw_rms_tkeo
 from docs.figures.delays import draw_causal_delay, draw_cut_then_filter
-from docs.figures.filters import draw_bandpass, draw_notch, draw_resample
+from docs.figures.filters import draw_bandpass, draw_mean, draw_notch, draw_resample
 from docs.figures.gaps import draw_bridge
 from docs.figures.joints import draw_differentiate, draw_phase
 from docs.figures.style import svg
@@ -28,6 +28,7 @@ FIGURES: Final[Mapping[str, Callable[[], Any]]] = {
     "processing-cut-then-filter": draw_cut_then_filter,
     "processing-differentiate": draw_differentiate,
     "processing-envelope": draw_envelope,
+    "processing-mean": draw_mean,
     "processing-normalize": draw_normalize,
     "processing-notch": draw_notch,
     "processing-packets": draw_packets,

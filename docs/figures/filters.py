@@ -17,6 +17,28 @@ _POWER: Final = "power (mV²/Hz)"
 _FREQUENCY: Final = "frequency (Hz)"
 
 
+def draw_mean() -> Any:
+    """Return EMG with an offset and drift, the same without its mean, and after a high-pass."""
+    walked = walk(("tibialis_anterior",), drift=0.3)
+    raw = walked.emg.sel(channel="tibialis_anterior")
+    raw = (raw + np.float32(0.4)).assign_attrs(raw.attrs)
+    figure = sheet(3.9)
+    rows = figure.subplots(3, 1, sharex=True, sharey=True)
+    for axis, data, title, color in (
+        (rows[0], raw, "Raw: an offset of 0.4 mV, and drift", MARK),
+        (rows[1], process.remove_mean(raw), "Without its mean: the drift stays", AFTER),
+        (rows[2], process.highpass(raw, cutoff=20.0, order=4), "After a 20 Hz high-pass: both are gone", AFTER),
+    ):
+        part = data.sel(time=slice(6, 16))
+        trace(axis, part["time"].values - 6, part.values, color)
+        axis.axhline(0, color=MARK, lw=0.6, zorder=0)
+        axis.set_title(title)
+    rows[0].set(xlim=(0, 10), ylim=(-0.6, 1.1), yticks=(-0.5, 0, 0.5, 1))
+    rows[1].set_ylabel("EMG (mV)")
+    rows[2].set_xlabel("time (s)")
+    return figure
+
+
 def draw_bandpass() -> Any:
     """Return two strides before and after the band-pass, and the spectra of the walk."""
     walked = walk(("tibialis_anterior",), rate=2000.0, drift=0.15, artefact=0.5)

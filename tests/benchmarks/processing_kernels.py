@@ -3,27 +3,32 @@
     python -m tests.benchmarks.processing_kernels [--json bench/kernels.json] [--seconds 60] [--repeats 5]
 
 13 channels of EMG-like bursts go through band-pass 20-450 Hz of order 4, notches at 50 Hz and its harmonics, DWT
-denoising (db4, level 4, soft, universal), an amplitude scale and resampling to 1000 Hz. Three baselines do the same:
+denoising (db4, level 4, soft, universal), an amplitude scale and resampling to 1000 Hz. Four baselines do the same:
 
 - loop: channel by channel as it is usually written, one filter after the other with the defaults of SciPy;
+- loop over strides: this loop on the trial cut into pieces of a stride's length, as pipelines of strides do it;
 - loop, same taps: this loop with the resampler's filter of this library, which is longer;
 - batched: the same arithmetic as the engine on all channels at once.
 
 The loop differs from the engine by some 1e-3 SD even far from the ends. Its filters agree there to 1e-11 SD, but each
 of them is padded in its own way, and what differs near the ends moves the medians that all thresholds come from; the
 note also says how far they are apart where the loop's filtered ends are replaced by those of the merged filter.
-Processor time of this process counts, the least of interleaved repeats.
+Processor time of this process counts, the least of interleaved repeats. How much two threads do beside one is told by
+wall time, beside what they do of arithmetic that never leaves the registers.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pywt
 from scipy import signal
 
+from biomech_xr.compiled import compiled
 from biomech_xr.process.engine.apply import apply_stages
 from biomech_xr.process.engine.kernels import PAD_SECONDS
 from biomech_xr.process.engine.stages import Rectify, Sections, Shrinkage, Stage
@@ -34,6 +39,7 @@ Array = np.ndarray
 
 RATES = (1111.11, 2000.0)
 CHANNELS = 13
+STRIDE_SECONDS = 1.1
 WIDTH = 6.0
 DENOISE = Shrinkage("db4", 4, "universal", "soft", packets=False)
 
@@ -64,6 +70,14 @@ def chain_cases(rate: float, seconds: float, repeats: int) -> dict[str, Case]:
             [resample(denoised(filtered(row, band, lines)) * k, rate) for row, k in zip(wide, scale, strict=True)]
         )
 
+    def strides() -> list[Array]:
+        borders = np.arange(0, wide.shape[1] + 1, round(STRIDE_SECONDS * rate))
+        return [
+            plainly_resampled(denoised(filtered(row[start:stop], band, lines)) * k, rate)
+            for start, stop in pairwise(borders)
+            for row, k in zip(wide, scale, strict=True)
+        ]
+
     def same() -> Array:
         return loop(resampled)
 
@@ -78,12 +92,15 @@ def chain_cases(rate: float, seconds: float, repeats: int) -> dict[str, Case]:
     mended = resampled(denoised(ends) * scale[:, None], rate)
     apart = {name: error(found[:, far], other[:, far]) for name, other in (("loop", same()), ("mended", mended))}
     used = least({"ours": ours, "loop": loop, "same": same, "batched": batched}, repeats)
+    used |= least({"strides": strides}, 1)
     per = {name: value / (seconds * CHANNELS) * 1e6 for name, value in used.items()}
     errors = f"inside {apart['loop']:.1e} SD from it, {apart['mended']:.1e} with the same ends"
     return {
         f"chain {rate:g} Hz, loop": case(per["ours"], per["loop"], f"{found.dtype}, SciPy's defaults"),
+        f"chain {rate:g} Hz, loop over strides": case(per["ours"], per["strides"], f"pieces of {STRIDE_SECONDS} s"),
         f"chain {rate:g} Hz, loop, same taps": case(per["ours"], per["same"], errors),
         f"chain {rate:g} Hz, batched": case(per["ours"], per["batched"], f"rms {error(found, exact):.1e} SD from it"),
+        f"chain {rate:g} Hz, two threads": scaling(ours, repeats),
     }
 
 
@@ -182,6 +199,34 @@ def least(functions: Mapping[str, Callable[[], object]], repeats: int) -> dict[s
             function()
             best[name] = min(best[name], time.thread_time() - started)
     return best
+
+
+def scaling(ours: Callable[[], object], repeats: int) -> Case:
+    """Return how much more two threads do than one, beside arithmetic in registers; the best of some repeats."""
+    found, limit = (
+        max(2 * walls(function, 1) / walls(function, 2) for _ in range(repeats))
+        for function in (ours, lambda: arithmetic(10_000_000))
+    )
+    return Case(value=found, unit="x", baseline=limit, ratio=found / limit, note="over one; baseline: arithmetic alone")
+
+
+def walls(function: Callable[[], object], threads: int) -> float:
+    """Return the wall time (s) in which each of some threads calls a function four times."""
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda _: function(), range(threads)))
+        started = time.perf_counter()
+        list(pool.map(lambda _: [function() for _ in range(4)], range(threads)))
+        return time.perf_counter() - started
+
+
+@compiled()
+def arithmetic(rounds: int) -> float:
+    """Multiply and add in 64 accumulators, so many times."""
+    values = np.ones(64, np.float32)
+    for _ in range(rounds):
+        for place in range(64):
+            values[place] = values[place] * np.float32(0.999) + np.float32(1e-3)
+    return float(values.sum())
 
 
 def case(ours: float, baseline: float, note: str) -> Case:

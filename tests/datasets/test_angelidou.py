@@ -167,6 +167,9 @@ def test_the_leg_that_cuts_is_refused_until_stated_where_neither_bends_as_after_
     with pytest.raises(DataFormatError, match=r"source option cut_by="):
         read(tmp_path, content)
     stated = {"cut_by": "right", "columns": "adduction,flexion,rotation", "angle_signs": "ppp"}
+    with pytest.raises(DataFormatError, match=r"source option angle_unit="):
+        read(tmp_path, content, **stated)
+    stated["angle_unit"] = "degree"
     assert set(read(tmp_path, content, **stated)[0].strides["side"]) == {"right"}
 
 

@@ -128,6 +128,15 @@ def test_segmented_emg_is_an_envelope_already_and_stored_as_it_is(written: tuple
     assert float(trial.signals["emg"].values.min()) > 0
 
 
+def test_gaps_of_the_emg_stay_gaps_in_both_forms(cut: Walk, raw: Walk) -> None:
+    rows = rows_of(cut["T20"], "emg", "left", "semitendinosus")
+    assert np.argwhere(np.isnan(rows)).tolist() == [[1, point] for point in range(300, 330)]
+    emg = raw["T28"].signals["emg"].values.sel(side="right")
+    (missing,) = np.nonzero(np.isnan(emg.sel(channel="gluteus_maximus").values))
+    assert missing.tolist() == list(range(6000, 6045))
+    assert np.isfinite(emg.sel(channel="semitendinosus")).all()
+
+
 def test_angles_are_sagittal_and_there_are_no_moments(cut: Walk) -> None:
     for trial in cut.values():
         assert "kinetics" not in trial.signals

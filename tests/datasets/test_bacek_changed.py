@@ -150,6 +150,22 @@ def test_signs_are_read_from_the_first_test_that_shows_them(small: Any) -> None:
     assert rows_of(trial, "kinematics", "left", "knee", "flexion").max() > 45
 
 
+@pytest.mark.parametrize(("unit", "factor"), [("N", 74.0), ("body weight", 1 / 9.80665)])
+def test_segmented_forces_of_another_unit_come_back_per_body_mass(
+    small: Any, cut: Walk, unit: str, factor: float
+) -> None:
+    def change(tests: dict[str, Any], _: dict[str, Any]) -> None:
+        for test in tests.values():
+            test["GRF"] = {name: factor * values for name, values in test["GRF"].items()}
+
+    trial = read(small(change), "Sub1")["T1"]
+    assert trial.notes["evidence.force_unit"].startswith(f"{unit} (confidence 0.9")
+    assert cut["T1"].notes["evidence.force_unit"].startswith("N/kg (confidence 0.9")
+    found, wanted = (walk.signals["grf"].values.sel(axis="vertical").values for walk in (trial, cut["T1"]))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert 9 < np.nanmax(found) < 16
+
+
 def test_one_muscle_a_row_short_costs_that_muscle_alone(small: Any) -> None:
     def shorten(tests: dict[str, Any], energetics: dict[str, Any]) -> None:
         activity = energetics["T1"]["EMG"]["Activity"]

@@ -14,7 +14,7 @@ from scipy.io import loadmat
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.bacek import OPTIONS, SPEC
 from biomech_xr.datasets.bacek.files import Test as Condition
-from biomech_xr.datasets.bacek.raw import stride_rows
+from biomech_xr.datasets.bacek.raw import find_events, stride_rows
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.synthetic import Truth
 from biomech_xr.synthetic.matfile import save_struct
@@ -66,6 +66,17 @@ def test_raw_emg_is_continuous_at_two_kilohertz(written: tuple[Path, Truth], raw
     np.testing.assert_allclose(found, stored, rtol=1e-6, atol=1e-9)
 
 
+def test_how_far_the_events_in_the_force_are_to_be_believed_is_noted(raw: Walk) -> None:
+    for name, trial in raw.items():
+        for side in words.SIDES:
+            contacts, told = trial.notes[f"evidence.events.{side}"].split(" contacts in the vertical force, ")
+            strides = trial.strides.query("side == @side")
+            assert int(contacts) >= len(strides) + 1, name
+            assert float(told.removeprefix("share right: ").split(" ")[0]) > 0.6, f"{name}: {told}"
+            assert "regularity" in told
+            assert "alternation" in told
+
+
 def test_raw_and_segmented_strides_have_the_same_clock(raw: Walk, cut_left: Walk) -> None:
     for name in ("T1", "T13", "T28"):
         for side in words.SIDES:
@@ -103,7 +114,7 @@ def test_two_contacts_of_the_other_foot_are_in_no_stride() -> None:
         "right": force([1.0, 2.0, 3.0, 3.5, 4.4, 5.4]),
     }
     test = Condition(number=1, speed=1.1, cadence="-10 %", orthosis=False)
-    kept, rejected = stride_rows(SPEC, test, forces, 1000.0, body_mass=70.0, end=8.0)
+    kept, rejected = stride_rows(SPEC, test, find_events(forces, 1000.0, 70.0, {}), end=8.0)
     assert [(row["side"], round(row["trial_time"], 1)) for row in rejected] == [("left", 2.5), ("right", 3.0)]
     assert rejected[0]["detail"] == "2 contacts of the other foot within 1.400 s"
     assert "0.500 s" in rejected[1]["detail"]

@@ -103,6 +103,27 @@ def test_names_in_any_case_repeat_numbers_and_unique_over_dates(tmp_path: Path) 
     ]
 
 
+def test_two_folders_of_one_mode_are_one(tmp_path: Path) -> None:
+    folder = write(tmp_path, tables())
+    other = write(tmp_path, tables(), name="treadmill_02_01")
+    other.rename(folder.with_name("aside"))
+    write(tmp_path, tables())
+    (folder.with_name("aside")).rename(folder.with_name("Treadmill"))
+    for path in folder.with_name("Treadmill").glob("*/treadmill_01_01.mat"):
+        path.unlink()
+    assert [trial.trial for trial in read(tmp_path)] == ["treadmill_01_01", "treadmill_02_01"]
+
+
+def test_a_file_whose_ending_is_in_capitals_is_not_lost(tmp_path: Path) -> None:
+    folder = write(tmp_path, tables())
+    for path in list(folder.glob("*/*.mat")):
+        path.rename(path.with_suffix(".MAT"))
+    (folder / "id" / "directory.mat").mkdir()
+    (trial,) = read(tmp_path)
+    assert {"emg", "kinematics", "kinetics"} <= set(trial.signals)
+    assert len(trial.strides)
+
+
 def test_the_same_trial_in_two_spellings_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, tables())
     save(folder / "ik" / "Treadmill_01_01.mat", tables()["ik"])

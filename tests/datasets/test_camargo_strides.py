@@ -227,6 +227,22 @@ def test_long_and_broken_cycles_are_rejected(tmp_path: Path) -> None:
     assert of(found.strides, "right")["trial_time"].tolist() == pytest.approx([ORIGIN + 4.6])
 
 
+@pytest.mark.parametrize(("lost", "unknown"), [((1.67, 1.72), [0, 1]), ((3.4, 3.6), [2]), ((2.77, 2.795), [1, 2])])
+def test_a_contact_beside_missing_values_of_the_cycle_is_not_known(
+    tmp_path: Path, lost: tuple[float, float], unknown: list[int]
+) -> None:
+    made = tables()
+    first, last = (round(time * 200) for time in lost)
+    made["gcRight"]["data"].loc[first:last, ["HeelStrike", "ToeOff"]] = np.nan
+    write(tmp_path, made)
+    (found,) = read(tmp_path)
+    whole = of(found.strides, "right")["trial_time"] - ORIGIN
+    assert whole.tolist() == pytest.approx([STRIKES[k] for k in range(5) if k not in unknown])
+    reasons = set(of(found.rejected, "right")["reason"])
+    assert "unpaired" in reasons
+    assert reasons <= {"unpaired", "too_short"}
+
+
 def test_right_stride_outside_the_emg_is_rejected_and_the_left_leg_stands(tmp_path: Path) -> None:
     made = tables()
     made["emg"]["data"] = made["emg"]["data"].iloc[1000:5500].reset_index(drop=True)

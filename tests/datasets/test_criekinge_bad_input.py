@@ -115,6 +115,14 @@ def test_folders_and_names(written: tuple[Path, Truth], tmp_path: Path) -> None:
         patients(tmp_path)
 
 
+def test_names_are_found_in_any_case_and_as_the_publication_misspells_them(
+    written: tuple[Path, Truth], tmp_path: Path
+) -> None:
+    (tmp_path / ABLE.upper()).write_bytes((written[0] / ABLE).read_bytes())
+    (tmp_path / STROKES.replace("Adults", "Aduls")).write_bytes((written[0] / STROKES).read_bytes())
+    assert patients(tmp_path) == patients(written[0])
+
+
 @pytest.mark.parametrize("size", [0, 300, 600_000])
 def test_a_cut_file_is_one_clear_error(written: tuple[Path, Truth], tmp_path: Path, size: int) -> None:
     whole = (written[0] / ABLE).read_bytes()

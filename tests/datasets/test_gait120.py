@@ -122,6 +122,14 @@ def test_a_dead_channel_is_nan_and_the_two_soleus_channels_stay_apart(people: di
     assert not np.array_equal(emg.sel(channel="soleus_medial"), emg.sel(channel="soleus_lateral"))
 
 
+def test_a_gap_in_the_emg_stays_a_gap(people: dict[str, dict[str, Trial]]) -> None:
+    for trials in people.values():
+        emg = trials["SlopeDescent_Trial01"].signals["emg"].values.sel(side="right")
+        (missing,) = np.nonzero(np.isnan(emg.sel(channel="peroneus_longus").values))
+        assert missing.tolist() == list(range(1200, 1240))
+        assert np.isfinite(emg.sel(channel="peroneus_brevis")).all()
+
+
 def test_a_step_without_angles_keeps_its_emg(people: dict[str, dict[str, Trial]]) -> None:
     trial = people["S001"]["StairDescent_Trial01"]
     assert trial.notes["angles"] == "none for step 2"

@@ -17,6 +17,7 @@ from biomech_xr.synthetic.person import make_person
 from biomech_xr.synthetic.truth import COLUMNS, Truth, stride_truth
 from tests.datasets.grimmer_files import MINUTES, SEED, tree
 from tests.datasets.grimmer_trees import (
+    ANGLE,
     EMG,
     EMG_RATE,
     FIRST,
@@ -90,6 +91,17 @@ def test_level_and_stairs_are_told_apart_by_the_knee(usual: dict[str, Trial]) ->
     assert set(strides.loc[~walking, "surface"]) == {"stairs"}
 
 
+def test_what_the_knee_says_of_stairs_is_noted_with_its_confidence(usual: dict[str, Trial]) -> None:
+    notes = usual["config1_trial1"].notes
+    for part in ("ascent", "descent"):
+        for side in ("left", "right"):
+            told = notes[f"evidence.activity.{part}.{side}"]
+            assert f"stair_{part}" in told
+            assert "walk" in told
+            assert "(confidence 0.9" in told
+            assert "knee" in told
+
+
 def test_heights_of_the_configurations(usual: dict[str, Trial]) -> None:
     found = {}
     for name, trial in usual.items():
@@ -161,6 +173,20 @@ def test_the_sign_of_hip_adduction_is_decided(tmp_path: Path, usual: dict[str, T
     trial, same = read(tmp_path)["config1_trial1"], usual["config1_trial1"]
     assert trial.notes["evidence.hip_adduction_sign"].startswith("-1 (confidence 0.9")
     np.testing.assert_allclose(trial.signals["kinematics"].values, same.signals["kinematics"].values, atol=1e-4)
+
+
+def test_legs_of_opposite_signs_are_refused_until_stated(tmp_path: Path) -> None:
+    """Both legs in one frame of the laboratory: adduction of the left one has the other sign."""
+
+    def mirror(content: Content) -> None:
+        for cells in content[ANGLE]["Joint_Kinematics"]:
+            for trial in cells:
+                trial["hip_angle_adduction_l"] = -trial["hip_angle_adduction_l"]
+
+    with pytest.raises(
+        DataFormatError, match=r"hip_angle_adduction; .*contradiction.*source option hip_adduction_sign="
+    ):
+        changed(tmp_path, mirror, filled=1)
 
 
 def test_canonical_curves_are_physiological(usual: dict[str, Trial]) -> None:

@@ -107,6 +107,14 @@ def test_a_file_of_another_person_is_refused(tmp_path: Path) -> None:
     assert [trial.trial for trial in read(tmp_path)] == ["circuit_009"]
 
 
+def test_the_case_of_folders_and_endings_loses_no_circuit(tmp_path: Path) -> None:
+    path = write(tmp_path, circuit())
+    write(tmp_path, circuit(), number=2)
+    path.rename(path.with_name("AB156_Circuit_001_POST.CSV"))
+    path.parent.rename(path.parent.with_name("processed"))
+    assert [trial.trial for trial in read(tmp_path)] == ["circuit_001", "circuit_002"]
+
+
 def test_missing_folders(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="no such folder"):
         patients(tmp_path / "none")
@@ -121,6 +129,13 @@ def test_missing_folders(tmp_path: Path) -> None:
     (tmp_path / "AB156" / "Processed").mkdir()
     with pytest.raises(MissingInputError, match="Circuit"):
         read(tmp_path)
+
+
+def test_a_missing_workbook_is_noted(tmp_path: Path) -> None:
+    write(tmp_path, circuit())
+    (trial,) = read(tmp_path)
+    assert np.isnan(trial.patient.body_mass)
+    assert "no Subject Trigger Channel Feature Information.xlsx" in trial.notes["person"]
 
 
 def test_broken_workbook_is_a_clear_error(tmp_path: Path) -> None:

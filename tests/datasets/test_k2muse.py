@@ -222,6 +222,21 @@ def test_zero_is_not_measured(trials: dict[str, dict[str, Trial]]) -> None:
     assert np.isfinite(moments[5:]).all()
 
 
+def test_a_gap_in_the_emg_stays_a_gap_and_does_not_hide_the_clock(trials: dict[str, dict[str, Trial]]) -> None:
+    """The first 60 samples of a stride, by which a cell is found in the continuous form, hold a part of the gap."""
+    for found in trials.values():
+        spelled = "S_1" if "InterDay_LG_0_S_1_Trial_1" in found else "S_1x0"
+        trial = found[f"InterDay_LG_0_{spelled}_Trial_1"]
+        assert trial.notes["level"] == "original"
+        emg = trial.signals["emg"]
+        second = np.sort(trial.strides.query("side == 'right'")["trial_time"])[1]
+        for channel in ("tibialis_anterior", "gastrocnemius_medialis", "gastrocnemius_lateralis"):
+            values = emg.values.sel(side="right", channel=channel).values
+            assert np.isnan(values).sum() == 30
+            assert emg.time()[np.isnan(values)][0] == pytest.approx(second + 0.02, abs=1e-3)
+        assert np.isfinite(emg.values.sel(side="right", channel="soleus")).all()
+
+
 def test_stray_files_are_passed_over(tree: tuple[Path, Truth]) -> None:
     assert find_patients("k2muse", tree[0]) == ["P01", "P02"]
     assert find_patients("k2muse", tree[0] / "ProcessedData") == ["P01", "P02"]

@@ -178,6 +178,17 @@ def test_a_sign_that_the_descriptor_leaves_open_is_decided(
     np.testing.assert_allclose(turned, usual, atol=1e-5)
 
 
+def test_moments_that_are_not_decided_follow_by_analogy(tmp_path: Path) -> None:
+    """All rows of the file are extensor positive: each is negated, in its own place, whether decided or not."""
+    write_person(tmp_path)
+    moment = piece_of(read_person(tmp_path)["Walking"], "kinetics", 0)[:, 0]
+    stored = make_stride(seed=0)["Mom"]
+    for row, name in enumerate(MOMENTS):
+        joint, motion = row // 3, (2, 0, 1)[row % 3]
+        assert np.ptp(stored[row]) > 0.01, name
+        np.testing.assert_allclose(moment[:, joint, motion], -stored[row], atol=1e-5, err_msg=name)
+
+
 def test_an_option_overrules_the_evidence(tmp_path: Path) -> None:
     write_person(tmp_path)
     knee = piece_of(read_person(tmp_path)["Walking"], "kinematics", 0)[:, 0, 1, 2]

@@ -53,6 +53,14 @@ def test_people_and_trials_are_found_by_name_not_by_count(
         validate_trial(trial)
 
 
+def test_a_doubled_folder_holds_the_same_people(small: Path, tmp_path: Path) -> None:
+    inner = tmp_path / "doubled" / TOP / TOP
+    shutil.copytree(small, inner)
+    (trial,) = [trial for trial in recordings(inner.parents[1], "P1", {}) if trial.trial == "trial_1"]
+    assert trial.patient.body_mass > 40
+    assert patients(inner.parents[1]) == patients(inner) == patients(small)
+
+
 def test_kept_strides_are_contact_to_contact_within_the_stated_bound(
     tree: tuple[Path, Truth], trials: dict[tuple[str, str], Trial]
 ) -> None:
@@ -86,6 +94,35 @@ def test_steps_beside_the_plates_are_rejected_and_their_moments_not_measured(
     leg = moments.values.sel(side=row["side"], joint=["hip", "ankle"], motion="flexion")
     assert np.isfinite(leg[inside]).all()
     assert np.isnan(leg[moments.time() < row["trial_time"] - 0.6]).any()
+    beside = 0
+    for _, step in trial.rejected.iterrows():
+        if f"near {step['trial_time']:.2f} s is not known: no push-off" in step["detail"]:
+            stance = (moments.time() > step["trial_time"] + 0.1) & (moments.time() < step["trial_time"] + 0.4)
+            assert np.isnan(moments.values.sel(side=step["side"])[stance]).all()
+            beside += 1
+    assert beside >= 2
+
+
+def test_rows_that_inverse_dynamics_left_at_zero_are_not_measured(small: Path) -> None:
+    """Rows in swing in which all moments of a leg are exactly zero, in a stride whose moments are real around them."""
+    stride = read(small)[0].strides.iloc[0]
+    begin = stride["trial_time"] + 0.72 * stride["duration"]
+    path = files(small, "Joints_Kinetics")[0]
+    head, mark, body = path.read_text().partition("endheader\n")
+    names, *lines = body.splitlines()
+    rows = np.array([line.split() for line in lines], dtype=float)
+    lost = (rows[:, 0] >= begin) & (rows[:, 0] < begin + 0.06)
+    own = [k for k, name in enumerate(names.split()) if f"_{stride['side'][0]}_" in name]
+    rows[np.ix_(lost, own)] = 0
+    text = "\n".join("\t".join(f"{value:.8f}" for value in row) for row in rows)
+    path.write_text(f"{head}{mark}{names}\n{text}\n")
+    trial = read(small)[0]
+    moments = trial.signals["kinetics"]
+    leg = moments.values.sel(side=stride["side"], joint=["hip", "ankle"], motion="flexion")
+    near = np.abs(moments.time() - begin - 0.03) < 0.02
+    assert np.isnan(leg[near]).all()
+    assert np.isfinite(leg[np.abs(moments.time() - begin + 0.1) < 0.05]).all()
+    assert len(trial.strides) == 1
 
 
 def test_a_trial_without_kinetics_is_kept_without_strides(trials: dict[tuple[str, str], Trial]) -> None:
@@ -120,6 +157,19 @@ def test_nameless_emg_is_read_in_the_stated_order_and_says_so(trials: dict[tuple
     stance, swing = (share > 0.3) & (share < 0.5), (share > 0.62) & (share < 0.75)
     assert level["soleus"][stance].mean() > 3 * level["soleus"][swing].mean()
     assert level["tibialis_anterior"][swing].mean() > 2 * level["tibialis_anterior"][stance].mean()
+
+
+def test_a_header_of_nothing_but_the_time_is_no_header_of_names(small: Path) -> None:
+    path = files(small, "EMG")[0]
+    named = read(small)[0].signals["emg"].values
+    head, *rows = path.read_text().splitlines()
+    names = [name for name in head.split(",") if name != "Time"]
+    order = [names.index(name) + 1 for name in SPEC.emg]
+    lines = [",".join([row.split(",")[0], *(row.split(",")[k] for k in order)]) for row in rows]
+    path.write_text("\n".join(["Time" + "," * 16, *lines]) + "\n")
+    trial = read(small)[0]
+    assert "stated order" in trial.notes["emg_columns"]
+    np.testing.assert_array_equal(trial.signals["emg"].values, named)
 
 
 def test_emg_state_is_decided(trials: dict[tuple[str, str], Trial], small: Path) -> None:
@@ -240,6 +290,21 @@ def test_radians_become_degrees(small: Path) -> None:
         rewrite(path, lambda text: text.replace("inDegrees=yes", "inDegrees=no"))
     knee = read(small)[0].signals["kinematics"].values.sel(joint="knee", motion="flexion")
     assert 50 < float(knee.max()) < 75
+
+
+def test_the_stem_pairs_a_trial_whatever_the_ending(small: Path) -> None:
+    before = read(small)
+    for folder, ending in (("Joints_Kinetics", ".mot"), ("Joints_Kinematics", ".STO"), ("EMG", ".CSV")):
+        for path in files(small, folder):
+            path.rename(path.with_suffix(ending))
+    after = read(small)
+    assert [(t.trial, len(t.strides), set(t.signals)) for t in after] == [
+        (t.trial, len(t.strides), set(t.signals)) for t in before
+    ]
+    path = files(small, "Joints_Kinetics")[0]
+    path.with_suffix(".sto").write_bytes(path.read_bytes())
+    with pytest.raises(DataFormatError, match=r"moghadam: .*file name; found the same trial as \d+\.mot"):
+        read(small)
 
 
 def test_nobody_and_nothing(tmp_path: Path, small: Path) -> None:

@@ -281,6 +281,21 @@ def test_a_plate_that_was_not_hit_is_no_force_of_zero(tmp_path: Path) -> None:
     assert np.isfinite(trial.strides["foot_off"]).tolist() == [True, False]
 
 
+def test_moments_of_a_foot_beside_the_plates_are_not_measured(tmp_path: Path) -> None:
+    made = tables()
+    made["GRF"].loc[:, ["St2_GRF_X", "St2_GRF_Y", "St2_GRF_Z"]] = 0.0
+    for name in ("Torques", "Torques_Norm"):
+        made[name].loc[:, made[name].columns.str.startswith("St2")] *= 0.05
+    write_text(tmp_path, {"V2/R": {"T1": made, "T2": tables()}})
+    trial, whole = read(tmp_path, stride_time=1.2).values()
+    moments = trial.signals["kinetics"].values.values
+    assert np.isnan(moments[POINTS:]).all()
+    np.testing.assert_array_equal(moments[:POINTS], whole.signals["kinetics"].values.values[:POINTS])
+    assert len(trial.strides) == 2
+    assert trial.notes["moments_left_out"].startswith("stride 2: no vertical force")
+    assert "moments_left_out" not in whole.notes
+
+
 def test_stride_times_that_do_not_match_the_trials_are_not_paired(tmp_path: Path) -> None:
     walks = {"T1": tables(), "T4": tables()}
     times = pd.DataFrame({"St1_Time": [1.2, 1.3, 1.4], "St2_Time": [1.2, 1.3, 1.4]})

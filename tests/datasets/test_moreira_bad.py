@@ -143,6 +143,25 @@ def test_missing_folders_fields_and_people(tmp_path: Path) -> None:
         read(tmp_path / "speed")
 
 
+def test_a_text_table_whose_ending_is_in_capitals_is_not_lost(tmp_path: Path) -> None:
+    write_text(tmp_path, {"V2/R": {"T1": tables()}})
+    before = read(tmp_path, stride_time=1.2)
+    for path in list(tmp_path.rglob("T1.txt")):
+        path.rename(path.with_suffix(".TXT"))
+    after = read(tmp_path, stride_time=1.2)
+    assert {name: set(trial.signals) for name, trial in before.items()} == {
+        name: set(trial.signals) for name, trial in after.items()
+    }
+
+
+def test_a_body_mass_with_a_comma_is_not_cut_at_it(tmp_path: Path) -> None:
+    write_text(tmp_path, {"V2/R": {"T1": tables()}})
+    (folder,) = tmp_path.rglob("Participant1")
+    (folder / "Metadata.txt").write_text("Subject1\nBody Mass: 76,5 kg\n")
+    with pytest.raises(DataFormatError, match=r"Metadata\.txt: Body Mass; found '76,5 kg'; expected a number from 30"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

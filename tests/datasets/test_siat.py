@@ -143,6 +143,14 @@ def test_labels_longer_than_the_data_are_joined_by_time(trials: dict[tuple[str, 
     assert "joined by Time" in trials["Sub01", "DNS"].notes["length"]
 
 
+def test_labels_that_start_later_than_the_data_are_joined_by_time(small: Path) -> None:
+    before = walk(small).strides
+    rewrite(small, lambda table: table.iloc[300:], "Label")
+    after = walk(small).strides
+    pd.testing.assert_frame_equal(before, after)
+    assert len(before) > 3
+
+
 def test_mass_and_height_are_read_whatever_the_unit(
     tree: tuple[Path, Truth], trials: dict[tuple[str, str], Trial]
 ) -> None:

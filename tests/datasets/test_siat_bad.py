@@ -69,6 +69,18 @@ def test_labels_cut_between_rows_are_noticed(small: Path) -> None:
         walk(small)
 
 
+def test_a_second_spelling_of_a_file_is_refused_and_other_cases_are_read(small: Path) -> None:
+    folder = small / "Sub01"
+    strides = len(walk(small).strides)
+    for name in ("Data", "Labels"):
+        (folder / name).rename(folder / name.lower())
+    assert len(walk(small).strides) == strides
+    copy = folder / "data" / "sub01_wak_data.CSV"
+    copy.write_bytes((folder / "data" / "Sub01_WAK_Data.csv").read_bytes())
+    with pytest.raises(DataFormatError, match=r"siat: .*file name; found the same file as Sub01_WAK_Data\.csv"):
+        walk(small)
+
+
 def test_missing_folders_and_people(tmp_path: Path, small: Path) -> None:
     with pytest.raises(MissingInputError, match=r"siat: .*no such folder"):
         patients(tmp_path / "nowhere")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 
@@ -15,12 +16,12 @@ def test_every_planted_unit_is_found(record_property: Record) -> None:
     rng = np.random.default_rng(41)
     tallies = {kind: Tally(f"angle_unit, {kind}") for kind in ("healthy", "stroke")}
     for kind, strides in everyone(rng):
-        for unit, factor in (("degree", 1.0), ("radian", math.radians(1.0))):
+        for (unit, factor), sign in product((("degree", 1.0), ("radian", math.radians(1.0))), (1, -1)):
             knee = noisy(rng, strides.angles[..., KNEE, FLEXION], float(rng.choice([0.5, 3.0])))
-            decision = angle_unit(factor * float(rng.choice([-1, 1])) * knee)
-            tallies[kind].add(decision, unit, f"{strides.name}, {unit}", strides.group)
+            decision = angle_unit(sign * factor * knee)
+            tallies[kind].add(decision, unit, f"{strides.name}, {sign}, {unit}", strides.group)
     for tally in tallies.values():
-        tally.report(record_property, most_refused=0.02 if tally is tallies["healthy"] else 0.35, least_cases=200)
+        tally.report(record_property, most_refused=0.02 if tally is tallies["healthy"] else 0.35, least_cases=400)
 
 
 def test_without_gait_no_unit_is_decided(record_property: Record) -> None:

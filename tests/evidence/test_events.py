@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,40 @@ def test_force_events_of_walks(mass: float | None, record_property: Record) -> N
     print(text)
     record_property(PROPERTY, text)
     assert cases > 800
+    assert (wrong, lost) == (0, 0), text
+
+
+def paretic(gait: Gait, side: str, force: FloatArray, drag: float) -> FloatArray:
+    """Return the force of a leg that bears 0.7 of its load and whose foot drags with ``drag`` N in swing."""
+    phase = gait.cycles(np.arange(force.size) / RATE, side) % 1
+    return np.asarray(0.7 * force + drag * np.exp(-0.5 * ((phase - 0.8) / 0.04) ** 2))
+
+
+def test_force_events_on_ramps_and_stairs_and_of_paretic_legs(record_property: Record) -> None:
+    """Contacts to 15 ms; foot offs to 35 ms, as going up a stair the last 3 % of the weight leave slowly."""
+    rng = np.random.default_rng(8)
+    activities = ("ramp_ascent", "ramp_descent", "stair_ascent", "stair_descent")
+    walks = [(activity, number, 0.0) for activity in activities for number in range(3)]
+    walks += [("walk", number, drag) for number in range(3) for drag in (15.0, 40.0)]
+    cases = wrong = lost = 0
+    for (activity, number, drag), side, sign in product(walks, ("left", "right"), (1, -1)):
+        speed = 0.4 if drag else 1.0
+        person = make_person(f"events-{number}", seed=3)
+        bout = Bout(activity=activity, duration=7.0, speed=speed)
+        gait = make_gait(person, [bout], generator(3, number, activity), grid=RATE)
+        force = forces(gait, side, rng, mass=70.0)
+        force = paretic(gait, side, force, drag) if drag else force
+        found = contacts_from_force(sign * force, RATE, 70.0)
+        for events, truth, near in zip(found, (gait.contacts[side], gait.foot_offs[side]), (0.015, 0.035), strict=True):
+            whole = (gait.contacts[side][0] - 0.03, gait.contacts[side][-1] + 0.03)
+            events = events[(events > whole[0]) & (events < whole[1])]
+            cases += events.size
+            wrong += matched(events, truth, near)
+            lost += matched(truth[(truth > 0.05) & (truth < gait.duration - 0.05)], events, near)
+    text = f"contacts_from_force, ramps, stairs, stroke: {wrong} wrong in {cases}, 3/N = {3 / cases:.2%}; {lost} lost"
+    print(text)
+    record_property(PROPERTY, text)
+    assert cases > 700
     assert (wrong, lost) == (0, 0), text
 
 
@@ -120,15 +156,17 @@ def test_a_force_of_two_dimensions_is_refused_by_name() -> None:
         contacts_from_force(np.zeros((5, 2)), RATE)
 
 
-def heel_path(gait: Gait, side: str, rate: float, *, speed: float, belt: bool) -> tuple[FloatArray, FloatArray]:
+def heel_path(
+    gait: Gait, side: str, rate: float, *, speed: float, belt: bool, stance: float
+) -> tuple[FloatArray, FloatArray]:
     """Return heel and sacrum in mm: the heel goes back with the ground and swings to its farthest point at contact."""
     time = np.arange(round(gait.duration * rate)) / rate
     phase = gait.cycles(time, side) % 1
     step = 600.0 * speed
-    back = step * (1 - 2 * phase / 0.6)
-    swing = -step * np.cos(np.pi * (phase - 0.6) / 0.4)
-    ahead = np.where(phase < 0.6, back, swing)
-    height = 50 + 120 * np.where(phase > 0.6, np.sin(np.pi * (phase - 0.6) / 0.4), 0)
+    back = step * (1 - 2 * phase / stance)
+    share = np.pi * (phase - stance) / (1 - stance)
+    ahead = np.where(phase < stance, back, -step * np.cos(share))
+    height = 50 + 120 * np.where(phase > stance, np.sin(share), 0)
     walked = np.zeros_like(time) if belt else 1000 * speed * time
     sway = 20 * np.sin(2 * np.pi * phase)
     pelvis = np.stack([walked, sway, np.full_like(time, 950.0)], axis=1)
@@ -137,8 +175,9 @@ def heel_path(gait: Gait, side: str, rate: float, *, speed: float, belt: bool) -
 
 
 @pytest.mark.parametrize("belt", [True, False])
-@pytest.mark.parametrize("turn", [0.0, 90.0, 215.0])
-def test_heel_contacts_of_walks(turn: float, *, belt: bool, record_property: Record) -> None:
+@pytest.mark.parametrize(("turn", "stance"), [(0.0, 0.6), (90.0, 0.6), (215.0, 0.6), (40.0, 0.75)])
+def test_heel_contacts_of_walks(turn: float, stance: float, *, belt: bool, record_property: Record) -> None:
+    """In any direction; the long stance is that of a slow leg after a stroke."""
     rng = np.random.default_rng(5)
     angle = np.deg2rad(turn)
     rotation = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
@@ -146,7 +185,7 @@ def test_heel_contacts_of_walks(turn: float, *, belt: bool, record_property: Rec
     for number in range(4):
         for speed in (0.5, 1.0, 1.5):
             gait = trial(number, speed)
-            heel, pelvis = heel_path(gait, "left", 100.0, speed=speed, belt=belt)
+            heel, pelvis = heel_path(gait, "left", 100.0, speed=speed, belt=belt, stance=stance)
             heel = (heel + 1.5 * rng.standard_normal(heel.shape)) @ rotation.T
             heel[300:306] = np.nan
             found, _ = contacts_from_heel(heel, pelvis @ rotation.T, 100.0)
@@ -155,7 +194,8 @@ def test_heel_contacts_of_walks(turn: float, *, belt: bool, record_property: Rec
             cases += found.size
             wrong += matched(found, np.concatenate([[truth[0] - np.diff(truth)[0]], truth]), 0.03)
             lost += matched(inside, found, 0.03)
-    text = f"contacts_from_heel, belt {belt}, {turn:g} degrees: {wrong} wrong contacts in {cases}; {lost} lost"
+    told = f"contacts_from_heel, belt {belt}, {turn:g} degrees, stance {stance:g}"
+    text = f"{told}: {wrong} wrong contacts in {cases}, 3/N = {3 / cases:.1%}; {lost} lost"
     print(text)
     record_property(PROPERTY, text)
     assert cases > 70

@@ -44,7 +44,9 @@ def test_odd_strides_give_no_sure_decision(kind: str, points: int) -> None:
             columns = odd(rng, kind, (strides, 3, points))
             decisions: list[evidence.Decision[Any]] = [
                 *(f(curves) for f in (evidence.knee_sign, evidence.hip_sign, evidence.ankle_sign)),
-                *(f(curves) for f in (evidence.start_from_force, evidence.start_from_knee)),
+                *(f(curves) for f in (evidence.start_from_force, evidence.start_from_knee, evidence.angle_unit)),
+                *(f(curves) for f in (evidence.hip_adduction_sign, evidence.hip_adduction_moment_sign)),
+                *(evidence.force_unit(curves, mass) for mass in (70.0, math.nan, 0.0, -1.0)),
                 *(evidence.moment_sign(joint, curves) for joint in ("hip", "knee", "ankle")),
                 *(evidence.moment_unit(curves, mass) for mass in (70.0, math.nan, 0.0, -1.0)),
                 evidence.axis_order(columns, columns, columns),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from biomech_xr.evidence import LEAST, start_from_force, start_from_knee
@@ -15,16 +17,16 @@ def test_own_and_other_start_are_told_apart(record_property: Record) -> None:
         (kind, by): Tally(f"start_from_{by}, {kind}") for kind in ("healthy", "stroke") for by in ("force", "knee")
     }
     for kind, strides in everyone(rng):
-        for truth in ("own", "other"):
+        for truth, sign in product(("own", "other"), (1, -1)):
             knee, force = strides.angles[..., KNEE, FLEXION], strides.force
             if truth == "other":
                 knee, force = shifted(knee), shifted(force)
-            force = rng.choice([-1, 1]) * noisy(rng, np.maximum(force, 0), 0.15)
-            knee = rng.choice([-1, 1]) * noisy(rng, knee, 1.5)
+            force = sign * noisy(rng, np.maximum(force, 0), 0.15)
+            knee = sign * noisy(rng, knee, 1.5)
             tallies[kind, "force"].add(start_from_force(force), truth, strides.name, strides.group)
             tallies[kind, "knee"].add(start_from_knee(knee), truth, strides.name, strides.group)
     for (kind, _), tally in tallies.items():
-        tally.report(record_property, most_refused=0.02 if kind == "healthy" else 0.35, least_cases=200)
+        tally.report(record_property, most_refused=0.02 if kind == "healthy" else 0.35, least_cases=400)
 
 
 def test_without_gait_no_start_is_decided(record_property: Record) -> None:

@@ -13,6 +13,7 @@ from biomech_xr.errors import BiomechXRError
 from biomech_xr.store import ledger, list_patients
 from biomech_xr.synthetic import write
 from pipelines import parse
+from pipelines.command import report_failures
 
 
 class Here:
@@ -59,3 +60,12 @@ def test_people_of_other_code_are_counted_and_parsed_again_when_asked(
     again = config.model_copy(update={"same_code": True})
     assert [parse.run(again) for _ in range(2)] == [0, 0]
     assert "0 patient(s) to parse, 2 in the store already" in capsys.readouterr().out
+
+
+def test_people_who_fail_for_one_reason_are_named_together(capsys: pytest.CaptureFixture[str]) -> None:
+    failures = ["hu-AB1: a.mat: cut off", "hu-AB2: b.mat: cut off", "hu-AB3: a.mat: cut off", "stopped"]
+    assert [report_failures("parse", failures, done=done) for done in (0, 1)] == [2, 1]
+    expected = (
+        "error: parse: 4 unit(s) failed:\n  hu-AB1, hu-AB3: a.mat: cut off\n  hu-AB2: b.mat: cut off\n  stopped\n"
+    )
+    assert capsys.readouterr().err == 2 * expected

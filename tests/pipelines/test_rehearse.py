@@ -21,7 +21,6 @@ from biomech_xr.synthetic.corpus_forms import FORMS
 from pipelines import command, process, rehearse
 from tests.clusters import cluster_here
 
-ENVELOPE = load_chain("envelope")
 SMALL = {"datasets": ["bacek", "lencioni"], "scale": 0.001}
 
 
@@ -42,7 +41,7 @@ def config(out: Path, **changes: object) -> rehearse.RehearseConfig:
 
 def run(client: Client, settings: rehearse.RehearseConfig) -> int:
     corpora = plan_corpus(settings.scale, seed=settings.seed, datasets=settings.datasets)
-    return rehearse.rehearse(client, settings, corpora, ENVELOPE)
+    return rehearse.rehearse(client, settings, corpora, load_chain(settings.chain))
 
 
 def test_at_full_scale_the_corpus_has_the_real_numbers() -> None:
@@ -102,6 +101,10 @@ def test_the_rehearsal_leaves_a_valid_store_and_a_rerun_changes_nothing(
     planned = capsys.readouterr().out
     assert "lencioni" in planned
     assert "MB/worker" in planned
+    assert "masked" not in planned
+    monkeypatch.setattr("sys.argv", [*arguments, "chain=realtime"])
+    assert command.main(process.ProcessConfig, process.run, "") == 0
+    assert "lencioni: EMG of 2 strides in" in capsys.readouterr().out
     assert contents(tmp_path) == before
 
 
@@ -121,6 +124,18 @@ def test_strides_alone_have_the_labels_of_the_whole_road(client: Client, tmp_pat
     owned = (alone["time"] >= 0) & (alone["time"] < alone["duration"] - 1e-6)
     measured = np.isfinite(alone["emg"]).where(owned, True).all("time")
     assert (measured == alone["emg_mask"]).all()
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("strides_only", [False, True])
+def test_a_source_that_the_chain_cannot_serve_stops_no_other(
+    client: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str], strides_only: bool
+) -> None:
+    small = {"datasets": ["bacek", "lencioni"], "scale": 0.0002, "chain": "bandpassed"}
+    assert run(client, config(tmp_path, strides_only=strides_only, **small)) == 1
+    assert "bacek: chain 'bandpassed': the source publishes envelopes" in capsys.readouterr().err
+    strides = bx.open_strides(tmp_path, chain="bandpassed")
+    assert set(strides["dataset"].values) == {"lencioni"}
 
 
 def test_a_full_disk_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,3 +113,19 @@ def test_refusals() -> None:
     assert "envelopes" in bandpassed.refusal(**{**raw, "state": "envelope"}, kind="continuous")
     assert "isolated" in realtime.refusal(**{**raw, "contiguity": "isolated"}, kind="ragged")
     assert realtime.refusal(**raw, kind="ragged") == ""
+
+
+def test_filtered_emg_says_what_it_is_so_that_an_envelope_meets_no_band() -> None:
+    noise = np.random.default_rng(0).standard_normal((1, 4000))
+    x = xr.DataArray(noise, dims=("channel", "time"), attrs={"sampling_frequency": 1000.0})
+    envelope, bandpassed = (process.load_chain(name) for name in ("envelope", "bandpassed"))
+    made = process.filter_emg(x, envelope, line_frequency=50.0, dim="time")
+    with pytest.raises(ProcessingError, match="found an envelope"):
+        process.bandpass(made, low=20, high=400, order=4)
+    for chain in (envelope, bandpassed):
+        with pytest.raises(ProcessingError, match="found an envelope"):
+            process.filter_emg(made, chain, line_frequency=50.0, dim="time")
+    again = process.filter_emg(made, envelope, line_frequency=50.0, state="envelope", dim="time")
+    assert np.isfinite(again).all()
+    band = process.filter_emg(x, bandpassed, line_frequency=50.0, dim="time")
+    assert process.linear_envelope(band, cutoff=6, order=2).attrs["emg_state"] == "envelope"

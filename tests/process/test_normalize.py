@@ -133,6 +133,20 @@ def test_first_strides_never_see_later_ones(first: int) -> None:
     assert np.isnan(before[(rows["order"] < 3).to_numpy()]).all()
 
 
+@pytest.mark.parametrize("first", ["none", "fatigue"])
+@pytest.mark.parametrize("later", ["none", "fatigue"])
+def test_the_condition_of_a_later_stride_changes_no_earlier_reference(first: str, later: str) -> None:
+    peaks = np.arange(1.0, 11.0, dtype=np.float32)[:, None]
+    method = Normalize(kind="first_strides", strides=3)
+    rows = table(10, condition=[*[first] * 5, *["fatigue", "none"] * 2, first])
+    before = amplitude_reference(rows, peaks, method)
+    for last in range(10):
+        changed = rows.assign(condition=rows["condition"].where(rows["order"] <= last, later))
+        np.testing.assert_array_equal(amplitude_reference(changed, peaks, method)[: last + 1], before[: last + 1])
+    same = table(10, condition=first)
+    np.testing.assert_allclose(amplitude_reference(same, peaks, method)[3:], np.percentile([1, 2, 3], 95))
+
+
 def test_maximum_contractions_are_those_listed_or_those_recorded() -> None:
     peaks, rows = crowd()
     rows.loc[3, "source_activity"] = "MVIC_right"

@@ -99,6 +99,15 @@ def test_spline_stays_inside_its_piece() -> None:
     np.testing.assert_allclose(found[[1, 2, 3, 6, 7]], np.sin(query[[1, 2, 3, 6, 7]]), atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_a_piece_of_fewer_than_four_samples_carries_no_cubic(size: int) -> None:
+    values = np.full((1, 40), np.nan)
+    values[0, 10 : 10 + size] = 1 + np.arange(size) ** 2
+    values[0, 20:30] = 5.0
+    found = spline(np.arange(40.0), values, np.arange(10.0, 10 + size))[0]
+    np.testing.assert_array_equal(found, values[0, 10:14] if size == 4 else np.full(size, np.nan))
+
+
 @pytest.mark.parametrize("frequency", [450.0, 130.0, 310.0])
 def test_what_the_new_rate_cannot_hold_is_gone_by_60_db(frequency: float) -> None:
     t = np.arange(6000) / 1000.0
@@ -191,3 +200,39 @@ def test_a_tone_above_the_new_nyquist_frequency_is_gone_but_for_the_ends() -> No
     assert half == 37
     assert tone[half:-half].max() < 1e-3
     assert 0.25 < tone.max() < 0.35
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(("rate", "target"), [(2000.0, 1000.0), (4000.0, 1000.0), (1000.0, 1111.11)])
+def test_a_gap_between_two_samples_of_the_new_rate_stays_a_gap(rate: float, target: float, causal: bool) -> None:
+    for at in range(1000, 1004):
+        data = labelled(4000, sampling_frequency=rate)
+        data[0, at] = np.nan
+        found = process.resample(data, target=target, causal=causal)
+        missing = np.flatnonzero(np.isnan(found[0]) & np.isfinite(found[1]))
+        longer = max(1 / rate, 1 / target)
+        late = found.attrs.get("delay", 0.0)
+        assert missing.size, "a filter that runs over the result would cross it"
+        assert np.abs(missing / found.attrs["sampling_frequency"] - late - at / rate).max() < 1.01 * longer
+        assert np.isfinite(found[1, 2:-1]).all(), "another channel's gap is not mine"
+
+
+def test_the_causal_form_is_late_by_what_it_says_and_blind_to_the_future() -> None:
+    t = np.arange(8000) / 1920.0
+    x = xr.DataArray(3 + np.sin(2 * np.pi * 2 * t), dims="time", attrs={"sampling_frequency": 1920.0, "delay": 0.04})
+    found = process.resample(x, target=1000, causal=True)
+    assert found.attrs["delay"] == pytest.approx(0.04 + 1 / 1920)
+    stamps = found["time"].values
+    expected = 3 + np.sin(2 * np.pi * 2 * (stamps - 1 / 1920))
+    np.testing.assert_allclose(found[1:], expected[1:], atol=1e-4)
+    changed = x.copy()
+    changed[4000:] = np.nan
+    seen = stamps < 4000 / 1920 - 1e-9
+    np.testing.assert_array_equal(process.resample(changed, target=1000, causal=True)[seen], found[seen])
+    lazy = process.resample(x.expand_dims(channel=2).chunk({"channel": 1}), target=1000, causal=True)
+    np.testing.assert_array_equal(lazy.compute()[0], found)
+    assert "delay" not in process.resample(x.drop_attrs(), target=1000, sampling_frequency=1920.0).attrs
+    same = process.resample(x.assign_attrs(sampling_frequency=1000.0), target=1000, causal=True)
+    assert same.attrs["delay"] == 0.04
+    with pytest.raises(ProcessingError, match="Make an envelope first"):
+        process.resample(x.assign_attrs(emg_state="bandpassed"), target=1000, causal=True)

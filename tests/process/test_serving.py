@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from biomech_xr.datasets import get_dataset, names
 from biomech_xr.errors import ConfigError, ProcessingError
 from biomech_xr.process.chains.chain import PRESETS
 from biomech_xr.process.engine.stages import Center, Rectify, Rms, Sections, Shrinkage, Tkeo
+from biomech_xr.process.serving import served
+from biomech_xr.process.trials import reasons
+from tests.process.patients import cut_trial, emg_values, planned, processed, walking_trial
 
 BAND = "{step: bandpass, low: 20, high: 450, order: 4}"
 
@@ -150,21 +154,25 @@ def test_lookahead_counts_every_step() -> None:
 
 def test_which_sources_a_chain_serves_and_why_not() -> None:
     states = {name: get_dataset(name).spec.emg_state for name in names()}
+    raw_too, isolated = {"bacek"}, {"falisse", "lencioni"}
     for preset in PRESETS:
         table = process.serves(process.load_chain(preset)).set_index("dataset")
         assert list(table.index) == names()
         product = process.load_chain(preset).product
-        expected = [product == "envelope" or states[name] != "envelope" for name in names()]
-        assert table["served"].tolist() == expected
+        expected = {name for name in names() if product == "envelope" or states[name] != "envelope" or name in raw_too}
+        expected -= isolated if preset == "realtime" else {"lencioni"} if preset == "reference" else set()
+        assert set(table.index[table["served"]]) == expected
         assert ((table["reason"] == "") == table["served"]).all()
+    assert "shorter than the 8.32 s that" in table.loc["lencioni", "reason"], "a stride against db7 at level 9"
+    assert table.loc["bacek", "emg_state"] == "raw or envelope"
     rms = process.serves(chain(BAND, "{step: rms_envelope, window: 0.1}", product="envelope")).set_index("dataset")
-    assert "rms_envelope is of raw EMG" in rms.loc["bacek", "reason"]
+    assert "rms_envelope is of raw EMG" in rms.loc["embry", "reason"]
     fast = chain("{step: lowpass, cutoff: 470, order: 4}")
-    assert "0 < cut-off < 400" in fast.served(get_dataset("lencioni").spec)
-    assert fast.served(get_dataset("siat").spec) == ""
+    assert "0 < cut-off < 400" in served(fast, get_dataset("lencioni").spec)
+    assert served(fast, get_dataset("siat").spec) == ""
     causal = chain(BAND, causal=True)
-    assert "without looking ahead" in causal.served(get_dataset("siat").spec)
-    assert causal.served(get_dataset("hu").spec) == ""
+    assert "without looking ahead" in served(causal, get_dataset("siat").spec)
+    assert served(causal, get_dataset("hu").spec) == ""
 
 
 def test_a_step_that_does_not_fit_the_rate_says_so() -> None:
@@ -214,3 +222,28 @@ def test_a_chain_for_high_rates_only_is_shown_too(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["chains", str(file), "--json"])
     assert shown.exit_code == 0
     assert "means are estimated" in json.loads(shown.stdout)["calibration"]
+
+
+@pytest.mark.parametrize("kind", ["continuous", "isolated", "consecutive"])
+def test_a_trial_without_a_piece_that_is_long_enough_is_refused_ahead(kind: str) -> None:
+    """What the tables tell is said before the work, and holds then: its channels are masked as too short."""
+    reference = process.load_chain("reference")
+    durations = (1.0, 1.1, 0.95, 1.05) * (2 if kind == "isolated" else 1)
+    if kind == "continuous":
+        trial = walking_trial(seconds=4.0, contacts={"left": 0.5 + 1.1 * np.arange(3)})
+    else:
+        trial = cut_trial(contiguity=kind, state="raw", durations=durations)
+        lengths = tuple(round(1000 * duration) for duration in durations)
+        noise = np.random.default_rng(0).standard_normal((sum(lengths), 1, 3))
+        ragged = {"kind": "ragged", "sampling_frequency": 1000.0, "points": 0, "lengths": lengths}
+        signal = replace(trial.signals["emg"], values=emg_values(noise, ("right",)), **ragged)
+        trial = replace(trial, signals={**trial.signals, "emg": signal})
+    with pytest.raises(ProcessingError, match=r"every piece of the signal is shorter than the 6\.66 s that"):
+        planned([trial], reference)
+    assert (processed(trial, reference)["emg_reason"][:, 0] == reasons.TOO_SHORT).all()
+    for name in ("default", "bandpassed", "realtime"):
+        refused = planned([trial], process.load_chain(name)).attrs["emg_refused"]
+        assert bool(refused) == (name == "realtime" and kind == "isolated"), refused
+    short = replace(trial, trial="short", strides=trial.strides.assign(trial="short"))
+    (refused,) = planned([walking_trial(), short], reference).attrs["emg_refused"].values()
+    assert refused == {"strides": len(trial.strides), "trials": 1, "first": "made-A/short"}

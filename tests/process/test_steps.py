@@ -227,6 +227,16 @@ def test_only_short_gaps_inside_are_interpolated_and_the_mask_says_where() -> No
     xr.testing.assert_identical(lazy[0].compute(), filled)
     xr.testing.assert_identical(lazy[1].compute(), mask)
     assert filled.attrs == x.attrs
+    xr.testing.assert_identical(mask.coords.to_dataset(), x.coords.to_dataset())
+
+
+@pytest.mark.parametrize("rate", [100.0, 148.15, 1000.0, 1925.9259, 2148.1481])
+def test_no_gap_longer_than_allowed_is_interpolated(rate: float) -> None:
+    for samples in range(1, 50):
+        x = xr.DataArray(np.arange(200.0), dims="time", attrs={"sampling_frequency": rate})
+        x[100 : 100 + samples] = np.nan
+        filled, _ = process.interpolate_gaps(x, longest=0.02)
+        assert bool(np.isfinite(filled).all()) == (samples / rate <= 0.02 + 1e-9)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,14 @@ def test_of_two_forms_of_emg_the_one_that_is_read_by_default_comes_first() -> No
 def test_the_catalogue_is_plain_json() -> None:
     listed = facts(get_dataset("lencioni"))
     assert listed["kinematics_lookahead"] is None
-    assert listed["rates"]["forces"] == {"hz": [800.0, 960.0], "points": 0, "recorded": [], "state": ""}
+    assert listed["rates"]["forces"] == {
+        "hz": [800.0, 960.0],
+        "points": 0,
+        "recorded": [],
+        "state": "",
+        "isolated": False,
+    }
+    assert listed["rates"]["emg"]["isolated"]
     assert listed["emg_sides"] == ["right"]
 
 

@@ -157,6 +157,13 @@ def test_a_file_without_header_has_numbered_columns(tmp_path: Path) -> None:
     np.testing.assert_array_equal(table[2], [2, 4])
 
 
+def test_columns_without_a_name_are_numbered_where_they_hold_values(tmp_path: Path) -> None:
+    table = read_text(_csv(tmp_path, "time,,,b,\n0.5,1,2,3,\n0.6,4,,6,\n"), dataset="toy")
+    columns: list[object] = list(table.columns)
+    assert columns == ["time", 1, 2, "b"]
+    np.testing.assert_array_equal(table[2], [2, np.nan])
+
+
 def test_rows_beyond_the_sniffed_part_are_read(tmp_path: Path) -> None:
     rows = "".join(f"{k};{k},25\n" for k in range(20_000))
     table = read_text(_csv(tmp_path, "time;a\n" + rows), dataset="toy")

@@ -143,6 +143,7 @@ def test_the_tree_is_lazy_and_equals_the_signals(root: str, never_computes: Call
             values = tree[f"hu-AB01/level|ground/{trial.trial}/{group}/values"]
             np.testing.assert_array_equal(values.values, signal.values.values)
             assert values.attrs["units"] == signal.values.attrs["units"]
+            assert values.attrs.get("emg_state") == (trial.emg_state if group == "emg" else None)
     emg = tree["hu-AB01/level|ground/t1/emg/values"]
     np.testing.assert_array_equal(emg["time"], 0.25 + np.arange(700) / 1000)
     assert float(emg.sel(side="left", channel="soleus").sel(time=0.5, method="nearest")) == pytest.approx(

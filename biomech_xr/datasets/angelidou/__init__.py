@@ -21,6 +21,7 @@ from biomech_xr.datasets.angelidou.rates import EMG_RATE, LINE_FREQUENCY
 from biomech_xr.datasets.angelidou.strides import Piece, joint_signals, read_pieces
 from biomech_xr.datasets.deciding import EMG_STATE, MOMENT_UNIT
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
+from biomech_xr.datasets.walking import FRONTAL
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.mat import open_mat
 from biomech_xr.readers.tables import sha256
@@ -76,9 +77,9 @@ SPEC: Final = DatasetSpec(
         "stored and its candidates are rejected. Where both knees bend as after the own foot's contact, each leg is "
         "cut by its own contacts and both are stored.",
         "The order of the three columns is decided once a person from knee, hip and ankle and holds for moments too.",
-        "Signs are decided for flexion; adduction and rotation angles are taken as canonical, and moments of all "
-        "planes of a joint share the sign of its sagittal moment, as in Plug-in Gait; a sure frontal hip moment must "
-        "agree with it.",
+        "Signs are decided for flexion, and for hip adduction where the strides are sure; the other adduction and "
+        "rotation angles are taken as canonical, and moments of all planes of a joint share the sign of its sagittal "
+        "moment, as in Plug-in Gait; a sure frontal hip moment must agree with it.",
         "The content of gaitEvents is not known: it is noted, not used.",
         "A field unit is believed unless the data contradict it.",
         "The EMG rate is that device rate at which a line 15 times its surroundings, of the EMG at an even loudness, "
@@ -109,10 +110,12 @@ OPTIONS: Final[Mapping[str, Option]] = {
         choices=CUTTERS,
         help="The leg from whose contact to contact the strides are cut; each: every leg from its own.",
     ),
+    "angle_unit": Option(kind="choice", choices=("degree", "radian"), help="Unit of the joint angles."),
     "columns": Option(kind="choice", choices=tuple(ORDERS), help="Motions of the three columns of every joint."),
     "angle_signs": Option(
         kind="text", help="p where flexion of hip, knee, ankle is positive, n where negative, as 'ppp'."
     ),
+    "hip_adduction_sign": FRONTAL["hip_adduction_sign"],
     "moment_signs": Option(
         kind="text", help="p where the flexor moment of hip, knee, ankle is positive, n where negative, as 'nnn'."
     ),

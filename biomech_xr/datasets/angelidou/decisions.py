@@ -31,6 +31,7 @@ ORDERS: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 CUTTERS: Final = ("left", "right", "each")
 
+_DEGREES: Final = {"degree": 1.0, "radian": float(np.rad2deg(1.0))}
 _POINTS: Final = 100
 _MOST: Final = 40
 _EMG_STRIDES: Final = 8
@@ -41,14 +42,16 @@ class Decisions:
     """What holds for all trials of one person.
 
     `legs` are those whose own contacts begin and end their cells; `columns` are the motions of the three columns;
-    `angle_signs` and `moment_signs` the factors by joint to the canonical sign, `moment_scale` that to N m/kg;
+    `angle_signs` and `moment_signs` the factors by (joint, motion) to the canonical sign, `angle_scale` that to degrees
+    and `moment_scale` that to N m/kg;
     `emg_rate` and `frame_rate` in Hz, the latter NaN where the joints have a fixed number of `points` a stride, else 0.
     """
 
     legs: tuple[words.Side, ...]
     columns: tuple[str, str, str]
-    angle_signs: Mapping[str, int]
-    moment_signs: Mapping[str, int]
+    angle_signs: Mapping[tuple[str, str], int]
+    moment_signs: Mapping[tuple[str, str], int]
+    angle_scale: float
     moment_scale: float
     emg_rate: float
     frame_rate: float
@@ -63,13 +66,19 @@ def decide(person: MatNode, found: Sequence[Condition], *, body_mass: float, opt
     Raises
     ------
     DataFormatError
-        Something is not clear and its option is not given: `cut_by`, `columns`, `angle_signs`, `moment_signs`,
-        `moment_unit`, `emg_rate`, `emg_state`; or the file's own unit contradicts the data.
+        Something is not clear and its option is not given: `angle_unit`, `cut_by`, `columns`, `angle_signs`,
+        `hip_adduction_sign`, `moment_signs`, `moment_unit`, `emg_rate`, `emg_state`; or the file's own unit contradicts
+        the data.
     """
     judge = Judge(dataset="angelidou", file=person.file, options=options)
     place = f"{person.path}.*"
-    legs = _cutting_legs(judge, place, found)
-    angles = {(side, joint): _pool(found, "jointAngles", side, joint) for side in legs for joint in words.JOINTS}
+    shown = _angle_unit(found)
+    scale = _DEGREES[options.get("angle_unit") or tree.stated_unit(person, found, "angle")[0] or shown.value]
+    legs = _cutting_legs(judge, place, found, scale)
+    _unit(judge, person, found, "angle", shown, f"{place}.jointAngles.*Knee")
+    angles = {
+        (side, joint): scale * _pool(found, "jointAngles", side, joint) for side in legs for joint in words.JOINTS
+    }
     moments = {(side, joint): _pool(found, "jointMoments", side, joint) for side in legs for joint in words.JOINTS}
     orders = [evidence.axis_order(angles[side, "knee"], angles[side, "hip"], angles[side, "ankle"]) for side in legs]
     columns = ORDERS.get(judge.asked("columns") or "") or judge.value("columns", f"{place}.jointAngles", *orders)
@@ -87,13 +96,23 @@ def decide(person: MatNode, found: Sequence[Condition], *, body_mass: float, opt
 
     ankles = [moments[side, "ankle"][:, flexion] for side in legs]
     emg_rate, frame_rate, points = rates(judge, place, found, legs)
-    angle_signs = _signs(judge, "angle_signs", f"{place}.jointAngles", angle_sign)
-    judge.notes["assumed"] = "adduction and rotation angles canonical; moments of all planes of a joint of one sign"
+    angle_signs = _signs(judge, "angle_signs", f"{place}.jointAngles", angle_sign, ("flexion",))
+    angle_signs["hip", "adduction"] = judge.sign_or_assumed(
+        "hip_adduction_sign",
+        f"{place}.jointAngles.*Hip",
+        *(evidence.hip_adduction_sign(angles[side, "hip"][:, adduction]) for side in legs),
+        canonical="adduction",
+        why="as in Plug-in Gait",
+    )
+    judge.notes["assumed"] = (
+        "rotation angles and those of knee and ankle adduction canonical; moments of all planes of a joint of one sign"
+    )
     return Decisions(
         legs=legs,
         columns=columns,
         angle_signs=angle_signs,
-        moment_signs=_signs(judge, "moment_signs", f"{place}.jointMoments", moment_sign),
+        moment_signs=_signs(judge, "moment_signs", f"{place}.jointMoments", moment_sign, words.MOTIONS),
+        angle_scale=scale,
         moment_scale=_moment_scale(judge, person, found, ankles, body_mass),
         emg_rate=emg_rate,
         frame_rate=frame_rate,
@@ -118,15 +137,46 @@ def _pool(found: Sequence[Condition], branch: str, side: words.Side, joint: str)
     return np.array(curves, dtype=np.float64).reshape(-1, tree.COLUMNS, _POINTS)
 
 
-def _cutting_legs(judge: Judge, place: str, found: Sequence[Condition]) -> tuple[words.Side, ...]:
-    """Return the legs whose knee bends where it does after contact of the own foot; another's must bend early."""
+def _angle_unit(found: Sequence[Condition]) -> Decision[str]:
+    """Return what the knees say of the unit of angles; a leg that is cut by the other's contacts does not show it."""
+    knees = [_pool(found, "jointAngles", side, "knee") for side in words.SIDES if tree.has_leg(found, side)]
+    legs = [evidence.angle_unit(knee[:, evidence.flexion_column(knee).value]) for knee in knees]
+    return clearest(legs) if legs else Decision("degree", 0.0, "no leg")
+
+
+def _unit(
+    judge: Judge, person: MatNode, found: Sequence[Condition], what: str, decision: Decision[str], place: str
+) -> str:
+    """Return the unit of every `moment` or `angle`: of the option, of the field `unit`, or as the data decide."""
+    option = f"{what}_unit"
+    if given := judge.asked(option):
+        return str(given)
+    unit, said = tree.stated_unit(person, found, what)
+    judge.notes["unit"] = f"the file says {said}" if said else "the file says nothing"
+    if not unit:
+        return judge.value(option, place, decision)
+    if decision.sure and decision.value != unit:
+        raise person.bad(
+            found=f"{what}s in {decision.note()}",
+            expected=f"{unit}, as the field unit says",
+            action=f"State it with the source option {option}=",
+        )
+    judge.notes[f"evidence.{option}"] = f"{unit} by the field unit; the data: {decision.note()}"
+    return unit
+
+
+def _cutting_legs(judge: Judge, place: str, found: Sequence[Condition], scale: float) -> tuple[words.Side, ...]:
+    """Return the legs whose knee bends where it does after contact of the own foot; another's must bend early.
+
+    ``scale`` brings angles to degrees.
+    """
     present: list[words.Side] = [side for side in words.SIDES if tree.has_leg(found, side)]
     given = judge.asked("cut_by")
     if given is not None:
         return words.SIDES if given == "each" else tuple(side for side in words.SIDES if side == given)
     starts = {}
     for side in present:
-        knee = _pool(found, "jointAngles", side, "knee")
+        knee = scale * _pool(found, "jointAngles", side, "knee")
         starts[side] = evidence.start_from_knee(knee[:, evidence.flexion_column(knee).value])
     text = "; ".join(f"{side} leg from {start.value} contact: {start.evidence}" for side, start in starts.items())
     own = [side for side in present if starts[side].value == "own"]
@@ -136,41 +186,35 @@ def _cutting_legs(judge: Judge, place: str, found: Sequence[Condition]) -> tuple
     return words.SIDES if cut_by == "each" else tuple(own)
 
 
-def _signs(judge: Judge, option: str, branch: str, detector: Callable[[str], list[Decision[int]]]) -> dict[str, int]:
+def _signs(
+    judge: Judge,
+    option: str,
+    branch: str,
+    detector: Callable[[str], list[Decision[int]]],
+    motions: Sequence[str],
+) -> dict[tuple[str, str], int]:
     """Return each joint's factor to the canonical sign, by an option like ``pnp`` (hip, knee, ankle) or the data.
 
-    The detector has one decision a leg, and of further components; they must agree.
+    The detector has one decision a leg, and of further components; they must agree. It holds for all ``motions``.
     """
     if given := judge.asked(option):
         if len(given) != len(words.JOINTS) or set(given) - {"p", "n"}:
             raise ConfigError(f"angelidou: option {option}={given!r}: expected p or n for hip, knee, ankle, as 'pnp'.")
-        return {joint: 1 if mark == "p" else -1 for joint, mark in zip(words.JOINTS, given, strict=True)}
-    what = option[:-1]
-    return {
-        joint: judge.value(option, f"{branch}.*{joint.title()}", *detector(joint), what=f"{what}.{joint}")
-        for joint in words.JOINTS
-    }
+        signs = {joint: 1 if mark == "p" else -1 for joint, mark in zip(words.JOINTS, given, strict=True)}
+    else:
+        signs = {
+            joint: judge.value(option, f"{branch}.*{joint.title()}", *detector(joint), what=f"{option[:-1]}.{joint}")
+            for joint in words.JOINTS
+        }
+    return {(joint, motion): sign for joint, sign in signs.items() for motion in motions}
 
 
 def _moment_scale(
     judge: Judge, person: MatNode, found: Sequence[Condition], ankles: Sequence[Array], body_mass: float
 ) -> float:
     """Return the factor to N m/kg: by option, by the file's own `unit` unless the data contradict it, by the data."""
-    unit = judge.asked("moment_unit")
-    if not unit:
-        unit, said = tree.stated_moment_unit(person, found)
-        judge.notes["unit"] = f"the file says {said}" if said else "the file says nothing"
-        decision = clearest([evidence.moment_unit(ankle, body_mass) for ankle in ankles])
-        if not unit:
-            unit = judge.value("moment_unit", f"{person.path}.*.jointMoments.*Ankle", decision)
-        elif decision.sure and decision.value != unit:
-            raise person.bad(
-                found=f"moments in {decision.note()}",
-                expected=f"{unit}, as the field unit says",
-                action="State it with the source option moment_unit=",
-            )
-        else:
-            judge.notes["evidence.moment_unit"] = f"{unit} by the field unit; the data: {decision.note()}"
+    decision = clearest([evidence.moment_unit(ankle, body_mass) for ankle in ankles])
+    unit = _unit(judge, person, found, "moment", decision, f"{person.path}.*.jointMoments.*Ankle")
     return judge.moment_factor(
         unit,
         body_mass,

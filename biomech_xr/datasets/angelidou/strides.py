@@ -65,8 +65,8 @@ def _piece(
     samples = {muscle: tree.stride(cells, index, 1)[:, 0] for muscle, cells in emg.items()}
     piece = Piece(
         emg={muscle: values for muscle, values in samples.items() if values.size},
-        angles=_motions(index, angles, decisions, decisions.angle_signs, 1.0, planes=False),
-        moments=_motions(index, moments, decisions, decisions.moment_signs, decisions.moment_scale, planes=True),
+        angles=_motions(index, angles, decisions, decisions.angle_signs, decisions.angle_scale),
+        moments=_motions(index, moments, decisions, decisions.moment_signs, decisions.moment_scale),
     )
     lengths = {
         name: {values.size for values in group.values()}
@@ -97,20 +97,17 @@ def _motions(
     index: int,
     cells: dict[str, MatNode],
     decisions: Decisions,
-    signs: Mapping[str, int],
+    signs: Mapping[tuple[str, str], int],
     scale: float,
-    *,
-    planes: bool,
 ) -> Motions:
-    """Return (joint, motion) -> samples in canonical sign; ``planes``: the sign holds for all planes of the joint."""
+    """Return (joint, motion) -> samples in canonical unit and sign; a component without a factor has it already."""
     found: Motions = {}
     for joint, node in cells.items():
         values = tree.stride(node, index, tree.COLUMNS)
         if not len(values):
             continue
         for motion, samples in zip(decisions.columns, values.T, strict=True):
-            sign = signs[joint] if planes or motion == "flexion" else 1
-            found[joint, motion] = sign * scale * samples
+            found[joint, motion] = signs.get((joint, motion), 1) * scale * samples
     return found
 
 

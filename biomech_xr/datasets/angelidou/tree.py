@@ -32,7 +32,12 @@ SKIPPED: Final = ("participantInfo", "gaitEvents", "unit")
 _BRANCHES: Final = ("EMG", "jointAngles", "jointMoments")
 _RIGID: Final = re.compile(r"rigid|inf|infinite|infinity", re.IGNORECASE)
 _SPEED: Final = re.compile(r"[A-Za-z]*_?(\d)[xp](\d{1,2})(?:_?(?:mps|ms))?")
-_UNITS: Final = {"nm": "N m", "nmm": "N mm", "nm/kg": "N m/kg", "nmm/kg": "N mm/kg"}
+_UNITS: Final = {
+    "moment": {"nm": "N m", "nmm": "N mm", "nm/kg": "N m/kg", "nmm/kg": "N mm/kg"},
+    "angle": dict.fromkeys(("deg", "degree", "degrees", "\N{DEGREE SIGN}"), "degree")
+    | dict.fromkeys(("rad", "radian", "radians"), "radian"),
+}
+_ABOUT: Final = {"moment": ("moment", "torque"), "angle": ("angle",)}
 _RETAKE: Final = "Check the file against the described tree, or download it again"
 
 
@@ -124,12 +129,13 @@ def body_size(person: MatNode) -> tuple[float, float]:
     return sizes[0], sizes[1]
 
 
-def stated_moment_unit(person: MatNode, found: Sequence[Condition]) -> tuple[str, str]:
-    """Return the unit of moments that a `unit` field states (a key of the known units, or empty), and all its text."""
+def stated_unit(person: MatNode, found: Sequence[Condition], what: str) -> tuple[str, str]:
+    """Return the unit of every `moment` or `angle` that a `unit` field states, empty where none, and all its text."""
     nodes = [person, *(person[name] for name in dict.fromkeys(c.speed for c in found)), *(c.leaf for c in found)]
     texts = [entry for node in nodes if (unit := node.get("unit")) is not None for entry in _texts(unit, "")]
-    about = [text for name, text in texts if "moment" in name.lower() or "torque" in name.lower() or not name]
-    known = {_UNITS[plain] for text in about if (plain := re.sub(r"[\s.*·]", "", text).lower()) in _UNITS}
+    about = [text for name, text in texts if not name or any(word in name.lower() for word in _ABOUT[what])]
+    units = _UNITS[what]
+    known = {units[plain] for text in about if (plain := re.sub(r"[\s.*·]", "", text).lower()) in units}
     said = ", ".join(dict.fromkeys(f"{name}: {text}" if name else text for name, text in texts))
     return (known.pop() if len(known) == 1 else ""), said
 

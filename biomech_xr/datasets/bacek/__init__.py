@@ -19,7 +19,7 @@ from biomech_xr.datasets import segments
 from biomech_xr.datasets.bacek import raw
 from biomech_xr.datasets.bacek.files import NAME, PEOPLE, Files, Test, find_people, find_person, tests_of
 from biomech_xr.datasets.bacek.rows import JOINTS, MUSCLES, LegRows, read_leg
-from biomech_xr.datasets.bacek.starts import OPTION, decide_signs, decide_starts
+from biomech_xr.datasets.bacek.starts import OPTION, decide_force_scale, decide_signs, decide_starts
 from biomech_xr.datasets.deciding import Judge, sign_option
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.readers.mat import MatNode, open_mat
@@ -113,8 +113,8 @@ SPEC: Final = DatasetSpec(
         "The unit of raw EMG is not stated: the values are stored as they are, in arbitrary units; segmented EMG is a "
         "share of the session's factor (unit 1).",
         "Raw forces are in N, upward positive; only the vertical one is read, the signs of the others are not stated. "
-        "Segmented forces are per body mass.",
-        "Sample 1 of a test is 0 s of its clock.",
+        "Segmented forces are per body mass unless their peaks show another unit.",
+        "Sample 1 of a test is 0 s of its clock; mains at 50 Hz, as in Melbourne.",
         "Metabolic data, markers and signal-to-noise values are not read.",
     ),
     emg={
@@ -184,9 +184,9 @@ def _raw_trial(
     size = len(next(iter(columns.values()), ()))
     rate = raw.force_rate(mechanics, len(forces["left"]), size / raw.EMG_RATE if size else math.nan)
     end = min(len(forces["left"]) / rate, size / raw.EMG_RATE if size else math.inf)
-    kept, rejected = raw.stride_rows(SPEC, test, forces, rate, body_mass=mass, end=end)
     state: words.EmgState = "raw"
     notes = _notes(files, test) | {"forces": f"{rate:g} Hz"}
+    kept, rejected = raw.stride_rows(SPEC, test, raw.find_events(forces, rate, mass, notes), end=end)
     if energetics is not None and size:
         state = raw.judge_state(columns, energetics["EMG"], notes)
     else:
@@ -219,6 +219,7 @@ def _segmented_trials(files: Files, options: Mapping[str, Any]) -> Iterator[Tria
         judge = Judge(dataset=NAME, file=mechanics.file, options=options)
         starts = decide_starts(mechanics, measured, judge)
         factors = decide_signs(mechanics, measured, starts, judge)
+        factors["force"] = decide_force_scale(mechanics, measured, files.person.body_mass, judge)
         tests = measured | tests_of(energetics)
         for name, test in sorted(tests.items(), key=lambda item: item[1].number):
             nodes = mechanics.get(name), energetics.get(name)
@@ -262,7 +263,7 @@ def _signals(legs: list[LegRows], sides: list[words.Side], factors: Mapping[str,
         for leg in legs
         for joint, values in leg.angles.items()
     }
-    forces = {(leg.side, axis): values for leg in legs for axis, values in leg.forces.items()}
+    forces = {(leg.side, axis): values * factors["force"] for leg in legs for axis, values in leg.forces.items()}
     if not emg and not angles and not forces:
         angles = {(leg.side, "knee", "flexion"): np.full((sides.count(leg.side), 101), np.nan) for leg in legs}
     signals: dict[str, Signal] = {}

@@ -16,7 +16,7 @@ from biomech_xr.datasets.bacek.files import NAME, Test
 from biomech_xr.datasets.bacek.rows import MUSCLES
 from biomech_xr.datasets.deciding import Judge, emg_state
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn
-from biomech_xr.evidence import contacts_from_force
+from biomech_xr.evidence import contacts_from_force, event_quality
 from biomech_xr.readers.mat import MatNode
 from biomech_xr.schema import Signal
 
@@ -155,8 +155,24 @@ def signals_of(
     return signals
 
 
+Events = Mapping[words.Side, tuple[Array, Array]]
+"""Contacts and foot offs of each foot, s."""
+
+
+def find_events(
+    forces: Mapping[words.Side, Array], rate: float, body_mass: float, notes: dict[str, str]
+) -> dict[words.Side, tuple[Array, Array]]:
+    """Return the events of both feet, and note how far those of each are to be believed."""
+    events = {side: contacts_from_force(force, rate, body_mass, first_load=True) for side, force in forces.items()}
+    for side, (contacts, offs) in events.items():
+        others = events["right" if side == "left" else "left"][0]
+        quality = event_quality(contacts, offs, other_contacts=others).describe()
+        notes[f"evidence.events.{side}"] = f"{contacts.size} contacts in the vertical force, share right: {quality}"
+    return events
+
+
 def stride_rows(
-    spec: DatasetSpec, test: Test, forces: Mapping[words.Side, Array], rate: float, *, body_mass: float, end: float
+    spec: DatasetSpec, test: Test, events: Events, *, end: float
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of `strides` and `rejected` of both legs; signals last until ``end``, s.
 
@@ -164,7 +180,6 @@ def stride_rows(
     """
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
-    events = {side: contacts_from_force(force, rate, body_mass, first_load=True) for side, force in forces.items()}
     durations = np.concatenate([np.diff(contacts) for contacts, _ in events.values()])
     usual = float(np.median(durations)) if durations.size else math.nan
     for side, (contacts, offs) in events.items():

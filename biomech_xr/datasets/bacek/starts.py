@@ -10,8 +10,8 @@ import numpy as np
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.bacek.files import Test
 from biomech_xr.datasets.bacek.rows import Array, Starts, read_leg
-from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge
-from biomech_xr.evidence import Decision, start_from_force, start_from_knee
+from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge, clearest
+from biomech_xr.evidence import FORCE_FACTORS, Decision, force_unit, start_from_force, start_from_knee
 from biomech_xr.readers.mat import MatNode
 
 OPTION: Final = "right_rows"
@@ -42,6 +42,14 @@ def decide_starts(mechanics: MatNode, tests: Mapping[str, Test], judge: Judge) -
     if force.sure and force.value != rows:
         judge.heard("right_forces", force)
     return Starts(rows=rows, forces=force.value if force.sure else rows)
+
+
+def decide_force_scale(mechanics: MatNode, tests: Mapping[str, Test], body_mass: float, judge: Judge) -> float:
+    """Return the factor of the segmented vertical forces to N/kg: peaks tell the unit, else N/kg is assumed."""
+    names = list(tests)[:_TESTS_READ]
+    decisions = [force_unit(_pooled(mechanics, names, "GRF", f"V_{side.title()}"), body_mass) for side in words.SIDES]
+    unit = judge.assume("force_unit", clearest(decisions), "N/kg", "as in the peaks that a reader published")
+    return FORCE_FACTORS[unit](body_mass)
 
 
 def decide_signs(mechanics: MatNode, tests: Mapping[str, Test], starts: Starts, judge: Judge) -> dict[str, float]:

@@ -123,7 +123,7 @@ SPEC: Final = DatasetSpec(
     emg={name: EmgColumn(muscle=muscle, side="right") for name, muscle in _MUSCLES.items()},
     angles=_ANGLES,
     moments={f"{name}_moment": column for name, column in _ANGLES.items()},
-    reader_version="3",
+    reader_version="4",
 )
 """OpenSim Gait2392: the knee is extension-positive, so its angle and moment are negated together; moments in N m."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from biomech_xr.datasets._names import files_of
 from biomech_xr.errors import DataFormatError
 
 logger = logging.getLogger(__name__)
@@ -45,13 +46,13 @@ def trial_files(date: Path) -> Iterator[tuple[str, str, dict[str, Path]]]:
     DataFormatError
         Two files of one sensor have names that differ in upper and lower case only.
     """
-    modes = {path.name.lower(): path for path in date.iterdir() if path.is_dir()}
-    for mode in (mode for mode in _GRAMMAR if mode in modes):
+    folders = [path for path in sorted(date.iterdir()) if path.is_dir()]
+    for mode in _GRAMMAR:
         files: dict[str, dict[str, Path]] = {}
-        for sensor in sorted(modes[mode].iterdir()):
+        for sensor in [path for folder in folders if folder.name.lower() == mode for path in sorted(folder.iterdir())]:
             if sensor.name.lower() not in SENSORS:
                 continue
-            for path in sorted(sensor.glob("[!.]*.mat")):
+            for path in files_of(sensor, ".mat"):
                 if not _GRAMMAR[mode].fullmatch(path.stem.lower()):
                     logger.warning("camargo: %s: not named like a %s trial, not read", path, mode)
                     continue

@@ -64,6 +64,11 @@ def _rises(values: npt.NDArray[np.float64]) -> bool:
     return bool((np.abs(values) > _ZERO).any())
 
 
+def _known(values: npt.NDArray[np.float64], first: int, last: int) -> bool:
+    """Return whether there is a number in the rows ``first`` to ``last`` and in the one before, where there is one."""
+    return bool(np.isfinite(values[max(first - 1, 0) : last + 1]).all())
+
+
 def sawtooth_rows(
     contact: npt.NDArray[np.float64],
     off: npt.NDArray[np.float64],
@@ -88,22 +93,23 @@ def sawtooth_rows(
         As for `cycles.sort_candidates`.
     gap
         Whether rows are missing before each sample, shape (sample,): a cycle with a gap in it, or right at one of its
-        contacts, is `unpaired`.
+        contacts, is `unpaired`, and so is one with NaN there.
     judge
         Says what the source knows of a candidate. A cycle that does not rise in a line is `not_a_stride` before that,
         as are the ramps before the first and after the last contact.
     """
     saw = read_sawtooth(contact)
     contacts = times[saw.contacts]
-    offs = times[read_sawtooth(off).contacts]
+    offs = times[[row for row in read_sawtooth(off).contacts if _known(off, row, row)]]
 
     def verdict(index: int) -> cycles.Verdict:
         start, stop = float(contacts[index]), float(contacts[index + 1])
+        first, last = saw.contacts[index : index + 2]
         judged = judge(start, stop)
         labels = {**judged.labels, "foot_off": cycles.foot_off(offs, start, stop)[0]}
-        if not judged.reason and gap[saw.contacts[index] : saw.contacts[index + 1] + 1].any():
+        if not judged.reason and (gap[first : last + 1].any() or not _known(contact, first, last)):
             return cycles.Verdict(labels=labels, reason="unpaired", detail="rows of the gait cycle are missing")
-        if not is_linear(contact[saw.contacts[index] : saw.contacts[index + 1]]):
+        if not is_linear(contact[first:last]):
             detail = "the cycle does not rise in a line from 0 to 100 between the contacts"
             return cycles.Verdict(labels=labels, reason="not_a_stride", detail=detail)
         return cycles.Verdict(labels=labels, reason=judged.reason, detail=judged.detail)

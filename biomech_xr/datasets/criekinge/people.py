@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
 from biomech_xr import vocabulary as words
+from biomech_xr.datasets._names import files_of
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.mat import MatNode, open_mat
 from biomech_xr.readers.tables import sha256
@@ -97,7 +99,7 @@ def find_files(root: Path) -> dict[Group, Path]:
         raise MissingInputError(f"{NAME}: {root}: no such folder. Give the folder that holds the two MAT files.")
     found: dict[Group, Path] = {}
     for group, pattern in PATTERNS:
-        paths = sorted(root.glob(pattern))
+        paths = [path for path in files_of(root, ".mat") if fnmatch(path.name.lower(), pattern.lower())]
         if len(paths) > 1:
             raise DataFormatError.of(
                 dataset=NAME,

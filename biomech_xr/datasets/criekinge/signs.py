@@ -10,12 +10,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from biomech_xr.datasets import power
 from biomech_xr.datasets.criekinge.people import Subject
 from biomech_xr.datasets.criekinge.strides import JOINTS, MOTIONS, LegData
-from biomech_xr.datasets.deciding import ANGLE_SIGNS, MOMENT_UNIT, Judge, clearest, sign_option
+from biomech_xr.datasets.deciding import ANGLE_SIGNS, MOMENT_UNIT, PUBLISHED_POWER, Judge, clearest, sign_option
 from biomech_xr.datasets.spec import Option
-from biomech_xr.evidence import Decision, hip_adduction_moment_sign, moment_sign, moment_unit
+from biomech_xr.evidence import Decision, hip_adduction_moment_sign, moment_sign, moment_unit, power
 
 OPTIONS: Final[Mapping[str, Option]] = {
     **{f"{joint}_sign": sign_option("flexion", "extension", f"motion of {joint.title()}Angles.x") for joint in JOINTS},
@@ -25,7 +24,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     },
     "frontal_moment_sign": sign_option("adductor", "abductor", "internal moment of *Moment.y"),
     "moment_unit": MOMENT_UNIT,
-    "published_power": power.PUBLISHED_POWER,
+    "published_power": PUBLISHED_POWER,
 }
 """Flexion of the ankle is dorsiflexion."""
 

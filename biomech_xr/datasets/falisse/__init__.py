@@ -87,7 +87,7 @@ SPEC: Final = DatasetSpec(
     emg_unit="1",
     emg_rate=95.0,  # 100 points over about 1.04 s
     rates={
-        "emg": Rate(points=100),
+        "emg": Rate(points=100, isolated=True),
         "kinematics": Rate(points=100),
         "kinetics": Rate(points=100),
         "forces": Rate(points=100),

@@ -102,6 +102,7 @@ SPEC: Final = DatasetSpec(
         "Strides of the ascent and descent lists of a leg that overlap by more than a frame are kept once where both "
         "lists hold the same stride and give it one activity, else rejected: it is open which list is right.",
         "Forces that cannot be read are noted, as are EMG, moments and forces that have not six configurations.",
+        "Mains at 50 Hz, as in Darmstadt.",
         "Configurations 1 to 3 and 4 to 6 have stairs of 0.10, 0.17 and 0.24 m each.",
         "The smoothing of the joints is not stated: kinematics_lookahead is unknown.",
     ),
@@ -218,5 +219,5 @@ def _trial(
         sources=sources,
         emg_state=SPEC.emg_state,
         emg_lookahead=SPEC.emg_lookahead,
-        notes=dict(notes) | ({"forces": fault} if fault else {}),
+        notes=dict(notes) | context.notes | ({"forces": fault} if fault else {}),
     )

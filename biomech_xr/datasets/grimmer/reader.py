@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -65,8 +66,8 @@ class Reader:
 
     def curves(self, keys: Sequence[tuple[int, int]]) -> Strides:
         """Return the raw joint curves of all strides, to decide signs and units on."""
-        found: dict[str, dict[str, dict[str, list[FloatArray]]]] = {
-            kind: {part: {_stem(raw): [] for raw in names} for part in PARTS}
+        found: dict[str, dict[tuple[str, str], dict[str, list[FloatArray]]]] = {
+            kind: {place: {_stem(raw): [] for raw in names} for place in product(PARTS, words.SIDES)}
             for kind, names in (("kinematics", self._spec.angles), ("kinetics", self._spec.moments))
         }
         for key in keys:
@@ -76,11 +77,11 @@ class Reader:
                     start, stop = self._whole(part.contacts)
                     own = {_stem(raw): column for raw, column in columns.items() if raw.endswith(f"_{part.side[0]}")}
                     for stem, rows in zip(own, resample(list(own.values()), start, stop, self.rate), strict=True):
-                        curves[part.name][stem].append(rows)
+                        curves[part.name, part.side][stem].append(rows)
         arrays = {
             kind: {
-                part: {raw: np.concatenate([np.empty((0, POINTS)), *rows]) for raw, rows in table.items()}
-                for part, table in curves.items()
+                place: {raw: np.concatenate([np.empty((0, POINTS)), *rows]) for raw, rows in table.items()}
+                for place, table in curves.items()
             }
             for kind, curves in found.items()
         }

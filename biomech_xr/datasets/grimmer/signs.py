@@ -51,12 +51,15 @@ _UNIT_WORDS: Final = {
 }  # fmt: skip
 
 
+Curves = Mapping[tuple[str, str], Mapping[str, FloatArray]]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Strides:
-    """Curves of all strides of a person, 101 points from contact to contact, by part and raw name less its side."""
+    """Curves of all strides of a person, 101 points from contact to contact, by part and leg, and raw name without."""
 
-    angles: Mapping[str, Mapping[str, FloatArray]]
-    moments: Mapping[str, Mapping[str, FloatArray]]
+    angles: Curves
+    moments: Curves
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,9 +140,7 @@ def decide_scales(
     return Scales(factors=factors, notes=notes)
 
 
-def _moment_factors(
-    moments: Mapping[str, Mapping[str, FloatArray]], judge: Judge, stated: Mapping[str, str], mass: float
-) -> dict[str, float]:
+def _moment_factors(moments: Curves, judge: Judge, stated: Mapping[str, str], mass: float) -> dict[str, float]:
     parts = _parts(moments)
     units = [_stated(stated, "kinetics"), *(moment_unit(part["ankle_moment_flexion"], mass) for part in parts)]
     unit = judge.value("moment_unit", "Joint_Kinetics", *_first_sure(units))
@@ -162,10 +163,13 @@ def _moment_factors(
     return factors
 
 
-def _parts(curves: Mapping[str, Mapping[str, FloatArray]]) -> list[dict[str, FloatArray]]:
-    """Return the curves of each part and those of both together."""
-    both = {raw: np.concatenate([curves[part][raw] for part in PARTS]) for raw in curves[PARTS[0]]}
-    return [dict(curves[part]) for part in PARTS] + [both]
+def _parts(curves: Curves) -> list[Mapping[str, FloatArray]]:
+    """Return the curves of each part of each leg, those of each part, and all together: legs that differ contradict."""
+    alone = list(curves.values())
+    names = list(alone[0])
+    parts = [[own for (name, _), own in curves.items() if name == part] for part in PARTS]
+    joined = [{raw: np.concatenate([own[raw] for own in some]) for raw in names} for some in (*parts, alone)]
+    return [*alone, *joined]
 
 
 def _first_sure(decisions: Sequence[Decision[str] | None]) -> list[Decision[str]]:

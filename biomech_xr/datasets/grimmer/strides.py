@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final
 
@@ -21,13 +21,8 @@ from biomech_xr.datasets import cycles
 from biomech_xr.datasets.grimmer.files import FloatArray
 from biomech_xr.datasets.grimmer.signs import resample
 from biomech_xr.datasets.spec import DatasetSpec
+from biomech_xr.evidence import Decision, step_contacts, steps_down
 from biomech_xr.schema import Signal
-
-CONTACT_KNEE: Final = (15.0, 25.0)
-"""Knee flexion (degrees) at a contact: at most on the level, at least on a stair."""
-
-STANCE_KNEE: Final = (20.0, 30.0)
-"""Knee flexion (degrees) from 42 to 48 % of a stride: at most on the level, at least going down a stair."""
 
 FOOT_OFF: Final = (0.4, 0.8)
 """Share of a stride at which a force may end to be a foot off."""
@@ -73,7 +68,7 @@ class Context:
     """What the labels of a recording's strides need.
 
     `knees` maps a side to the canonical knee flexion (frame,) at `rate` Hz, `standing` to when it has a force;
-    `unpaired` says why the streams do not belong together, if they do not.
+    `unpaired` says why the streams do not belong together, if they do not; `notes` is filled with what the knees say.
     """
 
     spec: DatasetSpec
@@ -85,6 +80,7 @@ class Context:
     rate: float
     standing: Mapping[str, Standing]
     unpaired: str = ""
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 def stride_rows(parts: Sequence[Part], context: Context) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -185,31 +181,44 @@ class _Judge:
 
 
 def _activities(part: Part, context: Context) -> list[tuple[str, bool]]:
-    """Return the activity of every candidate, `other` when in doubt, and whether its two contacts differ in height."""
+    """Return the activity of every candidate, `other` when in doubt, and whether its two contacts differ in height.
+
+    How sure the knee is goes into the notes of the context.
+    """
     start, stop = part.contacts[:-1], part.contacts[1:]
     knee = context.knees.get(part.side)
     if knee is None:
         return [("other", False)] * start.size
     curves = resample([knee], start, stop, context.rate)[0]
-    stance, ends = curves[:, 42:49].mean(axis=1).tolist(), curves[:, [0, -1]].tolist()
-    return [
-        _activity(part.name, mean, pair) if forward else ("other", False)
-        for mean, pair, forward in zip(stance, ends, (stop > start).tolist(), strict=True)
+    if part.name == "descent":
+        decisions = [[decision] for decision in steps_down(curves)]
+    else:
+        decisions = [list(pair) for pair in zip(step_contacts(curves[:, 0]), step_contacts(curves[:, -1]), strict=True)]
+    found = [
+        _activity(part.name, own) if forward else ("other", False)
+        for own, forward in zip(decisions, (stop > start).tolist(), strict=True)
     ]
+    context.notes[f"evidence.activity.{part.name}.{part.side}"] = _told([activity for activity, _ in found], decisions)
+    return found
 
 
-def _activity(part: str, stance: float, contacts: Sequence[float]) -> tuple[str, bool]:
-    """Return what `_activities` says of one candidate by its knee in late stance and at both contacts, degrees."""
-    if part == "descent":
-        return {True: "stair_descent", False: "walk", None: "other"}[_above(stance, STANCE_KNEE)], False
-    ends = [_above(value, CONTACT_KNEE) for value in contacts]
-    if None in ends:
+def _activity(part: str, decisions: Sequence[Decision[bool]]) -> tuple[str, bool]:
+    """Return what `_activities` says of one candidate by its knee in late stance, or at both contacts."""
+    if not all(decision.sure for decision in decisions):
         return "other", False
-    return ("stair_ascent" if any(ends) else "walk"), ends[0] != ends[1]
+    steps = [decision.value for decision in decisions]
+    return (f"stair_{part}" if any(steps) else "walk"), steps[0] != steps[-1]
 
 
-def _above(value: float, limits: tuple[float, float]) -> bool | None:
-    """Return whether a value is at least the upper limit, None between the limits or when NaN."""
-    if value >= limits[1]:
-        return True
-    return False if value <= limits[0] else None
+def _told(activities: Sequence[str], decisions: Sequence[Sequence[Decision[bool]]]) -> str:
+    """Return the activities of a part's candidates with the least confidence of those that are decided."""
+    counts = ", ".join(f"{activities.count(name)} {name}" for name in dict.fromkeys(activities))
+    decided = [
+        min(own, key=lambda decision: decision.confidence)
+        for own, activity in zip(decisions, activities, strict=True)
+        if activity != "other"
+    ]
+    if not decided:
+        return f"{counts} (confidence 0.00): no knee tells steps from the level"
+    least = min(decided, key=lambda decision: decision.confidence)
+    return f"{counts} (confidence {least.confidence:.2f} or more): {least.evidence} is the least clear"

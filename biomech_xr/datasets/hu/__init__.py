@@ -14,6 +14,7 @@ import pandas as pd
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
+from biomech_xr.datasets._names import folder_in
 from biomech_xr.datasets.hu.events import RATE, check_modes, side_rows
 from biomech_xr.datasets.hu.files import check_end, circuits, processed_folder, read_person
 from biomech_xr.datasets.hu.signs import OPTIONS as SIGN_OPTIONS
@@ -176,7 +177,7 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
     folder = processed_folder(root, patient)
     person, extra, notes = read_person(root, patient)
     raw = options.get("emg") == "raw"
-    unprocessed = _raw_circuits(folder.parent / "Raw", patient) if raw else {}
+    unprocessed = _raw_circuits(folder_in(folder.parent, "Raw"), patient) if raw else {}
     watch = cycles.Watch(dataset="hu", folder=folder)
     for number, path in circuits(folder, patient).items():
         check_end(path)

@@ -10,6 +10,7 @@ from typing import Final
 import pandas as pd
 
 from biomech_xr.datasets import cycles
+from biomech_xr.datasets._names import files_of, folder_in
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.tables import read_sheet, sha256
 from biomech_xr.schema import Patient
@@ -26,7 +27,7 @@ def processed_folder(root: Path, patient: str) -> Path:
     if patient not in folders:
         raise MissingInputError(f"hu: {root}: no folder {patient}. Known: {', '.join(folders)}.")
     outer = folders[patient]
-    for folder in (outer / "Processed", outer / outer.name / "Processed"):
+    for folder in (folder_in(outer, "Processed"), folder_in(outer / outer.name, "Processed")):
         if folder.is_dir():
             return folder
     raise MissingInputError(f"hu: {outer}: no folder Processed in it or in {outer.name}. Unpack the whole archive.")
@@ -43,7 +44,7 @@ def circuits(folder: Path, patient: str, *, kind: str = "post") -> dict[int, Pat
         A file of another person, or two of one circuit.
     """
     found: dict[int, Path] = {}
-    for path in sorted(folder.glob("[!.]*.csv")):
+    for path in files_of(folder, ".csv"):
         match = re.fullmatch(rf"(AB\d+)_Circuit_(\d+)_{kind}\.csv", path.name, re.IGNORECASE)
         if not match:
             logger.warning("hu: %s: not named like AB156_Circuit_001_%s.csv, not read", path, kind)
@@ -81,6 +82,7 @@ def read_person(root: Path, patient: str) -> tuple[Patient, tuple[tuple[str, str
     path = root / _WORKBOOK
     notes: dict[str, str] = {}
     if not path.is_file():
+        notes["person"] = f"no {_WORKBOOK} beside the people: body mass, height, age and sex are not known"
         return Patient(dataset="hu", source_patient=patient), (), notes
     sheet = read_sheet(path, dataset="hu", sheet="Subject Information")
     source = ((cycles.relative(path, root), sha256(path)),)

@@ -193,7 +193,7 @@ def _align_emg(emg: npt.NDArray[np.float64], leaf: MatNode, frames: Frames, firs
 def _find(emg: npt.NDArray[np.float64], cell: Array, expected: int) -> int | None:
     """Return the row of ``emg`` from which it equals the first samples of a cell, the nearest to ``expected``."""
     head = cell[:_HEAD]
-    column = int(np.argmax(np.nan_to_num(head).std(axis=0)))
+    column = int(np.argmax(np.where(np.isfinite(head).all(axis=0), np.nan_to_num(head).std(axis=0), -1.0)))
     start = max(expected - _REACH, 0)
     window = emg[start : expected + _REACH + len(head), column]
     if len(window) < len(head) or not np.ptp(head[:, column]) > 0:

@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from biomech_xr import evidence
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets import power
 from biomech_xr.datasets.deciding import ANGLE_SIGNS
 from biomech_xr.datasets.lab import powers
 from biomech_xr.datasets.lab.contents import Content
 from biomech_xr.datasets.lab.mapping import LabMapping, Person
 from biomech_xr.datasets.lab.muscles import halves, swapped
 from biomech_xr.datasets.lab.weights import mass_against_forces, stance_means
+from biomech_xr.evidence import power
 from biomech_xr.schema import Trial
 
 FloatArray = npt.NDArray[np.float64]

@@ -12,9 +12,10 @@ import pandas as pd
 
 from biomech_xr import evidence
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets import plug_in_gait, power
+from biomech_xr.datasets import plug_in_gait
 from biomech_xr.datasets.lab.contents import Content, c3d_span, stream
 from biomech_xr.datasets.lab.mapping import LabMapping, Person
+from biomech_xr.evidence import power
 from biomech_xr.schema import Signal
 
 FloatArray = npt.NDArray[np.float64]

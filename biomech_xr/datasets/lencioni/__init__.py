@@ -15,7 +15,7 @@ import numpy as np
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets import cycles
-from biomech_xr.datasets.deciding import sign_option
+from biomech_xr.datasets.deciding import PUBLISHED_POWER, sign_option
 from biomech_xr.datasets.lencioni.file import (
     FEET,
     POINTS,
@@ -30,7 +30,6 @@ from biomech_xr.datasets.lencioni.file import (
 from biomech_xr.datasets.lencioni.people import find_files, read_person
 from biomech_xr.datasets.lencioni.signs import Signs, decide_signs
 from biomech_xr.datasets.lencioni.speeds import check_speeds
-from biomech_xr.datasets.power import PUBLISHED_POWER
 from biomech_xr.datasets.segments import Cut, cut_joints, ragged_emg, sort_cuts
 from biomech_xr.datasets.spec import DatasetSpec, EmgColumn, JointColumn, Option, Rate, Reference
 from biomech_xr.errors import MissingInputError
@@ -70,7 +69,7 @@ SPEC: Final = DatasetSpec(
     emg_unit="mV",
     emg_rate=960.0,
     rates={
-        "emg": Rate(hz=(800.0, 960.0, 1000.0)),
+        "emg": Rate(hz=(800.0, 960.0, 1000.0), isolated=True),
         "kinematics": Rate(points=101, recorded=(60.0, 200.0)),
         "kinetics": Rate(points=101),
         "forces": Rate(hz=(800.0, 960.0)),

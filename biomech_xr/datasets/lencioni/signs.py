@@ -10,11 +10,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from biomech_xr.datasets import power
 from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge
 from biomech_xr.datasets.lencioni.file import POWERS, ROWS, Element
 from biomech_xr.errors import DataFormatError
-from biomech_xr.evidence import Decision, hip_adduction_moment_sign, moment_sign
+from biomech_xr.evidence import Decision, hip_adduction_moment_sign, moment_sign, power
 
 Detector = Callable[[npt.NDArray[np.float64]], Decision[int]]
 

@@ -26,13 +26,13 @@ logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float64]
 
-STREAMS: Final[Mapping[str, tuple[str, str]]] = {
-    "emg": ("EMG", ".csv"),
-    "imu": ("IMU", ".csv"),
-    "kinematics": ("Joints_Kinematics", ".mot"),
-    "kinetics": ("Joints_Kinetics", ".sto"),
+STREAMS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "emg": ("EMG", (".csv",)),
+    "imu": ("IMU", (".csv",)),
+    "kinematics": ("Joints_Kinematics", (".mot", ".sto")),
+    "kinetics": ("Joints_Kinetics", (".sto", ".mot")),
 }
-"""Folder and ending of each stream; files of one trial have the same stem."""
+"""Folder and endings of each stream, the usual one first; files of one trial have the same stem."""
 
 _WORKBOOK: Final = "Study Summary.xlsx"
 _FEWEST_NAMES: Final = 8
@@ -56,7 +56,7 @@ class Table:
 
 
 def people(root: Path) -> dict[str, Path]:
-    """Return the folder of every person by id (P1, ...): in ``root``, or in `Gait_Time_Series` one or two levels below.
+    """Return the folder of every person by id (P1, ...): in ``root``, or in `Gait_Time_Series` up to 3 levels below.
 
     Raises
     ------
@@ -67,7 +67,12 @@ def people(root: Path) -> dict[str, Path]:
     """
     if not root.is_dir():
         raise MissingInputError(f"moghadam: {root}: no such folder. Give the folder that holds Gait_Time_Series.")
-    for level in (root, root / "Gait_Time_Series", *sorted(root.glob("*/Gait_Time_Series"))):
+    for level in (
+        root,
+        root / "Gait_Time_Series",
+        *sorted(root.glob("*/Gait_Time_Series")),
+        *sorted(root.glob("*/*/Gait_Time_Series")),
+    ):
         matches = [(re.fullmatch(r"P(\d+)Data", p.name, re.IGNORECASE), p) for p in _entries(level) if p.is_dir()]
         found = {int(match[1]): path for match, path in matches if match}
         if found:
@@ -80,14 +85,16 @@ def trials(folder: Path) -> dict[str, dict[str, Path]]:
     """Return the files of every trial of a person, stem to stream to path, in the order of their numbers."""
     found: dict[str, dict[str, Path]] = {}
     folders = {path.name.lower(): path for path in _entries(folder) if path.is_dir()}
-    for stream, (name, ending) in STREAMS.items():
+    for stream, (name, endings) in STREAMS.items():
         for path in _entries(folders[name.lower()]) if name.lower() in folders else []:
-            if path.suffix.lower() == ending and not path.name.startswith("."):
-                found.setdefault(path.stem.strip(), {})[stream] = path
-            else:
-                logger.warning("moghadam: %s: not a %s file of a trial, not read", path, ending)
+            if path.suffix.lower() not in endings or path.name.startswith("."):
+                logger.warning("moghadam: %s: not a %s file of a trial, not read", path, endings[0])
+                continue
+            other = found.setdefault(path.stem.strip(), {}).setdefault(stream, path)
+            if other != path:
+                raise bad(path, "file name", f"the same trial as {other.name}", "one file a trial", "Remove the copy")
     if not found:
-        names = ", ".join(f"{name}/1{ending}" for name, ending in STREAMS.values())
+        names = ", ".join(f"{name}/1{endings[0]}" for name, endings in STREAMS.values())
         raise MissingInputError(f"moghadam: {folder}: no file like {names}. Complete the download.")
     return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
 

@@ -101,6 +101,8 @@ SPEC: Final = DatasetSpec(
         "each pass leaves less than 1e-4 of the absolute sum of its impulse response after 0.563 s; the filtered "
         "signal, by a band-pass from 10 Hz or above of that order, after 0.301 s.",
         "The sign of the medio-lateral force is that of the file.",
+        "A stride without vertical force whose ankle moment stays below 0.3 N m/kg was beside the plates: its moments "
+        "are those of the limb's inertia alone and are left out.",
     ),
     emg={
         f"{letter}/{raw}": EmgColumn(muscle=muscle, side=side)
@@ -109,6 +111,7 @@ SPEC: Final = DatasetSpec(
     },
     angles=_joint_columns("Angles"),
     moments=_joint_columns("Torques_Norm"),
+    reader_version="2",
 )
 
 OPTIONS: Final[Mapping[str, Option]] = {

@@ -23,6 +23,9 @@ Arrays = list[npt.NDArray[np.float64]]
 JOINTS: Final = ("Hip", "Knee", "Ankle")
 COLUMNS: Final = tuple(f"{joint}_{axis}" for joint in JOINTS for axis in "XYZ")
 
+PUSH_OFF: Final = 0.3
+"""Smallest largest moment (N m/kg) of an ankle that pushes off: walkers at 1 km/h reach 1.0, a foot in the air 0.05."""
+
 _SMALLEST: Final = 0.01
 _SAME: Final = 0.01
 _OTHER_PERSON: Final = 0.05

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from biomech_xr import vocabulary as words
+from biomech_xr.datasets._names import files_of
 from biomech_xr.datasets.moreira.sheets import NAME, MatSheet, Sheet, TextSheet
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.mat import MatNode, open_mat
@@ -129,7 +130,7 @@ def _tree_legs(folder: Path) -> Iterator[Leg]:
 
 
 def _text_tables(folder: Path) -> dict[str, Sheet]:
-    return {path.stem: TextSheet(path) for path in folder.glob("*.txt") if re.fullmatch(r"T\d+", path.stem)}
+    return {path.stem: TextSheet(path) for path in files_of(folder, ".txt") if re.fullmatch(r"T\d+", path.stem)}
 
 
 def _struct_legs(root: MatNode) -> Iterator[Leg]:

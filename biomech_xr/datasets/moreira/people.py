@@ -103,7 +103,7 @@ def read_person(folder: Path, name: str) -> Patient:
 
 def _number(path: Path, text: str, key: str, unit: str, low: float, high: float) -> float:
     line = re.search(rf"{key}:[ \t]*([^\r\n]*)", text)
-    value = re.match(r"\d+(?:\.\d+)?", line[1]) if line else None
+    value = re.match(r"\d+(?:\.\d+)?(?![\d.,])", line[1]) if line else None
     if line is None:
         return math.nan
     if value is None or not low <= float(value[0]) <= high:

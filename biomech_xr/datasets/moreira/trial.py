@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
 from biomech_xr.datasets.moreira.emg import LOOKAHEAD, MUSCLES, UNITS, Emg
-from biomech_xr.datasets.moreira.kinetics import COLUMNS, Arrays, foot_off, read_moments
+from biomech_xr.datasets.moreira.kinetics import COLUMNS, PUSH_OFF, Arrays, foot_off, read_moments
 from biomech_xr.datasets.moreira.legs import ANGLES, FORCES, MOMENTS, SPEEDS, Leg
 from biomech_xr.datasets.moreira.people import Stated
 from biomech_xr.datasets.moreira.sheets import NAME, POINTS, Sheet, read_strides
@@ -87,6 +87,7 @@ def make_trial(leg: Leg, name: str, context: Context, *, sources: tuple[tuple[st
         group: np.stack([*strides, *([np.full_like(strides[0], np.nan)] * (count - len(strides)))])
         for group, strides in tables.items()
     }
+    beside = _leave_out_beside_plates(padded)
     signals = dict(_signals(padded, sides, leg, context))
     trial = f"{leg.speed}_{leg.letter}_{name}"
     cuts = [_cut(leg, name, stride, padded, context) for stride in range(count)]
@@ -101,8 +102,25 @@ def make_trial(leg: Leg, name: str, context: Context, *, sources: tuple[tuple[st
         sources=sources,
         emg_state=context.emg.state,
         emg_lookahead=LOOKAHEAD[context.emg.kind],
-        notes=_notes(leg, tables, context) | _silent(signals),
+        notes=_notes(leg, tables, context) | beside | _silent(signals),
     )
+
+
+def _leave_out_beside_plates(tables: Mapping[str, npt.NDArray[np.float64]]) -> dict[str, str]:
+    """Set moments (stride, 1001, column) to NaN where a foot stood beside the plates; a note says in which strides.
+
+    There inverse dynamics sees the weight of the limb alone: no vertical force, no push-off at the ankle. A push-off
+    without a force means that the force was lost, not that there was none.
+    """
+    if "grf" not in tables or "kinetics" not in tables:
+        return {}
+    vertical = tables["grf"][:, :, list(_FORCE_AXES).index("GRF_Z")]
+    ankle = np.nan_to_num(np.abs(tables["kinetics"][:, :, COLUMNS.index("Ankle_X")]))
+    beside = ~(vertical > 0).any(axis=1) & np.isfinite(vertical).any(axis=1) & (ankle.max(axis=1) < PUSH_OFF)
+    tables["kinetics"][beside] = np.nan
+    strides = ", ".join(str(stride + 1) for stride in np.flatnonzero(beside))
+    found = f"stride {strides}: no vertical force and less than {PUSH_OFF:g} N m/kg at the ankle, so beside the plates"
+    return {"moments_left_out": found} if strides else {}
 
 
 def _read(leg: Leg, name: str, context: Context) -> Iterator[tuple[str, Arrays]]:

@@ -103,6 +103,7 @@ SPEC: Final = DatasetSpec(
     ),
     assumptions=(
         "EMG in mV.",
+        "Level walking is taken for overground: whether it was on a treadmill is not stated.",
         "The EMG has no filter that sees ahead, as the release calls it unprocessed (emg_lookahead 0). EMG that is "
         "band-passed after all has the filters that the release's code applies, in both directions: Butterworth 15 to "
         "400 Hz of order 7 and a notch at 50 Hz of Q 100, less than 1e-4 of whose response lies after 4.72 s; an "

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from biomech_xr.datasets import cycles
+from biomech_xr.datasets._names import folder_in
 from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import DataFormatError, MissingInputError
 from biomech_xr.readers.tables import read_numbers, read_sheet, sha256
@@ -59,20 +60,23 @@ def people(root: Path) -> dict[str, Path]:
 
 def trial_files(folder: Path) -> dict[str, tuple[Path, Path | None]]:
     """Return data file and label file (None where there is none) of every movement of a person, by code, sorted."""
-    if not (folder / "Data").is_dir():
+    inside, labels = folder_in(folder, "Data"), folder_in(folder, "Labels")
+    if not inside.is_dir():
         raise MissingInputError(f"siat: {folder}: no folder Data in it. Complete the download.")
     pattern = re.compile(rf"{folder.name}_([A-Za-z]+)_(Data|Label)\.csv", re.IGNORECASE)
     found: dict[tuple[str, str], Path] = {}
-    for path in sorted([*(folder / "Data").iterdir(), *_files(folder / "Labels")]):
+    for path in sorted([*inside.iterdir(), *_files(labels)]):
         match = pattern.fullmatch(path.name)
-        if match:
-            found[match[1].upper(), match[2].lower()] = path
-        else:
+        if not match:
             logger.warning("siat: %s: not named like %s_WAK_Data.csv, not read", path, folder.name)
+            continue
+        other = found.setdefault((match[1].upper(), match[2].lower()), path)
+        if other != path:
+            raise _bad(path, "file name", f"the same file as {other.name}", "one of each movement", "Remove the copy")
     codes = sorted(code for code, kind in found if kind == "data")
     if not codes:
         expected = f"{folder.name}_WAK_Data.csv"
-        raise MissingInputError(f"siat: {folder / 'Data'}: no file like {expected}. Complete the download.")
+        raise MissingInputError(f"siat: {inside}: no file like {expected}. Complete the download.")
     for code in sorted({code for code, _ in found} - set(codes)):
         logger.warning("siat: %s: labels of %s without data, not read", folder, code)
     return {code: (found[code, "data"], found.get((code, "label"))) for code in codes}

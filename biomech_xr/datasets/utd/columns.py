@@ -30,6 +30,7 @@ ASSUMPTIONS: Final = (
     "the gastrocnemius head is not stated: stored as gastrocnemius_medialis, ambiguous",
     "height is in the unit that gives 1.2 to 2.3 m, mass in kg from 35 to 180, unless the cell names the unit",
     "the coding of gender is not stated: sex is unknown unless the file itself names it",
+    "mains at 60 Hz, as in Dallas",
     "the smoothing of markers is not stated: kinematics_lookahead is unknown",
 )
 

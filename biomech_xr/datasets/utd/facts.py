@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,11 +11,12 @@ import numpy as np
 
 from biomech_xr import evidence
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge, emg_state, sign_option
+from biomech_xr.datasets.deciding import ANGLE_SIGNS, Judge, clearest, emg_state, sign_option
 from biomech_xr.datasets.spec import DatasetSpec, JointColumn, Option
 from biomech_xr.datasets.utd.legs import Array, Branches, read_curve, read_leg
+from biomech_xr.datasets.walking import FRONTAL
 from biomech_xr.errors import DataFormatError
-from biomech_xr.evidence import Decision
+from biomech_xr.evidence import STATED, Decision
 
 LABORATORY: Final = "UT Dallas, Locomotor Control Systems Lab"
 """Where the people of both releases walked."""
@@ -37,6 +38,7 @@ SIGN_OPTIONS: Final[Mapping[str, Option]] = {
     "hip_moment_sign": sign_option("flexor", "extensor", "internal moment of jointmoment.hip"),
     "knee_moment_sign": sign_option("flexor", "extensor", "internal moment of jointmoment.knee"),
     "ankle_moment_sign": sign_option("dorsiflexor", "plantarflexor", "internal moment of jointmoment.ankle"),
+    **FRONTAL,
 }
 
 _USUAL: Final = -1
@@ -50,13 +52,15 @@ _MOST: Final = 200
 class Facts:
     """Decisions for one person.
 
-    `order` holds the motions of x, y and z; `angle_signs` and `moment_signs` the factor to the canonical sign of each
-    joint; `moment_scale` the factor to N m/kg.
+    `order` holds the motions of x, y and z; `angle_signs` the factor to the canonical sign by (joint, motion), 1 where
+    it has none, `moment_signs` likewise, that of the joint's flexion where it has none; `angle_scale` the factor to
+    degrees and `moment_scale` that to N m/kg.
     """
 
     order: tuple[str, str, str] = ORDER
-    angle_signs: Mapping[str, int] = field(default_factory=dict)
-    moment_signs: Mapping[str, int] = field(default_factory=dict)
+    angle_signs: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    moment_signs: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    angle_scale: float = 1.0
     moment_scale: float = 1e-3
     emg_state: words.EmgState = "envelope"
     notes: Mapping[str, str] = field(default_factory=dict)
@@ -90,7 +94,8 @@ def settle(
         Walking speed of ``trials`` in m/s.
     stated
         Who states Plug-in Gait, by the option that it settles where the data are not sure. With `axes`, data in which
-        x is surely not flexion are refused.
+        x is surely not flexion are refused; with `start`, strides begin at contact of the own foot, else the knees are
+        asked.
 
     Raises
     ------
@@ -100,23 +105,63 @@ def settle(
     judge, stated = Judge(dataset=spec.name, file=file, options=options), stated or {}
     sample = _Sample(trials)
     cubes = {joint: sample.cube(spec.angles, joint) for joint in words.JOINTS}
+    scale = 1.0 if "angle_unit" in stated else _angle_scale(judge, cubes["knee"])
+    cubes = {joint: scale * cube for joint, cube in cubes.items()}
+    knee = cubes["knee"]
+    start = STATED if "start" in stated else None
+    if start is None and knee.size:
+        start = _start(judge, knee[:, evidence.flexion_column(knee).value])
     order = _order(judge, cubes, known="axes" in stated)
-    flexion = "xyz"[order.index("flexion")]
-    angles = {joint: sample.plane(spec.angles, joint, flexion) for joint in words.JOINTS}
+    flexion, adduction = ("xyz"[order.index(motion)] for motion in ("flexion", "adduction"))
+    angles = {joint: sample.plane(spec.angles, joint, flexion, scale) for joint in words.JOINTS}
     moments = {joint: sample.plane(spec.moments, joint, flexion) for joint in words.JOINTS}
-    unit = judge.value("moment_unit", "jointmoment.ankle", evidence.moment_unit(moments["ankle"], body_mass, speed))
+    unit = judge.value("moment_unit", "jointmoment.ankle", evidence.moment_unit(moments["ankle"][-1], body_mass, speed))
     state = spec.emg_state
     emg = [sample.curves(path, column.side) for path, column in spec.emg.items()]
     if any(np.isfinite(curves).any() for curves in emg):
         state = judge.value("emg_state", next(iter(spec.emg)).split(".", 1)[0], emg_state(emg))
+    start = start or _start(judge, angles["knee"][-1])
+    angles["frontal"] = sample.plane(spec.angles, "hip", adduction, scale)
+    moments["frontal"] = sample.plane(spec.moments, "hip", adduction)
     return Facts(
         order=order,
         angle_signs=_angle_signs(judge, angles, stated),
-        moment_signs=_moment_signs(judge, moments, stated),
+        moment_signs=_moment_signs(judge, moments, stated, start),
+        angle_scale=scale,
         moment_scale=evidence.FACTORS[unit](body_mass),
         emg_state=state,
         notes=judge.notes,
     )
+
+
+def _angle_scale(judge: Judge, knee: Array) -> float:
+    """Return the factor to degrees from a knee's components (stride, 3, point): that of radians where it shows them."""
+    if not knee.size:
+        return 1.0
+    decision = evidence.angle_unit(knee[:, evidence.flexion_column(knee).value])
+    unit = judge.assume("angle_unit", decision, "degree", "as in the lab's sister set")
+    return 1.0 if unit == "degree" else float(np.rad2deg(1.0))
+
+
+def _start(judge: Judge, knee: Array) -> Decision[str]:
+    """Return whose contact begins the strides, from knee flexion of either sign, (stride, point).
+
+    Raises
+    ------
+    DataFormatError
+        It is surely that of the other foot: these are no strides of the leg.
+    """
+    decision = judge.heard("start", evidence.start_from_knee(knee))
+    if decision.sure and decision.value == "other":
+        raise DataFormatError.of(
+            dataset=judge.dataset,
+            file=judge.file,
+            field="jointangles.knee",
+            found=f"strides that begin at contact of the other foot: {decision.evidence}",
+            expected="strides from contact to contact of the own foot",
+            action="Leave this person out, or cut the strides anew",
+        )
+    return decision
 
 
 def _order(judge: Judge, cubes: Mapping[str, Array], *, known: bool) -> tuple[str, str, str]:
@@ -141,31 +186,60 @@ def _order(judge: Judge, cubes: Mapping[str, Array], *, known: bool) -> tuple[st
     return ORDER
 
 
-def _angle_signs(judge: Judge, angles: Mapping[str, Array], stated: Mapping[str, str]) -> dict[str, int]:
-    return {
-        joint: _sign(judge, f"{joint}_sign", f"jointangles.{joint}", detect(angles[joint]), stated, usual=1)
+def _angle_signs(
+    judge: Judge, angles: Mapping[str, Sequence[Array]], stated: Mapping[str, str]
+) -> dict[tuple[str, str], int]:
+    """Return the signs of flexion, and that of hip adduction (`frontal`): canonical where the strides are not sure."""
+    signs = {
+        (joint, "flexion"): _sign(judge, f"{joint}_sign", f"jointangles.{joint}", map(detect, angles[joint]), stated, 1)
         for joint, detect in ANGLE_SIGNS.items()
     }
+    signs["hip", "adduction"] = judge.sign_or_assumed(
+        "hip_adduction_sign",
+        "jointangles.hip",
+        *map(evidence.hip_adduction_sign, angles["frontal"]),
+        canonical="adduction",
+        why="Plug-in Gait",
+    )
+    return signs
 
 
-def _moment_signs(judge: Judge, moments: Mapping[str, Array], stated: Mapping[str, str]) -> dict[str, int]:
-    """Return one sign a joint for its three planes; what is stated counts only where no joint is surely against it."""
-    found = {joint: evidence.moment_sign(joint, curves) for joint, curves in moments.items()}
-    if any(decision.sure and decision.value != _USUAL for decision in found.values()):
-        stated = {}
-    return {
-        joint: _sign(judge, f"{joint}_moment_sign", f"jointmoment.{joint}", decision, stated, usual=_USUAL)
-        for joint, decision in found.items()
+def _moment_signs(
+    judge: Judge, moments: Mapping[str, Sequence[Array]], stated: Mapping[str, str], start: Decision[str]
+) -> dict[tuple[str, str], int]:
+    """Return one sign a joint for its three planes; what is stated counts only where no joint is surely against it.
+
+    The `frontal` moment of the hip may not contradict the sagittal one.
+    """
+    found = {
+        joint: [evidence.moment_sign(joint, rows, start=start) for rows in moments[joint]] for joint in words.JOINTS
     }
+    if any(decision.sure and decision.value != _USUAL for legs in found.values() for decision in legs):
+        stated = {}
+    signs = {
+        (joint, "flexion"): _sign(judge, f"{joint}_moment_sign", f"jointmoment.{joint}", legs, stated, _USUAL)
+        for joint, legs in found.items()
+    }
+    expected, name = signs["hip", "flexion"], "frontal_moment_sign"
+    legs = [evidence.hip_adduction_moment_sign(rows, start=start) for rows in moments["frontal"]]
+    against = next((decision for decision in legs if decision.sure and decision.value != expected), None)
+    if judge.options.get(name) is None and against is None:
+        signs["hip", "adduction"] = judge.assume(name, clearest(legs), expected, "as the sagittal one")
+        return signs
+    told = f"the sagittal moment has the factor {expected}, the frontal one {(against or clearest(legs)).note()}"
+    signs["hip", "adduction"] = judge.sign(name, "jointmoment.hip", Decision(expected, 0.0, told), canonical="adductor")
+    return signs
 
 
 def _sign(
-    judge: Judge, option: str, field: str, decision: Decision[int], stated: Mapping[str, str], *, usual: int
+    judge: Judge, option: str, field: str, found: Iterable[Decision[int]], stated: Mapping[str, str], usual: int
 ) -> int:
     """Return the factor to the canonical sign: the user's word, what is sure, or the ``usual`` one if it is stated."""
-    if option in stated and judge.options.get(option) is None:
-        return judge.assume(option, decision, usual, stated[option])
-    return judge.sign(option, field, decision, canonical=SIGN_OPTIONS[option].choices[0])
+    decisions = list(found)
+    against = any(decision.sure and decision.value != usual for decision in decisions)
+    if option in stated and judge.options.get(option) is None and not against:
+        return judge.assume(option, clearest(decisions), usual, stated[option])
+    return judge.sign(option, field, *decisions, canonical=SIGN_OPTIONS[option].choices[0])
 
 
 class _Sample:
@@ -180,10 +254,11 @@ class _Sample:
         own = [number for number, (_, leg) in enumerate(self._legs) if leg.side == side]
         return _joined([rows for rows in (self._rows(path, number) for number in own) if rows is not None])
 
-    def plane(self, columns: Mapping[str, JointColumn], joint: str, axis: str) -> Array:
-        """Return one component of both legs, (strides, points)."""
+    def plane(self, columns: Mapping[str, JointColumn], joint: str, axis: str, scale: float = 1.0) -> list[Array]:
+        """Return one component of each leg that has it, and of both together, (strides, points) each."""
         paths = [path for path, column in columns.items() if column.joint == joint and axis_of(path) == axis]
-        return _joined([rows for rows in (self.curves(path, columns[path].side) for path in paths) if rows.size])
+        legs = [rows for rows in (scale * self.curves(path, columns[path].side) for path in paths) if rows.size]
+        return [*legs, _joined(legs)]
 
     def cube(self, columns: Mapping[str, JointColumn], joint: str) -> Array:
         """Return x, y and z of the legs and trials that have all three, (strides, 3, points)."""

@@ -177,10 +177,12 @@ def _canonical(
     result = {}
     for path, rows in curves.items():
         column, motion = columns[path], facts.order["xyz".index(axis_of(path))]
+        key = column.joint, motion
         if group == "kinetics":
-            factor = facts.moment_signs[column.joint] * facts.moment_scale
+            sign = facts.moment_signs.get(key, facts.moment_signs[column.joint, "flexion"])
+            factor = sign * facts.moment_scale
         else:
-            factor = float(facts.angle_signs[column.joint]) if motion == "flexion" else 1.0
+            factor = facts.angle_signs.get(key, 1) * facts.angle_scale
         result[column.side, column.joint, motion] = rows * factor
     return result
 

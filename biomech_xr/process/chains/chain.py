@@ -14,7 +14,6 @@ import numpy as np
 from pydantic import Field, ValidationInfo, model_validator
 
 from biomech_xr.config import Config
-from biomech_xr.datasets.spec import DatasetSpec
 from biomech_xr.errors import MissingInputError, ProcessingError
 from biomech_xr.process.chains import building, responses
 from biomech_xr.process.chains.building import band_limit, only_interpolated, upper_edge
@@ -139,10 +138,20 @@ class Chain(Config):
         """Return the unit of this chain's EMG before it is divided by its reference, of EMG in the unit ``source``."""
         return squared(source) if any(step.step == "tkeo" for step in self.emg) else source
 
-    def refusal(self, *, state: EmgState, kind: str, contiguity: str, rate: float, line_frequency: float = 50.0) -> str:
+    def refusal(
+        self,
+        *,
+        state: EmgState,
+        kind: str,
+        contiguity: str,
+        rate: float,
+        line_frequency: float = 50.0,
+        longest: float = np.inf,
+    ) -> str:
         """Return why this chain cannot serve EMG of this form, or an empty text when it can.
 
-        ``kind`` and ``contiguity`` are those of `schema.Signal`, ``rate`` in Hz (NaN for time-normalised strides).
+        ``kind`` and ``contiguity`` are those of `schema.Signal`, ``rate`` in Hz (NaN for time-normalised strides);
+        no piece of the signal is longer than ``longest`` s.
         """
         if state == "envelope":
             for step in self.emg:
@@ -160,24 +169,12 @@ class Chain(Config):
         if only_interpolated(state, kind) or np.isnan(rate):
             return ""
         try:
-            self.stages(rate, state=state, line_frequency=line_frequency)
+            stages = self.stages(rate, state=state, line_frequency=line_frequency, lines=())
         except ProcessingError as error:
             return str(error)
-        return ""
-
-    def served(self, spec: DatasetSpec) -> str:
-        """Return why this chain cannot serve the EMG of a source, or an empty text when it can.
-
-        By the source's state, its rates, and whether it is time-normalised. Of isolated strides the plan tells.
-        """
-        known = spec.rates.get("emg")
-        kind: SignalKind = "segmented" if known is not None and known.points else "continuous"
-        rates = (known.hz if known is not None and kind == "continuous" else ()) or (spec.emg_rate,)
-        for rate in rates:
-            line, state = spec.line_frequency, spec.emg_state
-            reason = self.refusal(state=state, kind=kind, contiguity="consecutive", rate=rate, line_frequency=line)
-            if reason:
-                return reason
+        needed = 0.0 if np.isinf(longest) else self._settling(stages, rate)
+        if longest * rate < round(needed * rate):
+            return f"every piece of the signal is shorter than the {needed:.2f} s that the steps need to settle"
         return ""
 
     def settling(self, rate: float, *, state: EmgState = "raw", line_frequency: float = 50.0) -> float:
@@ -185,10 +182,10 @@ class Chain(Config):
 
         See `responses.settling`; at least 0.1 s. Shorter pieces are missing in the product: all of them would be edge.
         """
-        if self.causal:
-            return 0.0
-        stages = self.stages(rate, state=state, line_frequency=line_frequency)
-        return max(responses.settling(stages, rate), MIN_PIECE_SECONDS)
+        return self._settling(self.stages(rate, state=state, line_frequency=line_frequency), rate)
+
+    def _settling(self, stages: Sequence[Stage], rate: float) -> float:
+        return 0.0 if self.causal else max(responses.settling(stages, rate), MIN_PIECE_SECONDS)
 
     def grid_rate(self, maximum_duration: float) -> float:
         """Return the samples a second of the grid; of a phase grid those of the slowest stride allowed (s)."""

@@ -17,7 +17,7 @@ from biomech_xr.process.chains.responses import rms_samples
 from biomech_xr.process.chains.steps_config import DEEPEST, wavelet_problem
 from biomech_xr.process.engine.kernels import Array, Array32
 from biomech_xr.process.engine.stages import Center, Rms, Rule, Shrink, Shrinkage, Tkeo
-from biomech_xr.process.steps.labelled import apply_to, rate_of, refuse_chunks, signed, squared
+from biomech_xr.process.steps.labelled import apply_to, as_rows, rate_of, refuse_chunks, signed, squared
 
 
 def remove_mean(emg: xr.DataArray, *, dim: str = "time") -> xr.DataArray:
@@ -162,7 +162,7 @@ def interpolate_gaps(
         )
 
     def kernel(values: npt.NDArray[np.float32]) -> tuple[Array32, npt.NDArray[np.bool_]]:
-        filled, gaps = bridge(values.reshape(-1, values.shape[-1]), samples=round(longest * rate + 1e-6))
+        filled, gaps = bridge(as_rows(values), samples=whole_samples(longest, rate))
         return filled.astype(np.float32).reshape(values.shape), gaps.reshape(values.shape)
 
     filled, gaps = xr.apply_ufunc(
@@ -174,7 +174,12 @@ def interpolate_gaps(
         output_dtypes=[np.float32, np.bool_],
         keep_attrs=True,
     )
-    return filled.transpose(*data.dims), gaps.transpose(*data.dims).drop_attrs()
+    return filled.transpose(*data.dims), gaps.transpose(*data.dims).drop_attrs(deep=False)
+
+
+def whole_samples(seconds: float, rate: float) -> int:
+    """Return the samples of the longest gap that is no longer than so many seconds at a rate (Hz)."""
+    return int(seconds * rate + 1e-6)
 
 
 def bridge(values: npt.NDArray[Any], *, samples: int) -> tuple[Array, npt.NDArray[np.bool_]]:

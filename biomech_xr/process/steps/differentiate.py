@@ -13,7 +13,7 @@ from biomech_xr.errors import ProcessingError
 from biomech_xr.process.chains.responses import center
 from biomech_xr.process.engine.kernels import Array, Array32, filter_sections, finite_pieces
 from biomech_xr.process.steps.filters import butterworth
-from biomech_xr.process.steps.labelled import apply_kernel, delayed, rate_of
+from biomech_xr.process.steps.labelled import apply_kernel, as_rows, delayed, rate_of
 
 _LOWPASS_ORDER = 2
 
@@ -71,7 +71,7 @@ def differentiate(
         raise ProcessingError("differentiate: cutoff belongs to the method backward. Leave it out, or change method.")
 
     def kernel(values: npt.NDArray[Any]) -> Array32:
-        flat = np.asarray(values, dtype=np.float64).reshape(-1, values.shape[-1])
+        flat = as_rows(values).astype(np.float64, copy=False)
         if sections is not None:
             flat = filter_sections(flat, sections, rate=rate, causal=True)
         return _convolved(flat, weights).astype(np.float32).reshape(values.shape)

@@ -21,7 +21,7 @@ from biomech_xr.process.engine.apply import apply_stages
 from biomech_xr.process.engine.kernels import Array, Array32
 from biomech_xr.process.engine.stages import Rectify, Sections
 from biomech_xr.process.steps import hum
-from biomech_xr.process.steps.labelled import apply_kernel, apply_to, rate_of, settled, signed
+from biomech_xr.process.steps.labelled import apply_kernel, apply_to, as_rows, rate_of, settled, signed
 
 BAND_LIMIT = 0.45
 """Chains limit upper band edges to this fraction of the sampling frequency, below the Nyquist frequency."""
@@ -230,8 +230,8 @@ def notch(
     lines = hum.harmonics(line_frequency, upper=upper, rate=rate, width=width or 0.0)
 
     def kernel(values: npt.NDArray[np.float32]) -> Array32:
-        flat = values.reshape(-1, values.shape[-1])
-        out = np.asarray(flat, dtype=np.float32).copy()
+        flat = as_rows(values)
+        out = np.where(np.isfinite(flat), flat, np.nan).astype(np.float32)
         for rows, there in hum.groups(flat, lines, rate=rate):
             if there:
                 part = Sections.of(notches(line_frequency, width=width, q=q, upper=upper, rate=rate, only=there))
@@ -247,7 +247,7 @@ def rectify(emg: xr.DataArray) -> xr.DataArray:
     The attribute ``emg_state`` becomes `rectified`; that of an envelope stays.
     """
     state = "envelope" if emg.attrs.get("emg_state") == "envelope" else "rectified"
-    return emg.copy(data=abs(emg.data)).astype(np.float32).assign_attrs(emg_state=state)
+    return abs(emg.astype(np.float32)).assign_attrs({**emg.attrs, "emg_state": state})
 
 
 def linear_envelope(

@@ -46,7 +46,7 @@ def apply_to(
     """
 
     def kernel(values: npt.NDArray[np.float32]) -> Array32:
-        flat = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
+        flat = as_rows(values)
         long = flat if causal else settled(flat, stages, rate)
         return np.asarray(apply_stages(long, stages, rate=rate, causal=causal), dtype=np.float32).reshape(values.shape)
 
@@ -54,6 +54,12 @@ def apply_to(
     if not causal:
         return done
     return delayed(done, responses.delay(stages, rate, signed=not smooth))
+
+
+def as_rows(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return signals (..., n) as rows (m, n), float64 unless they are float32."""
+    rows = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
+    return rows if rows.dtype == np.float32 else rows.astype(np.float64, copy=False)
 
 
 def settled(values: npt.NDArray[Any], stages: Sequence[Stage], rate: float) -> npt.NDArray[Any]:

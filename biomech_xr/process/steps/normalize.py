@@ -32,8 +32,9 @@ def amplitude_reference(strides: pd.DataFrame, peaks: Array32, method: Normalize
     method
         `peak_dynamic`: 95th percentile of the peaks of all strides with condition none of the same session and side, or
         of all strides there when none is without a condition (a source whose every stride is perturbed);
-        `first_strides`: of the first ``method.strides`` such strides that the channel was measured in, for the strides
-        after them: while it calibrates, a controller has no reference, so those strides have NaN; `mvc`: the value of
+        `first_strides`: of the first ``method.strides`` strides that the channel was measured in, those with condition
+        none where the very first has none, for the strides after them: while it calibrates, a controller has no
+        reference, so those strides have NaN, and what conditions come later it does not know; `mvc`: the value of
         ``method.contractions`` of this patient, side and channel (and session, where it names one), and where none are
         listed the largest peak of the strides of that session and side whose `source_activity` says MVC; `none`: 1.
 
@@ -53,8 +54,9 @@ def amplitude_reference(strides: pd.DataFrame, peaks: Array32, method: Normalize
     order = strides["order"].to_numpy()
     for key in dict.fromkeys(zip(session, side, strict=True)):
         rows = np.flatnonzero((session == key[0]) & (side == key[1]))
-        used = rows[plain[rows]] if plain[rows].any() else rows
-        used = used[np.argsort(order[used], kind="stable")]
+        rows = rows[np.argsort(order[rows], kind="stable")]
+        some = plain[rows[0]] if method.kind == "first_strides" else plain[rows].any()
+        used = rows[plain[rows]] if some else rows
         for channel in range(peaks.shape[1]):
             measured = used[np.isfinite(peaks[used, channel])]
             if method.kind == "first_strides":

@@ -12,7 +12,7 @@ from biomech_xr.errors import ProcessingError
 from biomech_xr.process.chains.responses import center
 from biomech_xr.process.engine.kernels import Array, Array32, delayed_linear, filter_sections, spline
 from biomech_xr.process.steps.filters import BAND_LIMIT, butterworth
-from biomech_xr.process.steps.labelled import delayed, rate_of, refuse_chunks, times_of
+from biomech_xr.process.steps.labelled import as_rows, delayed, rate_of, refuse_chunks, times_of
 
 _ORDER = 4
 
@@ -70,7 +70,7 @@ def to_phase(
     query = (begin[:, None] + offsets).reshape(-1)
 
     def kernel(values: npt.NDArray[Any]) -> Array32:
-        flat = values.reshape(-1, values.shape[-1])
+        flat = as_rows(values)
         if sections is not None:
             flat = filter_sections(flat, sections, rate=native, causal=causal, padding="odd", shortest=0.0)
         known = np.isfinite(query)

@@ -87,15 +87,42 @@ def causal_linear(values: npt.NDArray[np.float64], *, rate: float, target: float
     data = np.asarray(values, dtype=np.float64)
     if ratio(rate, target) == 1:
         return data, rate
-    count = int(np.floor((data.shape[1] - 1) / rate * target + 1e-6)) + 1
+    count, _ = _grid(data.shape[1], rate, target, causal=True)
     query = np.arange(max(count, 0)) / target
     return delayed_linear(np.arange(data.shape[1]) / rate, data, query, delay=1 / rate), float(target)
 
 
+def near_missing(
+    bad: npt.NDArray[np.bool_], native: float, rate: float, size: int, *, causal: bool
+) -> npt.NDArray[np.bool_]:
+    """Return which of ``size`` samples at ``rate`` Hz have a ``bad`` one (m, n at ``native`` Hz) within a sample.
+
+    A gap may lie between two samples of the new rate, which are finite both, although a filter started anew there: of
+    the two rates the longer sample counts. A causal output shows the past, one native sample late: it is asked about
+    that moment, and nothing later than itself.
+    """
+    some = np.flatnonzero(bad.any(axis=1) & ~bad.all(axis=1))
+    near = np.zeros((len(bad), size), dtype=bool)
+    if not some.size:
+        return near
+    place, reach = np.arange(size) * (native / rate), max(native / rate, 1.0)
+    first = np.floor(place - reach - causal + 1e-6).astype(np.int64) + 1
+    last = np.floor(place + 1e-6) + 1 if causal else np.ceil(place + reach - 1e-6)
+    before = np.concatenate((np.zeros((some.size, 1), dtype=np.int64), bad[some].cumsum(axis=1)), axis=1)
+    low, high = (np.clip(edge, 0, bad.shape[1]).astype(np.int64) for edge in (first, last))
+    near[some] = before[:, high] > before[:, low]
+    return near
+
+
 def resample(
-    data: xr.DataArray, *, target: float, sampling_frequency: float | None = None, dim: str = "time"
+    data: xr.DataArray,
+    *,
+    target: float,
+    causal: bool = False,
+    sampling_frequency: float | None = None,
+    dim: str = "time",
 ) -> xr.DataArray:
-    """Return a continuous signal resampled to ``target`` Hz with an anti-alias filter.
+    """Return a continuous signal resampled to ``target`` Hz with an anti-alias filter, or without looking ahead.
 
     Parameters
     ----------
@@ -103,41 +130,52 @@ def resample(
         Dims ``(..., dim)``; NaN marks gaps. Lazy input stays lazy. Never a cut stride.
     target
         New rate in Hz; the exact rate reached (ratio of small terms) is in the attribute ``sampling_frequency``.
+    causal
+        Linear interpolation one sample late, which is added to the attribute ``delay`` (s). It has no anti-alias
+        filter: for smooth signals, such as envelopes, only.
     sampling_frequency
         Hz; by default the attribute ``sampling_frequency``, or the spacing of the coordinate of ``dim`` (s).
 
     Returns
     -------
     xr.DataArray
-        float32 with a new coordinate ``dim`` in s, continuing from the first stamp of ``data`` (0 without one).
+        float32 with a new coordinate ``dim`` in s, continuing from the first stamp of ``data`` (0 without one). Samples
+        within one (of either rate, the longer one) of a missing sample are missing.
 
     Raises
     ------
     ProcessingError
-        No or an impossible sampling frequency or ``target``, one that differs from the coordinate's, no sample, or a
-        chunked ``dim``.
+        No or an impossible sampling frequency or ``target``, one that differs from the coordinate's, no sample, a
+        chunked ``dim``, or ``causal`` of EMG that is no envelope (the attribute ``emg_state``).
 
     Notes
     -----
     Each gap-free piece goes on as its mirror image. Where a tone above the new Nyquist frequency is cut off, that
     image has a kink, so some of the tone stays in the last half length of the filter at both ends of the piece.
     """
-    from biomech_xr.process.steps.labelled import rate_of, refuse_chunks
+    from biomech_xr.process.steps.labelled import as_rows, delayed, rate_of, refuse_chunks
 
     rate = rate_of(data, sampling_frequency, dim, clock=True)
     refuse_chunks(data, dim)
+    if causal and data.attrs.get("emg_state") in ("raw", "bandpassed", "rectified", "energy"):
+        raise ProcessingError(
+            f"resample: found EMG (attribute 'emg_state' {data.attrs['emg_state']!r}), expected an envelope or another "
+            "smooth signal, because without looking ahead no filter removes aliases. Make an envelope first."
+        )
     share = ratio(rate, target)
     if not data.sizes[dim] or not share:
         raise ProcessingError(
             f"resample: found {data.sizes[dim]} samples at {rate:g} Hz for {target:g} Hz, expected a signal to "
             "resample. Correct target=, or select a longer part."
         )
-    size = -(-data.sizes[dim] * share.numerator // share.denominator)
-    new_rate = rate * share.numerator / share.denominator
+    size, new_rate = _grid(data.sizes[dim], rate, target, causal=causal)
 
     def kernel(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        flat = values.reshape(-1, values.shape[-1])
-        return polyphase(flat, rate=rate, target=target)[0].reshape(*values.shape[:-1], size).astype(np.float32)
+        flat = as_rows(values)
+        found = (causal_linear if causal else polyphase)(flat, rate=rate, target=target)[0].astype(np.float32)
+        if share != 1:
+            found[near_missing(~np.isfinite(flat), rate, new_rate, size, causal=causal)] = np.nan
+        return found.reshape(*values.shape[:-1], size)
 
     result: xr.DataArray = xr.apply_ufunc(
         kernel,
@@ -152,4 +190,13 @@ def resample(
     ).transpose(*data.dims)
     origin = float(data[dim][0]) if dim in data.coords and data.sizes[dim] else 0.0
     stamped = result.assign_coords({dim: (dim, origin + np.arange(size) / new_rate, {"units": "s"})})
-    return stamped.assign_attrs(sampling_frequency=new_rate)
+    stamped = stamped.assign_attrs(sampling_frequency=new_rate)
+    return delayed(stamped, 1 / rate if share != 1 else 0.0) if causal else stamped
+
+
+def _grid(count: int, rate: float, target: float, *, causal: bool) -> tuple[int, float]:
+    """Return number and rate (Hz) of the samples that ``count`` ones become."""
+    share = ratio(rate, target)
+    if causal and share != 1:
+        return int(np.floor((count - 1) / rate * target + 1e-6)) + 1, float(target)
+    return -(-count * share.numerator // share.denominator), rate * share.numerator / share.denominator

@@ -17,7 +17,7 @@ from biomech_xr.process.chains.building import only_interpolated
 from biomech_xr.process.chains.chain import Chain
 from biomech_xr.process.engine.apply import apply_stages
 from biomech_xr.process.engine.kernels import Array, Array32
-from biomech_xr.process.steps.labelled import apply_kernel, delayed, rate_of
+from biomech_xr.process.steps.labelled import apply_kernel, as_rows, delayed, rate_of, signed
 from biomech_xr.process.steps.resample import EMG_RATE
 from biomech_xr.process.trials import reasons
 from biomech_xr.process.trials.cutting import cut_strides, highest_of, look_over
@@ -55,21 +55,22 @@ def filter_emg(
     -------
     xr.DataArray
         float32. At 1000 Hz these are the very samples that strides are cut from. A causal chain adds its delay (s) to
-        the attribute ``delay``. The attribute ``emg_bands`` says which edges (Hz) each band-pass has at this rate.
+        the attribute ``delay``. The attribute ``emg_bands`` says which edges (Hz) each band-pass has at this rate,
+        ``emg_state`` becomes the chain's product.
 
     Raises
     ------
     ProcessingError
-        The chain cannot serve EMG of this state or rate.
+        The chain cannot serve EMG of this state or rate, or the attribute ``emg_state`` says that it is of another.
     """
-    rate = rate_of(emg, sampling_frequency, dim)
+    rate = rate_of(emg if state == "envelope" else signed(emg, f"chain {chain.name!r}"), sampling_frequency, dim)
     reason = chain.refusal(state=state, kind="continuous", contiguity="", rate=rate)
     if reason:
         raise ProcessingError(f"chain {chain.name!r}: {reason}. Use the chain 'envelope'.")
     chain.stages(rate, state=state, line_frequency=line_frequency)
 
     def kernel(values: Array32) -> Array32:
-        flat = values.reshape(-1, values.shape[-1])
+        flat = as_rows(values)
         track = Track(values=flat, channels=_NONE, rate=rate, band_rate=rate, t0=0.0, rows=_NONE, contacts=np.empty(0))
         out = np.empty(flat.shape, dtype=np.float32)
         for group in groups(track, chain, state, line_frequency):
@@ -77,7 +78,7 @@ def filter_emg(
             out[group.rows] = np.where(group.filled, np.nan, done)
         return out.reshape(values.shape)
 
-    done = apply_kernel(emg, kernel, dim=dim)
+    done = apply_kernel(emg, kernel, dim=dim).assign_attrs(emg_state=chain.product)
     if chain.causal:
         stages = chain.stages(rate, state=state, line_frequency=line_frequency)
         done = delayed(done, responses.delay(stages, rate, signed=state != "envelope"))

@@ -16,9 +16,9 @@ from biomech_xr.process.engine.apply import apply_stages
 from biomech_xr.process.engine.kernels import MIN_PIECE_SECONDS, Array, without_short
 from biomech_xr.process.engine.stages import Rectify, Rms, Sections, Stage
 from biomech_xr.process.steps import hum
-from biomech_xr.process.steps.conditioning import bridge
+from biomech_xr.process.steps.conditioning import bridge, whole_samples
 from biomech_xr.process.steps.filters import butterworth
-from biomech_xr.process.steps.resample import causal_linear, polyphase
+from biomech_xr.process.steps.resample import causal_linear, near_missing, polyphase
 from biomech_xr.process.trials.tracks import EmgTask, Track
 
 Flags = npt.NDArray[np.bool_]
@@ -115,7 +115,7 @@ def groups(
         values: npt.NDArray[Any] = track.values if len(rows) == len(track.values) else track.values[rows]
         filled, dropped = np.zeros((1, 1), dtype=bool), np.zeros((1, 1), dtype=bool)
         if chain.bridge:
-            values, filled = bridge(values, samples=round(chain.bridge * track.rate + 1e-6))
+            values, filled = bridge(values, samples=whole_samples(chain.bridge, track.rate))
         if not chain.causal:
             least = max(responses.settling(stages, track.rate), MIN_PIECE_SECONDS)
             values, dropped = without_short(values, round(least * track.rate))
@@ -156,22 +156,8 @@ def _finish_group(
 
 
 def _near_missing(group: Group, native: float, rate: float, size: int, *, causal: bool) -> Flags:
-    """Return which samples at the new rate have a missing or an interpolated one within a sample of either rate.
-
-    A gap may lie between two samples of the new rate, which are finite both, although a filter started anew there. A
-    causal output shows the past, one native sample late: it is asked about that moment, and nothing later than itself.
-    """
+    """Return which samples at the new rate are near a missing or an interpolated one, see `near_missing`."""
     bad = np.isnan(group.values) | group.filled
     if rate == native:
         return np.broadcast_to(group.filled, bad.shape)
-    some = np.flatnonzero(bad.any(axis=1) & ~bad.all(axis=1))
-    near = np.zeros((len(bad), size), dtype=bool)
-    if not some.size:
-        return near
-    place, reach = np.arange(size) * (native / rate), max(native / rate, 1.0)
-    first = np.floor(place - reach - causal + 1e-6).astype(np.int64) + 1
-    last = np.floor(place + 1e-6) + 1 if causal else np.ceil(place + reach - 1e-6)
-    before = np.concatenate((np.zeros((some.size, 1), dtype=np.int64), bad[some].cumsum(axis=1)), axis=1)
-    low, high = (np.clip(edge, 0, bad.shape[1]).astype(np.int64) for edge in (first, last))
-    near[some] = before[:, high] > before[:, low]
-    return near
+    return near_missing(bad, native, rate, size, causal=causal)

@@ -48,7 +48,11 @@ _SESSIONS: Final = {
 }
 _LEAST_STRIDES: Final = 6
 _SHORT_ROWS, _NO_EMG, _NO_STRIKES, _DOUBLE_RATE, _ASTRAY = 5, 4, 30, 13, 10
+_GAPPED, _GAPPED_RAW = 20, 28
 _MORE_STRIDES: Final = 4
+CUT_GAP: Final = slice(300, 330)
+RAW_GAP: Final = slice(6000, 6045)
+"""Points of a row, and samples, that are NaN."""
 _MUSCLES: Final = ("TibAnt", "GastroLat", "GastroMed", "VastLat", "RecFem", "BicFem", "Semitend", "GlutMax")
 
 
@@ -82,6 +86,7 @@ def write_bacek(out: Path, *, patients: int, seed: int, minutes: float) -> Truth
         "loading": "the vertical force comes up within 25 ms of a contact, so that a threshold finds it some ms late",
         "test in one file": f"T{_NO_EMG} is not in segEnergetics, T{_NO_STRIKES} is not in segMechanics",
         "rate of forces": f"T{_DOUBLE_RATE}, raw: 2 kHz",
+        "gaps": f"T{_GAPPED}: 30 NaN in the second row of Left_Semitend; T{_GAPPED_RAW}, raw: 45 NaN in Right_GlutMax",
         "orthosis": "T16 to T30: the left knee keeps a third of its motion",
         "containers": "segMechanics and rawMechanics v5, segEnergetics and rawEnergetics v7.3",
     }
@@ -115,6 +120,8 @@ def _write_segmented(folder: Path, number: int, walks: dict[int, Walk], *, only:
             activity = walk.activity(_factors(walk, test), left_rows=left_rows)
             if test == _SHORT_ROWS:
                 activity |= {key: values[:-1] for key, values in activity.items() if key.startswith("Right")}
+            if test == _GAPPED:
+                activity["Left_Semitend"][1, CUT_GAP] = np.nan
             energetics[name] = {
                 "EMG": {"Activity": activity, "SNR": {"Left_TibAnt": 12.0, "Right_TibAnt": 11.0}},
                 "Metabolic": {"MetCost": np.full(40, 2.4), "CostTrans": np.full(40, 2.2)},
@@ -147,6 +154,8 @@ def _write_raw(folder: Path, number: int, walks: dict[int, Walk], *, seed: int) 
         rng = generator(seed, "bacek", number, test, "raw")
         rate, astray = 2000 if test == _DOUBLE_RATE else 1000, walk.astray() if test == _ASTRAY else None
         mechanics[name], energetics[name] = raw_content(walk, rng, rate=rate, astray=astray)
+        if test == _GAPPED_RAW:
+            energetics[name]["EMG"]["Right_GlutMax"][RAW_GAP] = np.nan
         rows += walk.true_strides(f"Sub{number}", name, recorded=True, **({"astray": astray} if astray else {}))
     save_struct(folder / f"Sub{number}_rawMechanics.mat", {"rawMechanics": mechanics})
     save_struct(folder / f"Sub{number}_rawEnergetics.mat", {"rawEnergetics": energetics}, version="v7.3")

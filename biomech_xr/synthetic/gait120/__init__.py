@@ -53,6 +53,8 @@ SIGNS: Final = {
     "other angles": "canonical, degrees",
     "EMGs_raw, EMGs_filt": "V",
 }
+GAP: Final = slice(1200, 1240)
+"""Rows of EMGs_raw that are NaN, within the first step."""
 _MARGIN: Final = 30
 _RMS: Final = 250
 
@@ -87,6 +89,8 @@ def write_gait120(out: Path, *, patients: int, seed: int, minutes: float) -> Tru
         _write_emg(folder / "EMG", trials, columns)
         for trial in trials:
             _write_motions(folder, trial, upper=index % 2 == 1, forces=decade > 0, lost=lost)
+        (folder / "EMG" / "._RawData.mat").write_bytes(b"\x00\x05\x16\x07")
+        (folder / "JointAngle" / "notes.txt").write_text("Trials that are not there were not recorded.\n", "ascii")
         rows += [row for trial in trials for row in _true_strides(name, trial)]
     _write_bodies(out / "Anthropometric_Data_Participants.xlsx", people)
     planted = {
@@ -97,6 +101,8 @@ def write_gait120(out: Path, *, patients: int, seed: int, minutes: float) -> Tru
         "frames": "TotalFrame does not begin at 1",
         "forces": "not for S001 to S010; their files are called like the angles' and lie elsewhere",
         "postures": "SitToStand and StandToSit hold no strides",
+        "gap": "40 NaN in PeroneusLongus of EMGs_raw of the first trial of SlopeDescent",
+        "stray files": "EMG/._RawData.mat, JointAngle/notes.txt",
         "dead channel": "PeroneusBrevis is constant zero in the first trial of SlopeAscent",
     }
     return Truth(dataset="gait120", strides=stride_truth(rows), sign_convention=SIGNS, planted=planted)
@@ -144,7 +150,7 @@ def _write_emg(folder: Path, trials: Sequence[_Trial], columns: Sequence[str]) -
     for trial in trials:
         field = f"Trial{trial.number:02d}"
         count = {"nSteps": float(len(trial.steps))}
-        whole = {"EMGs_raw": _table(trial.emg, columns), "TotalFrame": _pair(trial.total), **count}
+        whole = {"EMGs_raw": _table(_gapped(trial), columns), "TotalFrame": _pair(trial.total), **count}
         frames = {f"Step{k:02d}": {"TargetFrame": _pair(step)} for k, step in trial.steps.items()}
         raw.setdefault(trial.task, {})[field] = whole | frames
         processed.setdefault(trial.task, {})[field] = count | _processed(trial, columns)
@@ -154,6 +160,15 @@ def _write_emg(folder: Path, trials: Sequence[_Trial], columns: Sequence[str]) -
             content[task] |= {"AvailableTrialIdx": np.array([numbers]), "nTrials": float(len(numbers))}
     save_struct(folder / "RawData.mat", raw, compress=False)
     save_struct(folder / "ProcessedData.mat", processed, compress=False)
+
+
+def _gapped(trial: _Trial) -> FloatArray:
+    """Return the EMG of a trial, with a gap in that of the first trial down the slope."""
+    if (trial.task, trial.number) != ("SlopeDescent", 1):
+        return trial.emg
+    emg = trial.emg.copy()
+    emg[GAP, list(MUSCLES).index("PeroneusLongus")] = np.nan
+    return emg
 
 
 def _processed(trial: _Trial, columns: Sequence[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from biomech_xr.synthetic.gait import Bout, make_gait
-from biomech_xr.synthetic.k2muse.tree import POINTS, Take, normalized, original
+from biomech_xr.synthetic.k2muse.tree import GAP, POINTS, Take, normalized, original
 from biomech_xr.synthetic.matfile import save_struct
 from biomech_xr.synthetic.person import Person, generator, make_person
 from biomech_xr.synthetic.tables import write_workbook
@@ -51,6 +51,7 @@ _CUT_ONLY: Final = ("Fatigue", "DS_10")
 _UNCLEAR: Final = "DS_10"
 _WITHOUT_EVENTS: Final = "ShiftLeftward"
 _SINGLE: Final = "ShiftRightward"
+_GAPPED: Final = "InterDay"
 _SHORTEST: Final = 4
 
 
@@ -92,6 +93,7 @@ def _planted() -> dict[str, str]:
         "no events": f"{_WITHOUT_EVENTS} has no Events and no original: nothing pairs its streams, no stride is kept",
         "single stride": f"{_SINGLE} has one left stride: its arrays have lost the third dim",
         "not measured": "VLO is zero in ShiftUpward",
+        "gap": f"{GAP} NaN in TA, MG and LG of the second right stride of {_GAPPED}",
         "not computed": "moments are exactly 0 in the first rows of every original trial",
         "empty ultrasound": "USData is empty for most strides",
         "stray files": "FigureData/figData.mat, ProcessedData/._P01.mat, ProcessedData/notes.txt",
@@ -125,6 +127,7 @@ def _takes(person: Person, name: str, index: int, *, seed: int, minutes: float) 
             never_cut=(condition, mode, speed, number) == _NEVER_CUT,
             single_left=condition == _SINGLE,
             silent=5 if condition == "ShiftUpward" else None,
+            gap=condition == _GAPPED,
             rng=rng,
         )
 

@@ -34,6 +34,11 @@ _UNCOMPUTED: Final = 5
 _CLIPPED: Final = 777
 _NEXT_TO_NOTHING: Final = 1e-6
 _STEP: Final = EMG_RATE // FRAME_RATE
+GAP: Final = 30
+"""Samples that are NaN from 0.02 s after the second right contact on."""
+GAPPED: Final = slice(0, 3)
+"""Columns of the right leg in which they are."""
+_HEAD: Final = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +46,9 @@ class Take:
     """One trial: its four levels, its walk, and what is peculiar about it.
 
     `first_frame` is the number of the first row; `moment_scale` the factor from N m/kg; `silent` a column of the right
-    leg that is zero; `cut_only` trials have no continuous form; `lost` EMG of each leg is a ``cell`` that its length
-    tells apart, or the last ``samples`` of the first cell, so that no event is as long.
+    leg that is zero; with a `gap` three others lack samples of the second stride; `cut_only` trials have no continuous
+    form; `lost` EMG of each leg is a ``cell`` that its length tells apart, or the last ``samples`` of the first cell,
+    so that no event is as long.
     """
 
     gait: Gait
@@ -58,6 +64,7 @@ class Take:
     never_cut: bool
     single_left: bool
     silent: int | None
+    gap: bool
     rng: np.random.Generator
 
     @property
@@ -82,6 +89,9 @@ class Take:
             made[side] = (1000 * volts).astype(np.float32)
         if self.silent is not None:
             made["right"][:, self.silent] = 0
+        if self.gap:
+            start = (self.frames("right")[1][0] - self.first_frame) * _STEP + _HEAD
+            made["right"][start : start + GAP, GAPPED] = np.nan
         return made
 
 

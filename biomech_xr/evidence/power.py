@@ -14,22 +14,15 @@ from itertools import product
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from biomech_xr import vocabulary as words
-from biomech_xr.datasets.spec import Option
-from biomech_xr.evidence import FACTORS, Decision
+from biomech_xr.evidence._cycles import FEWEST, FloatArray, confidence
+from biomech_xr.evidence.decision import LEAST, Decision
+from biomech_xr.evidence.units import FACTORS
 
-FloatArray = npt.NDArray[np.float64]
-
-PUBLISHED_POWER: Final = Option(
-    kind="choice",
-    choices=("use", "ignore"),
-    help="Whether the published joint power has a say in signs and units and may refuse a person (use, by default).",
-)
-
-_FEWEST: Final = 3
-_CLEAR: Final = 0.7
+_CLEAR: Final = 0.88
+"""Least |r| that says something: recorded power reaches 0.90 to 1.00, on stairs that of the other foot's cycle 0.82 of
+the wrong sign."""
 _AGREE: Final = 0.8
 _OTHER_JOINT: Final = 0.95
 _BETTER: Final = 5.0
@@ -61,9 +54,17 @@ class Fit:
     strides: int
 
     @property
+    def confidence(self) -> float:
+        """How sure it is that they go together, in the direction of r: 0 for fewer than three strides."""
+        if self.strides < FEWEST:
+            return 0.0
+        clear, agree = (abs(self.r) - _CLEAR) / (1 - _CLEAR), (self.agree - _AGREE) / (1 - _AGREE)
+        return confidence(1 + min(clear, agree))
+
+    @property
     def sure(self) -> bool:
         """Whether the strides are enough, go together, and do so in one direction."""
-        return self.strides >= _FEWEST and abs(self.r) >= _CLEAR and self.agree >= _AGREE
+        return self.confidence >= LEAST
 
     def text(self) -> str:
         """Return the figures in words."""
@@ -102,7 +103,7 @@ def moment_signs(legs: Sequence[LegPower], joint: str) -> list[Decision[int]]:
     """Return what power says of the sign of a sagittal moment, for each leg that has power: 1 where it is canonical."""
     fits = {leg.side: fit([leg], joint) for leg in legs if joint in leg.power}
     return [
-        Decision(-1 if f.r < 0 else 1, 0.95 if f.sure else 0.0, f"published {joint} power, {side}: {f.text()}")
+        Decision(-1 if f.r < 0 else 1, f.confidence, f"published {joint} power, {side}: {f.text()}")
         for side, f in fits.items()
     ]
 
@@ -114,8 +115,8 @@ def moment_units(legs: Sequence[LegPower], body_mass: float) -> list[Decision[st
         return []
     error = {unit: abs(math.log(abs(found.slope) / factor(body_mass))) for unit, factor in FACTORS.items()}
     best = min(error, key=lambda unit: error[unit])
-    sure = found.sure and error[best] < math.log(_LARGEST_UNIT_ERROR)
-    return [Decision(best, 0.95 if sure else 0.0, f"published ankle power: {found.text()}")]
+    near = confidence(2 - error[best] / math.log(_LARGEST_UNIT_ERROR))
+    return [Decision(best, min(found.confidence, near), f"published ankle power: {found.text()}")]
 
 
 def misplaced(legs: Sequence[LegPower]) -> str:
@@ -125,7 +126,7 @@ def misplaced(legs: Sequence[LegPower]) -> str:
     """
     for joint in words.JOINTS:
         own = fit(legs, joint)
-        if own.strides < _FEWEST:
+        if own.strides < FEWEST:
             continue
         for moment, angle in product(words.JOINTS, repeat=2):
             if moment == angle == joint:
