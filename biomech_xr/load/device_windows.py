@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch.utils.data import get_worker_info
 
 from biomech_xr.errors import ConfigError
+from biomech_xr.load.blocks.buffers import Pieces
 from biomech_xr.load.cut.arena import Room
 from biomech_xr.load.cut.device import DeviceCutter
 from biomech_xr.load.cut.host import Cutter
@@ -50,6 +52,7 @@ class DeviceWindows(StrideWindows):
 
     def __init__(self, url: Url, *, device: str | torch.device = "cpu", **options: Any) -> None:
         self.device = _find_device(device)
+        self._memory = Pieces(spare=1)  # of the strides of an epoch, used again by the next one
         super().__init__(url, **options)
 
     def _cutter(self, order: EpochOrder) -> Cutter:
@@ -58,6 +61,7 @@ class DeviceWindows(StrideWindows):
                 "DeviceWindows with a CUDA device is iterated in a DataLoader worker, which would send every batch "
                 "through another process. Iterate it directly: reading ahead is a thread."
             )
+        ahead = POOL_BLOCKS if self.device.type == "cuda" else 2 * POOL_BLOCKS  # here they are read into their slots
         return DeviceCutter(
             self.device,
             batch=self.global_batch // self.world_size,
@@ -65,11 +69,18 @@ class DeviceWindows(StrideWindows):
             emg=self.emg,
             room=Room.of(
                 [source for source in self.sources if source.index.total],
-                slots=min(self._epochs.lanes + POOL_BLOCKS, order.counts.size),
+                slots=min(self._epochs.lanes + ahead, order.counts.size),
             ),
             between=any(bool(source.index.fraction.any()) for source in self.sources),
             over=lambda block, pool: order.pool_of(block) < pool,
+            memory=self._memory,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_memory"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        super().__setstate__({**state, "_memory": Pieces(spare=1)})
 
 
 def _find_device(device: str | torch.device) -> torch.device:

@@ -292,6 +292,6 @@ class StrideWindows(IterableDataset[Batch]):
     def _order(self) -> EpochOrder:
         return self._epochs.order(self._epoch)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
         self._process = os.getpid()

@@ -122,7 +122,8 @@ class RangeReader:
             return out
         wanted = wanted_rows(array, ranges)
         self._learn(array, wanted)
-        decoders = decoders_of(out.nbytes)
+        several = sum(-(-rows.stop // array.chunk_rows) - rows.start // array.chunk_rows for rows in wanted) > 1
+        decoders = decoders_of(out.nbytes) if several else None
         read = partial(decode, array=array, convert=convert)
         decoding: list[Future[None]] = []
         flying: deque[_Span] = deque()

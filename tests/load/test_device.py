@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import tracemalloc
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from biomech_xr.errors import ConfigError
 from biomech_xr.load import DeviceWindows, StrideWindows, device_windows
 from biomech_xr.load.blocks.block import FLOATS
 from biomech_xr.load.blocks.measured import find_measured
-from biomech_xr.load.cut.arena import Arena, Room
+from biomech_xr.load.blocks.reader import BlockReader
+from biomech_xr.load.cut import arena
+from biomech_xr.load.cut.arena import Arena, Room, Shipped
+from biomech_xr.load.cut.kernels import BLOCK_COLUMNS
 from biomech_xr.schema import HISTORY
 from biomech_xr.store.encoding import MISSING
 from tests.load.stores import write_store
@@ -160,3 +164,55 @@ def test_unknown_devices_and_kinds_of_emg_are_refused(store: Path) -> None:
             DeviceWindows(store, device=device, **BASE)
     with pytest.raises(ConfigError, match="emg: found 'float16', expected 'float32' or 'int16'"):
         StrideWindows(store, emg="float16", **BASE)
+
+
+def test_blocks_are_read_into_their_slots_where_all_have_one_shape(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arena, "_LEFT", 0)  # these stores are small
+    copied: list[int] = []
+    copy = Arena._copy
+    monkeypatch.setattr(Arena, "_copy", lambda room, shipped, start: copied.append(start) or copy(room, shipped, start))
+    windows, options = DeviceWindows(store, **BASE), {**BASE, "datasets": ["hu"]}
+    assert len({source.open().variables["emg"][1][2] for source in windows.sources}) > 1
+    assert sum(1 for _ in windows) == windows.steps_per_epoch
+    several, alone = len(copied), DeviceWindows(store, **options)
+    copied.clear()
+    assert several > 0
+    assert sum(1 for _ in alone) == alone.steps_per_epoch
+    assert not copied
+
+
+def test_what_is_read_while_the_arena_grows_is_kept(lengths: Path) -> None:
+    windows = DeviceWindows(lengths, **BASE | {"datasets": ["hu"]})
+    (source,) = windows.sources
+    slots = Arena(windows.device, room=Room.of(windows.sources, slots=6), window=120)
+    reader, blocks, shipped = BlockReader(120), [], []
+    for number in range(4):
+        claim = slots.claim(source)
+        assert (claim is not None) == (number < 2), "some slots are left to blocks of other shapes"
+        block = reader.read(source, 64 * (number % 2), out=claim.arrays if claim else None)
+        tensors = [torch.from_numpy(array) for array in (block.emg, block.measured, block.angles, block.moments)]
+        place = {"slot": claim.slot, "made": claim.made} if claim else {}
+        shipped.append(Shipped(facts=(), row=np.zeros(len(BLOCK_COLUMNS), np.int64), tensors=tensors, **place))
+        blocks.append([tensor.clone() for tensor in tensors])
+    slots._grow()
+    assert len(slots.measured) == 12 * 64
+    for number in (2, 0, 3, 1):
+        slots.place(number, shipped[number])
+    starts = [int(one.row[BLOCK_COLUMNS.index("base")]) for one in shipped]
+    assert len(set(starts)) == 4
+    for start, block in zip(starts, blocks, strict=True):
+        for whole, part in zip(slots._parts(), block, strict=True):
+            assert torch.equal(whole[start : start + len(part)].nan_to_num(7e7), part.nan_to_num(7e7))
+
+
+def test_memory_of_strides_goes_round_and_is_not_sent_to_workers(store: Path) -> None:
+    windows = DeviceWindows(store, **BASE)
+    size = len(pickle.dumps(windows))
+    assert sum(1 for _ in windows) == windows.steps_per_epoch
+    (waiting,) = windows._memory._free
+    again = pickle.loads(pickle.dumps(windows))  # noqa: S301
+    assert len(pickle.dumps(windows)) < size + 10_000 < len(waiting)
+    assert windows._cutter(windows._order())._arena.emg.data_ptr() == waiting.ctypes.data
+    assert_same(next(iter(windows)), next(iter(again)))

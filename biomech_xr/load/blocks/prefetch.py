@@ -137,6 +137,8 @@ class _Reading(Generic[T]):
         self._last: dict[int, int] = {}  # the last pool of each block that is held
         self._coming: dict[int, Future[T]] = {}
         self._here: dict[int, T] = {}
+        self._taken: dict[int, T] = {}  # the blocks of the share before
+        self._ends = -1  # the first last pool of all blocks that are held
         self._waiting: set[int] = set()  # blocks of pending shares alone
         self._pending: deque[tuple[Share, list[int]]] = deque()
         self._windows = 0
@@ -151,6 +153,7 @@ class _Reading(Generic[T]):
             for block in blocks:
                 if block not in self._last:
                     self._last[block] = self._order.pool_of(block)
+                    self._ends = min(self._ends, self._last[block])
                     self._coming[block] = self._pool.submit(self._read, block)
                     self._waiting.add(block)
             self._pending.append((share, blocks))
@@ -166,6 +169,9 @@ class _Reading(Generic[T]):
         """Return the next share and its blocks, for which it waits."""
         share, blocks = self._pending.popleft()
         self._windows -= share.block.size
+        if share.pool <= self._ends and blocks == [*self._taken]:  # nothing comes or goes, as in most steps
+            return share, self._taken
+        self._taken = {}
         for block in [block for block, last in self._last.items() if last < share.pool]:
             del self._last[block]
             self._here.pop(block, None)
@@ -180,7 +186,9 @@ class _Reading(Generic[T]):
         for block in blocks:
             if block in self._coming:
                 self._here[block] = self._coming.pop(block).result()
-        return share, {block: self._here[block] for block in blocks}
+        self._taken = {block: self._here[block] for block in blocks}
+        self._ends = min(self._last.values(), default=-1)
+        return share, self._taken
 
     def close(self) -> None:
         """Cancel reads that were not begun and wait for the others."""

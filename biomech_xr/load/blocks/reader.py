@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -32,10 +33,17 @@ class BlockReader:
         self._window = window
         self._memory: Final = Pieces(spare=_SPARE, least=_LARGE)
 
-    def read(self, source: Source, start: int) -> Block:
+    def read(self, source: Source, start: int, *, out: Mapping[str, npt.NDArray[Any]] | None = None) -> Block:
         """Return the block of strides that begins at a row of the part; dims and units as in `Block`.
 
         Any number of threads may call it.
+
+        Parameters
+        ----------
+        source, start
+            The part and the row.
+        out
+            Where a whole block of the part goes, as of `block_fields`; memory of this reader when left out.
 
         Raises
         ------
@@ -46,7 +54,7 @@ class BlockReader:
         """
         part = source.open()
         stop = min(start + source.chunk, part.size)
-        whole = self._memory.take(Layout(block_fields(source)))
+        whole = self._memory.take(Layout(block_fields(source))) if out is None else out
         arrays = {name: values[: stop - start] for name, values in whole.items()}
         part.read("emg", start, stop, out=arrays["emg"])
         read_joined(source, "kinematics", start, stop, arrays["angles"])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from biomech_xr.load.blocks.buffers import Buffers, Layout
+from biomech_xr.load.blocks.buffers import Buffers, Layout, Pieces
 from biomech_xr.load.blocks.reader import BlockReader
 from biomech_xr.load.cut import gather, kernels
 from biomech_xr.load.cut.arena import Arena, Room, Shipped
@@ -38,6 +38,8 @@ class DeviceCutter:
         Whether a target may lie between two samples of the grid.
     over
         Whether a block is not needed again once a share of that pool is made: called with block and pool.
+    memory
+        Where an arena in this machine's memory comes from.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class DeviceCutter:
         room: Room,
         between: bool,
         over: Callable[[int, int], bool],
+        memory: Pieces,
     ) -> None:
         self._between, self._over, self._device = between, over, device
         self._reader: Final = BlockReader(window)
@@ -59,16 +62,22 @@ class DeviceCutter:
         self._facts: Final = Layout(facts)
         self._buffers: Final = Buffers(fields)
         self._tables: Final = Tables()
-        self._arena: Final = Arena(device, room=room, window=window)
+        self._arena: Final = Arena(device, room=room, window=window, memory=memory)
         self._recorded: Recorded | None = None
         if device.type == "cuda":
             self._recorded = Recorded(Layout(fields), device, self._cut)
             self._stream: Final = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def read(self, source: Source, start: int) -> Shipped:
-        """Return a block that is on its way to the device; called in a reading thread, errors as of `BlockReader`."""
-        block = self._reader.read(source, start)
+        """Return a block that is on its way to the device; called in a reading thread, errors as of `BlockReader`.
+
+        Where the device is this machine's processor it is read into its slot, if that has its shapes.
+        """
+        claim = self._arena.claim(source) if self._recorded is None else None
+        block = self._reader.read(source, start, out=claim.arrays if claim else None)
         shipped = Shipped(facts=(block.floats, block.ints), row=gather.facts_row(block))
+        if claim is not None:
+            shipped.slot, shipped.made = claim.slot, claim.made
         arrays = map(torch.from_numpy, (block.emg, block.measured, block.angles, block.moments))
         if self._recorded is None:
             shipped.tensors = [*arrays]
