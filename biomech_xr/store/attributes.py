@@ -24,7 +24,7 @@ _LONG_NAMES: Final = {
 
 
 def variable_attrs(name: str, parts: Sequence[PartFacts]) -> dict[str, Any]:
-    """Return unit and long name of a variable."""
+    """Return unit and long name of a variable, and what the EMG is (``emg_state``, which the steps ask)."""
     attrs: dict[str, Any] = {}
     base = name.partition("_")[0]
     if name.endswith(("_mask", "_coverage")) or name == "emg":
@@ -36,6 +36,9 @@ def variable_attrs(name: str, parts: Sequence[PartFacts]) -> dict[str, Any]:
         attrs["units"] = words.UNITS[base]
     if name in _LONG_NAMES:
         attrs["long_name"] = _LONG_NAMES[name]
+    products = {part.attrs.get("product") for part in parts}
+    if name == "emg" and len(products) == 1 and None not in products:
+        attrs["emg_state"] = products.pop()
     return attrs
 
 

@@ -10,8 +10,8 @@ import pytest
 from distributed import Client
 
 import biomech_xr as bx
-from biomech_xr.errors import BiomechXRError, ConfigError, OccupiedError
-from biomech_xr.process import load_chain
+from biomech_xr.errors import BiomechXRError, ConfigError, OccupiedError, ProcessingError
+from biomech_xr.process import bandpass, load_chain
 from biomech_xr.quality.reference_counts import REFERENCE, TOTAL
 from biomech_xr.run.corpus import plan_corpus, write_person
 from biomech_xr.schema import validate_strides, validate_trial
@@ -92,6 +92,9 @@ def test_the_rehearsal_leaves_a_valid_store_and_a_rerun_changes_nothing(
     assert all(facts["synthetic"] for facts in strides.attrs["sources"].values())
     knee = strides["kinematics"].sel(joint="knee", motion="flexion", dataset="bacek").mean("stride").values
     assert 45 < knee.max() < 75
+    assert strides["emg"].attrs["emg_state"] == "envelope"
+    with pytest.raises(ProcessingError, match="expected signed EMG"):
+        bandpass(strides["emg"], low=20, high=400, order=4)
     before = contents(tmp_path)
     assert run(client, config(tmp_path)) == 0
     assert contents(tmp_path) == before
