@@ -11,7 +11,8 @@
 #   OUT, PEOPLE  folder of `make sources`, people a source           make sources OUT=/tmp/sources PEOPLE=4
 #   ARGS         passed on to pytest, the demo or a benchmark         make test ARGS="tests/store -x"
 #
-# Without SAMPLES the demo synthesizes all its input and the tests that need a real file skip and say so.
+# SAMPLES is ../shared/samples where that exists. Without samples the demo synthesizes all its input, and the tests that
+# need a real file skip and say so.
 
 PY ?= python3
 VENV ?= .venv

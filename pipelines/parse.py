@@ -26,6 +26,7 @@ from biomech_xr.errors import BiomechXRError
 from biomech_xr.parse import check_options
 from biomech_xr.run import parse_patient
 from biomech_xr.run.parse import ParseWork, parse_work
+from biomech_xr.run.parsed import overruled
 from biomech_xr.store.writable import require_writable
 from pipelines.cluster import ClusterConfig, connect
 from pipelines.command import gather, main, report_failures, with_reasons
@@ -128,7 +129,17 @@ def parse(client: Client, root: str, work: Sequence[Unit], *, already: int = 0) 
         f"parse: {len(results)} patient(s), {strides} strides, {with_reasons(rejected, reasons)}, "
         f"{time.monotonic() - started:.1f} s"
     )
+    warn_of_options(root, [entry["patient"] for entry in results], work)
     return report_failures("parse", failures, done=len(results) + already)
+
+
+def warn_of_options(root: str, parsed: Sequence[str], work: Sequence[Unit]) -> None:
+    """Say on stderr where an option was taken although a person's data are sure of something else."""
+    for unit in work:
+        name = f"{unit.dataset}-{unit.patient}"
+        if unit.options and name in parsed:
+            for note in overruled(root, unit.dataset, name):
+                print(f"warning: {name}: {note}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,9 @@ PUBLISHED_POWER: Final = Option(
     help="Whether the published joint power has a say in signs and units and may refuse a person (use, by default).",
 )
 
+AGAINST: Final = "against the data"
+"""In a note: an option was taken although the data are sure of something else."""
+
 _STATES: Final[Mapping[str, words.EmgState]] = {"raw": "raw", "bandpassed": "bandpassed", "envelope": "envelope"}
 
 
@@ -104,6 +107,7 @@ class Judge:
         """
         given: Value | None = self.asked(option, what)
         if given is not None:
+            self._compare(what or option, given, decisions)
             return given
         decision = self.heard(what or option, clearest(decisions))
         return evidence.require(decision, dataset=self.dataset, file=self.file, field=field, option=option)
@@ -118,7 +122,15 @@ class Judge:
             return self.value(option, field, *decisions, what=what)
         factor = 1 if given == canonical else -1
         self.notes[f"evidence.{what or option}"] = f"{factor} (option {option}={given})"
+        self._compare(what or option, factor, decisions)
         return factor
+
+    def _compare(self, what: str, given: Value, decisions: Sequence[Decision[Value]]) -> None:
+        """Note beside the user's word what the data say, and whether they are sure of something else."""
+        if decisions:
+            decision = clearest(decisions)
+            said = AGAINST if decision.sure and decision.value != given else "the data"
+            self.notes[f"evidence.{what}"] += f"; {said}: {decision.note()}"
 
     def assume(self, what: str, decision: Decision[Value], otherwise: Value, why: str) -> Value:
         """Return a decision that is sure, else what is assumed ``otherwise``, and note which and why."""

@@ -187,7 +187,7 @@ def recordings(root: Path, patient: str, options: Mapping[str, Any]) -> Iterator
 def _find(root: Path) -> Path:
     if not root.is_dir():
         raise MissingInputError(f"{SPEC.name}: {root}: no such folder. Give the folder that holds {FILE}.")
-    found = [path for path in sorted(root.rglob("*.mat")) if path.name.lower() == FILE.lower()]
+    found = [path for path in sorted(root.rglob("*")) if path.name.lower() == FILE.lower()]
     if len(found) > 1:
         raise DataFormatError.of(
             dataset=SPEC.name,

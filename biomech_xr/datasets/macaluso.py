@@ -183,7 +183,11 @@ def _files(root: Path) -> dict[str, Path]:
             )
         found[path.stem] = path
     if not found:
-        raise MissingInputError(f"{SPEC.name}: {root}: found no .mat file. Give the folder that holds {_FOLDER}.")
+        there = ", ".join(cycles.relative(path, root) for path in visible[:3]) or "no .mat file"
+        raise MissingInputError(
+            f"{SPEC.name}: {root}: found {there}; expected a folder {_FOLDER} with a .mat file a person, as "
+            f"{_FOLDER}/AB01.mat. Give the folder that holds {_FOLDER}, under this name."
+        )
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from biomech_xr.datasets.deciding import AGAINST
 from biomech_xr.errors import LostDataError
-from biomech_xr.store import layout, list_chains, list_patients, list_versions, patient_entry
+from biomech_xr.store import layout, list_chains, list_patients, list_versions, open_patient, patient_entry
 from biomech_xr.store.finishing import joined_software
 from biomech_xr.store.objects import join, names, sealed_or_none
 from biomech_xr.store.planned import named, read_standing
@@ -112,3 +114,10 @@ def _parts(root: str, dataset: str) -> Iterable[Mapping[str, Any]]:
         newest = sealed_or_none(layout.version_url(root, chain, numbers[-1])) if numbers else None
         for part in (newest or {"sources": {}})["sources"].get(dataset, {"parts": ()})["parts"]:
             yield sealed_or_none(layout.part_seal_url(folder, part["name"])) or {}
+
+
+def overruled(root: str, dataset: str, patient: str) -> list[str]:
+    """Return the notes on a parsed person in which an option of the user stands against sure data, each once."""
+    trials = open_patient(root, dataset, patient).trials
+    notes = [note for text in trials["notes"] for note in json.loads(str(text)).items()]
+    return sorted({f"{what.removeprefix('evidence.')}: {said}" for what, said in notes if AGAINST in str(said)})

@@ -2,6 +2,8 @@
 
 The peers live in an environment of their own (`make peers`); without it, or without one of them, a case says *not run*.
 Processor time of one process counts, the least of the repeats.
+
+    python -m tests.benchmarks.processing_peers [--json bench/processing_peers.json]
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 from biomech_xr.process.engine.apply import apply_stages
 from biomech_xr.process.engine.stages import Sections, Stage
 from biomech_xr.process.steps.filters import butterworth, notches
-from tests.benchmarks.common import Case
+from tests.benchmarks.common import Case, arguments, report
 
 RATE = 2000.0
 CHANNELS = 13
@@ -75,3 +77,13 @@ def _least(signals: np.ndarray, stages: tuple[Stage, ...], repeats: int) -> floa
         apply_stages(signals, stages, rate=RATE, causal=False)
         times.append(time.process_time() - begin)
     return min(times)
+
+
+def main() -> None:
+    """Measure and report."""
+    given = arguments("Our filters beside those of other libraries.").parse_args()
+    report(peer_cases(60.0, 3), given.json)
+
+
+if __name__ == "__main__":
+    main()

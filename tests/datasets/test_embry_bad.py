@@ -197,6 +197,9 @@ def test_missing_file_folder_and_person(small: Path, tmp_path: Path) -> None:
         patients(tmp_path)
     with pytest.raises(MissingInputError, match=r"no person 'AB99'\. Known: AB01"):
         read(small, "AB99")
+    shutil.copy(small / FILE, tmp_path / FILE.upper())
+    assert patients(tmp_path) == patients(small)
+    (tmp_path / FILE.upper()).unlink()
     (tmp_path / "copy").mkdir()
     for folder in (tmp_path, tmp_path / "copy"):
         shutil.copy(small / FILE, folder / FILE.lower())

@@ -77,8 +77,12 @@ def test_a_cut_file_is_one_clear_error(root: Path, tmp_path: Path, patient: str)
 def test_missing_folder_file_and_person(root: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"macaluso: .*no such folder"):
         patients(tmp_path / "none")
-    with pytest.raises(MissingInputError, match=r"macaluso: .*found no \.mat file"):
+    with pytest.raises(MissingInputError, match=r"macaluso: .*found no \.mat file; expected a folder Subject"):
         patients(tmp_path)
+    (tmp_path / "renamed" / "Subjects").mkdir(parents=True)
+    (tmp_path / "renamed" / "Subjects" / "AB01.mat").touch()
+    with pytest.raises(MissingInputError, match=r"found Subjects/AB01\.mat; expected a folder Subject .*this name"):
+        patients(tmp_path / "renamed")
     with pytest.raises(MissingInputError, match=r"found no AB09\.mat\. Known: AB01, AB02"):
         read(root, "AB09")
     for copy in ("one", "two"):

@@ -27,6 +27,19 @@ def small(tree: Path, tmp_path: Path) -> Path:
     return level_walking(tree, tmp_path)
 
 
+def test_a_folder_of_another_name_and_a_missing_workbook_are_said(
+    small: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert patients(small) == ["Sub01"]
+    assert caplog.records == []
+    (small / "Subject02").mkdir()
+    (small / "SubjectInformation.xlsx").unlink()
+    assert patients(small) == ["Sub01"]
+    folder, workbook = (record.getMessage() for record in caplog.records)
+    assert folder.endswith("Subject02: not a folder named like Sub01, not read")
+    assert "no SubjectInformation.xlsx: body mass is not known, so moments" in workbook
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

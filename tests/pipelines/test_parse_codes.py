@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from biomech_xr.errors import BiomechXRError
-from biomech_xr.store import ledger, list_patients
+from biomech_xr.store import ledger, list_patients, open_patient
 from biomech_xr.synthetic import write
 from pipelines import parse
 from pipelines.command import report_failures
@@ -69,3 +70,22 @@ def test_people_who_fail_for_one_reason_are_named_together(capsys: pytest.Captur
         "error: parse: 4 unit(s) failed:\n  hu-AB1, hu-AB3: a.mat: cut off\n  hu-AB2: b.mat: cut off\n  stopped\n"
     )
     assert capsys.readouterr().err == 2 * expected
+
+
+@pytest.mark.parametrize(("sign", "warnings"), [("extension", 2), ("flexion", 0)])
+def test_an_option_against_the_data_is_taken_and_said(
+    sign: str, warnings: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(parse, "connect", lambda _: nullcontext(Here()))
+    monkeypatch.setattr(parse, "gather", gather)
+    write("embry", tmp_path / "raw", patients=2, minutes=0.1)
+    source = {"raw": str(tmp_path / "raw"), "options": {"knee_sign": sign}}
+    config = parse.ParseConfig.of({"store": str(tmp_path / "store"), "sources": {"embry": source}})
+    assert parse.run(config) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: embry-")]
+    assert len(said) == warnings
+    for line in said:
+        assert "knee_sign: -1 (option knee_sign=extension); against the data: 1 (confidence 0.9" in line
+    person = list_patients(config.store)[0][1]
+    notes = json.loads(str(open_patient(config.store, "embry", person).trials["notes"][0]))
+    assert f"(option knee_sign={sign}); " in notes["evidence.knee_sign"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -49,6 +50,7 @@ def people(root: Path) -> dict[str, Path]:
     for _ in range(3):
         found = {path.name: path for path in sorted(level.iterdir()) if path.is_dir() and _PERSON.fullmatch(path.name)}
         if found:
+            _tell(level, found)
             return found
         inner = [path for path in sorted(level.iterdir()) if path.is_dir() and _ARCHIVE.fullmatch(path.name)]
         if not inner:
@@ -56,6 +58,20 @@ def people(root: Path) -> dict[str, Path]:
         level = inner[0]
     names = ", ".join(sorted(path.name for path in level.iterdir())[:5]) or "nothing"
     raise _bad(level, "", names, "one folder a person, for example Sub01", "Give the folder that holds the people")
+
+
+def _tell(level: Path, found: Mapping[str, Path]) -> None:
+    """Say which folders beside those of people are not read, and what the missing workbook costs."""
+    for path in sorted(level.iterdir()):
+        if path.is_dir() and path.name not in found and path.name[0] != ".":
+            logger.warning("siat: %s: not a folder named like Sub01, not read", path)
+    if _workbook(level) is None:
+        logger.warning(
+            "siat: %s: no %s: body mass is not known, so moments, which are divided by it, are left out. Complete the "
+            "download",
+            level,
+            _WORKBOOK,
+        )
 
 
 def trial_files(folder: Path) -> dict[str, tuple[Path, Path | None]]:
@@ -108,6 +124,10 @@ def read_data(path: Path, spec: DatasetSpec) -> Table:
     return table
 
 
+def _workbook(folder: Path) -> Path | None:
+    return next((path for path in sorted(folder.iterdir()) if path.name.lower() == _WORKBOOK.lower()), None)
+
+
 _AGAIN: Final = "Download the file again"
 
 
@@ -121,7 +141,7 @@ def read_person(folder: Path, root: Path, patient: str) -> tuple[Patient, tuple[
     DataFormatError
         The workbook has no column of subjects, or a mass or height that no adult has.
     """
-    path = next((path for path in sorted(folder.iterdir()) if path.name.lower() == _WORKBOOK.lower()), None)
+    path = _workbook(folder)
     person = Patient(dataset="siat", source_patient=patient)
     if path is None:
         return person, ()
