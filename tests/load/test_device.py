@@ -212,7 +212,7 @@ def test_memory_of_strides_goes_round_and_is_not_sent_to_workers(store: Path) ->
     size = len(pickle.dumps(windows))
     assert sum(1 for _ in windows) == windows.steps_per_epoch
     (waiting,) = windows._memory._free
-    again = pickle.loads(pickle.dumps(windows))  # noqa: S301
+    again = pickle.loads(pickle.dumps(windows))  # noqa: S301 - our own, as a worker gets it
     assert len(pickle.dumps(windows)) < size + 10_000 < len(waiting)
     assert windows._cutter(windows._order())._arena.emg.data_ptr() == waiting.ctypes.data
     assert_same(next(iter(windows)), next(iter(again)))

@@ -102,7 +102,7 @@ SPEC: Final = DatasetSpec(
         for prefix, side in _SIDES
         for joint in ("knee", "ankle")
     },
-    reader_version="3",
+    reader_version="4",
 )
 """The processed file is flexion-negative at the knee and plantarflexion-positive at the ankle: both are negated."""
 

@@ -103,6 +103,7 @@ SPEC: Final = DatasetSpec(
     emg=tree.EMG,
     angles=tree.ANGLES,
     moments=tree.MOMENTS,
+    reader_version="2",
 )
 """Keys name the raw output and its component, or the leg and its EMG column, counted from 0."""
 

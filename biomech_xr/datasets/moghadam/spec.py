@@ -113,5 +113,6 @@ SPEC: Final = DatasetSpec(
     },
     angles=_joints(""),
     moments=_joints("_moment"),
+    reader_version="2",
 )
 """The factors of angles and moments are those of files in canonical signs; every person's own are decided."""
