@@ -118,7 +118,7 @@ class StrideWindows(IterableDataset[Batch]):
     -----
     Use it directly, or in ``DataLoader(windows, batch_size=None, num_workers=W, multiprocessing_context="spawn")``,
     where worker w makes the steps w, w + W, ... Background threads read and cut ahead, so workers are rarely faster.
-    A batch's memory is used again once the batch and all views of it are dropped.
+    Some batches share memory, which is used again once these and all views of them are dropped.
     """
 
     device = torch.device("cpu")
@@ -277,7 +277,8 @@ class StrideWindows(IterableDataset[Batch]):
         making = Making(self._inputs, self.sources, stored, cutter, device=self.device, seed=seed, rank=self.rank)
         shares = (making.share(order.share(step, rank=self.rank, world_size=self.world_size)) for step in steps)
         plan = reading(self.sources, ahead=POOL_BLOCKS)
-        stream = made(order, shares, making.read, making.batch, makers=self._cutters, waited=self.waited, **plan)
+        plan |= {"makers": self._cutters, "together": making.together}
+        stream = made(order, shares, making.read, making.batches, waited=self.waited, **plan)
         with contextlib.closing(stream):
             for step, batch in zip(steps, stream, strict=True):
                 self._done = step + 1

@@ -55,23 +55,36 @@ def threads() -> list[str]:
     return [one.name for one in threading.enumerate() if one.name.startswith(("biomech-xr-read", "biomech-xr-cut"))]
 
 
+Pairs = list[tuple[Share, dict[int, int]]]
+
+
+def steps_of(pairs: Pairs) -> list[int]:
+    return [share.step for share, _ in pairs]
+
+
+@pytest.mark.parametrize("together", [1, 5])
 @pytest.mark.parametrize("makers", [0, 1, 3])
-def test_what_is_made_ahead_is_bounded_and_comes_in_order(makers: int) -> None:
+def test_what_is_made_ahead_is_bounded_and_comes_in_order(makers: int, together: int) -> None:
     order = PoolOrder([40] * 30, seed=0, epoch=0, global_batch=16, pool_blocks=4)
     begun: list[int] = []
+    sizes = set()
 
-    def make(share: Share, blocks: dict[int, int]) -> int:
-        begun.append(share.step)
-        assert blocks == {int(block): -int(block) for block in set(share.block)}
-        time.sleep(0.002 * (share.step % 3))  # later ones are often done first
-        return share.step
+    def make(pairs: Pairs) -> list[int]:
+        begun.extend(steps_of(pairs))
+        sizes.add(len(pairs))
+        for share, blocks in pairs:
+            assert blocks == {int(block): -int(block) for block in set(share.block)}
+        time.sleep(0.002 * (pairs[0][0].step % 3))  # later ones are often done first
+        return steps_of(pairs)
 
+    options = {"makers": makers, "together": together, "ahead": 4}
     shares = (order.share(step) for step in range(order.steps))
-    for at, step in enumerate(made(order, shares, lambda block: -block, make, makers=makers, ahead=4)):
+    for at, step in enumerate(made(order, shares, lambda block: -block, make, **options)):
         assert step == at
-        assert len(begun) <= at + 1 + makers
+        assert len(begun) <= at + (1 + makers) * together
         time.sleep(0.001)
     assert sorted(begun) == list(range(order.steps))
+    assert max(sizes) == together
     assert not threads()
 
 
@@ -79,9 +92,10 @@ def test_work_goes_on_while_the_consumer_has_a_batch() -> None:
     order = PoolOrder([40] * 4, seed=0, epoch=0, global_batch=16, pool_blocks=4)
     done = [threading.Event() for _ in range(order.steps)]
 
-    def make(share: Share, _blocks: dict[int, int]) -> int:
-        done[share.step].set()
-        return share.step
+    def make(pairs: Pairs) -> list[int]:
+        for step in steps_of(pairs):
+            done[step].set()
+        return steps_of(pairs)
 
     shares = (order.share(step) for step in range(order.steps))
     stream = made(order, shares, lambda block: block, make, makers=1, ahead=8)
@@ -105,16 +119,16 @@ def test_errors_wait_for_their_step_whatever_is_ahead() -> None:
             raise LostDataError(f"block {block}")
         return block
 
-    def make(share: Share, _blocks: dict[int, int]) -> int:
-        if share.step == 3:
+    def make(pairs: Pairs) -> list[int]:
+        if 3 in steps_of(pairs):
             raise ConfigError("step 3")
-        return share.step
+        return steps_of(pairs)
 
     def shares() -> Iterator[Share]:
         return (order.share(step) for step in range(order.steps))
 
-    for work, failure, step in [(lambda share, _: share.step, LostDataError, first), (make, ConfigError, 3)]:
-        stream = made(order, shares(), read, work, makers=2, ahead=4)
+    for work, failure, step, most in [(steps_of, LostDataError, first, 3), (make, ConfigError, 3, 1)]:
+        stream = made(order, shares(), read, work, makers=2, together=most, ahead=4)
         assert [next(stream) for _ in range(step)] == list(range(step))
         with pytest.raises(failure):
             next(stream)
@@ -139,7 +153,7 @@ def test_memory_of_blocks_does_not_grow_with_the_number_of_parts(store: Path, tm
     finally:
         tracemalloc.stop()
     assert len({block.emg.ctypes.data for block in held}) == 3
-    assert max(traced) < (3 + 8 + 1) * 2**22  # blocks that are held, those that wait, and the one that is read
+    assert max(traced) < (3 + 4 + 1) * 2**22  # blocks that are held, those that wait, and the one that is read
     assert max(traced[15:]) - max(traced[:15]) < 2**22  # what a part knows of its chunks is small
 
 

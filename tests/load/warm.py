@@ -23,7 +23,7 @@ def compile_loops(points: int = 40) -> None:
     arrays = {name: np.zeros(shape, dtype) for name, (shape, dtype) in gather.fields(1, 20).items()}
     find_measured(block.emg, block.floats, window=20, out=block.measured)
     ready = gather.make_ready(block)
-    gather.Cut(arrays, ready.row[None], np.zeros(1, np.int64), np.zeros(1, np.int64)).windows(0, 1)
+    gather.Cut(arrays, ready.row[None], np.zeros(1, np.int64), np.zeros(1, np.int64)).windows()
 
 
 compile_loops()

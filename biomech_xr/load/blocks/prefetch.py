@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -61,26 +61,27 @@ def prefetched(
     waited: Waited | None = None,
 ) -> Generator[tuple[Share, dict[int, T]], None, None]:
     """Return the generator of each share with the blocks that it needs; arguments as for `made`."""
-    return made(order, shares, read, lambda *pair: pair, makers=0, ahead=ahead, readers=readers, waited=waited)
+    return made(order, shares, read, lambda pairs: pairs, makers=0, ahead=ahead, readers=readers, waited=waited)
 
 
 def made(
     order: EpochOrder,
     shares: Iterator[Share],
     read: Callable[[int], T],
-    make: Callable[[Share, dict[int, T]], M],
+    make: Callable[[list[tuple[Share, dict[int, T]]]], Sequence[M]],
     *,
     makers: int,
+    together: int = 1,
     ahead: int,
     readers: int = READERS,
     waited: Waited | None = None,
 ) -> Generator[M, None, None]:
     """Yield what is made of each share and the blocks that it needs, while at most ``ahead`` further blocks are read.
 
-    A block is read once and kept until its pool is over. An error of ``read`` or ``make`` is raised at the share that
-    it belongs to, whatever was begun for later ones. Closing the generator cancels what was not begun and waits for
-    what is under way; a process that is being ended (`biomech_xr.store.stopping`) waits neither for that nor, after a
-    few seconds, for a block.
+    A block is read once and kept until its pool is over. An error of ``read`` is raised at the share that it belongs
+    to, one of ``make`` at the first of the shares that it was called with, whatever was begun for later ones. Closing
+    the generator cancels what was not begun and waits for what is under way; a process that is being ended
+    (`biomech_xr.store.stopping`) waits neither for that nor, after a few seconds, for a block.
 
     Parameters
     ----------
@@ -91,10 +92,12 @@ def made(
     read
         Returns the block of a number; called in threads.
     make
-        Returns what is yielded; called in threads, in any order.
+        Returns what is yielded for each of some successive shares; called in threads, in any order.
     makers
-        Threads that make, and how many shares they are ahead of the one that is asked for: further ones are begun as
-        soon as their blocks are there. With 0 the caller makes, when it asks.
+        Threads that make, each ahead of what is asked for by one call: further ones are begun as soon as their blocks
+        are there. With 0 the caller makes, when it asks.
+    together
+        The most shares of a call; fewer where the blocks of the next one are not there yet.
     ahead
         Blocks to read before they are needed.
     readers
@@ -104,14 +107,22 @@ def made(
     """
     reading = _Reading(order, shares, read, ahead=ahead, readers=readers, waited=waited)
     pool = ThreadPoolExecutor(makers, thread_name_prefix="biomech-xr-cut") if makers else None
-    begun: deque[Callable[[], M]] = deque()
+    begun: deque[Callable[[], Sequence[M]]] = deque()
+    ready: deque[M] = deque()
+
     try:
         while True:
-            while len(begun) <= makers and reading.look() and (not begun or reading.there()):
-                begun.append(pool.submit(make, *reading.take()).result if pool else partial(make, *reading.take()))
-            if not begun:
+            while reading.look() and (not (begun or ready) or (len(begun) < makers and reading.there())):
+                taken = [reading.take()]
+                while len(taken) < together and reading.look() and reading.there():
+                    taken.append(reading.take())
+                begun.append(pool.submit(make, taken).result if pool else partial(make, taken))
+            if ready:
+                yield ready.popleft()
+            elif begun:
+                ready.extend(begun.popleft()())
+            else:
                 return
-            yield begun.popleft()()
     finally:
         if pool is not None:
             pool.shutdown(wait=not stopped_for(), cancel_futures=True)

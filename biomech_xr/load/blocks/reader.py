@@ -16,7 +16,7 @@ from biomech_xr.load.blocks.measured import find_measured
 from biomech_xr.load.parts.sources import Source
 from biomech_xr.store.encoding import MISSING
 
-_SPARE: Final = 8
+_SPARE: Final = 4
 _LARGE: Final = 2**22
 
 

@@ -5,7 +5,7 @@ What follows from labels alone is made here, on a GPU in pinned memory, and sent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from biomech_xr.load.blocks.buffers import Buffers, Layout, Pieces
 from biomech_xr.load.blocks.reader import BlockReader
 from biomech_xr.load.cut import gather, kernels
 from biomech_xr.load.cut.arena import Arena, Room, Shipped
-from biomech_xr.load.cut.host import Batch, Ints, Tables
+from biomech_xr.load.cut.host import Batch, Ints, Needed, Tables
 from biomech_xr.load.cut.recorded import Recorded
 from biomech_xr.load.cut.tensors import cut
 from biomech_xr.load.parts.sources import Source
@@ -41,6 +41,8 @@ class DeviceCutter:
     memory
         Where an arena in this machine's memory comes from.
     """
+
+    together: Final = 1
 
     def __init__(
         self,
@@ -95,8 +97,11 @@ class DeviceCutter:
                 self._arena.place(number, shipped)
         return self._tables.of(blocks)
 
-    def batch(self, share: Share, blocks: Mapping[int, Shipped]) -> Batch:
-        """Return the windows of a share, on the device."""
+    def batches(self, shares: Sequence[Needed]) -> list[Batch]:
+        """Return the windows of each of some shares, on the device."""
+        return [self._made(*needed) for needed in shares]
+
+    def _made(self, share: Share, blocks: Mapping[int, Shipped]) -> Batch:
         table, rows = self.place(share, blocks)
         block = rows[share.block]
         if self._recorded is None:
@@ -114,8 +119,7 @@ class DeviceCutter:
     def _fill(self, arrays: dict[str, npt.NDArray[Any]], table: Ints, block: Ints, share: Share) -> None:
         """Write what follows from labels."""
         arrays["weight"][:] = share.weight
-        facts = gather.Cut(arrays, table, block, share.offset, place=arrays["place"], exact=arrays["exact"])
-        facts.facts(0, len(block))
+        gather.Cut(arrays, table, block, share.offset, place=arrays["place"], exact=arrays["exact"]).facts()
 
     def _cut(self, batch: Batch) -> None:
         cut(self._arena, batch, between=self._between)

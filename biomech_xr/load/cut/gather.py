@@ -89,7 +89,7 @@ def fields(batch: int, window: int, emg: Emg = "float32") -> Fields:
 
 
 class Cut:
-    """The windows of one batch, to be cut in pieces by any number of threads.
+    """Windows to be cut.
 
     EMG is in units of `emg_scale`, or in steps of `store.encoding.SCALE` where it is int16; angles in degree, moments
     in N m kg-1, time in s. A channel with one missing sample in its window is zero with mask false; of kinematics and
@@ -97,8 +97,8 @@ class Cut:
 
     Parameters
     ----------
-    batch
-        Arrays to write, C-contiguous: those of `fact_fields`, for `signals` those of `signal_fields` too. The weight
+    arrays
+        What is written, C-contiguous: those of `fact_fields`, for `windows` those of `signal_fields` too. The weight
         is not written.
     table
         One row a block, as of `facts_row`; the blocks must be kept until all is cut.
@@ -111,7 +111,7 @@ class Cut:
 
     def __init__(
         self,
-        batch: Mapping[str, Array],
+        arrays: Mapping[str, Array],
         table: Ints,
         block: Ints,
         offset: Ints,
@@ -119,21 +119,21 @@ class Cut:
         place: Ints | None = None,
         exact: Array | None = None,
     ) -> None:
-        self._table, self._block, self._offset = table, block, offset
+        self._arrays, self._table, self._block, self._offset = arrays, table, block, offset
         self._place = np.empty((len(block), len(kernels.PLACE)), dtype=np.int64) if place is None else place
         self._exact = np.empty((len(block), len(kernels.EXACT)), dtype=np.float64) if exact is None else exact
-        self._facts = [batch[name] for name in _FACTS]
-        if "emg" in batch:
-            self._window = batch["emg"].shape[2]
-            self._emg = [batch[name].reshape(-1) for name in ("emg", "emg_mask")]
-            self._joints = [batch[name + mask].reshape(-1) for name in _JOINTS for mask in ("", "_mask")]
 
-    def facts(self, start: int, stop: int) -> None:
+    def facts(self) -> None:
         """Write what follows from labels, and where each window lies."""
-        kernels.fill_places(self._table, self._block, self._offset, start, stop, self._place, self._exact, *self._facts)
+        found = [self._arrays[name] for name in _FACTS]
+        kernels.fill_places(self._table, self._block, self._offset, self._place, self._exact, *found)
 
-    def windows(self, start: int, stop: int) -> None:
-        """Write all of the windows ``start`` to ``stop``."""
-        self.facts(start, stop)
-        kernels.fill_emg(self._table, self._block, self._place, start, stop, self._window, *self._emg)
-        kernels.fill_joints(self._table, self._block, self._place, self._exact, start, stop, *self._joints)
+    def windows(self) -> None:
+        """Write all."""
+        self.facts()
+        where = self._table, self._block, self._place
+        turn = kernels.find_turns(*where)
+        emg, measured = (self._arrays[name].reshape(-1) for name in ("emg", "emg_mask"))
+        kernels.fill_emg(*where, turn, self._arrays["emg"].shape[2], emg, measured)
+        joints = [self._arrays[name + mask].reshape(-1) for name in _JOINTS for mask in ("", "_mask")]
+        kernels.fill_joints(*where, self._exact, turn, *joints)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from biomech_xr.load.blocks.buffers import Buffers
+from biomech_xr.load.blocks.buffers import Buffers, Layout
 from biomech_xr.load.blocks.reader import BlockReader
 from biomech_xr.load.cut import gather
 from biomech_xr.load.parts.sources import Source
@@ -17,9 +17,15 @@ from biomech_xr.window.order import Share
 
 Batch = dict[str, torch.Tensor]
 Ints = npt.NDArray[np.int64]
+Needed = tuple[Share, Mapping[int, Any]]
+"""A share, and by number the blocks that it needs."""
 
 CUTTERS: Final = 2
-"""Threads that cut, a batch each."""
+"""Threads that cut."""
+
+_WINDOWS: Final = 4096
+_BYTES: Final = 24 * 2**20
+"""The most that is cut together: enough that what each call costs is little beside the cutting, in a few batches."""
 
 
 class HasRow(Protocol):
@@ -36,12 +42,16 @@ class Cutter(Protocol):
     def read(self, source: Source, start: int) -> Any:
         """Return a block for `batch`; called in a reading thread."""
 
-    def batch(self, share: Share, blocks: Mapping[int, Any]) -> Batch:
-        """Return the windows of a share, whose blocks are given by number."""
+    @property
+    def together(self) -> int:
+        """The most batches to cut together."""
+
+    def batches(self, shares: Sequence[Needed]) -> list[Batch]:
+        """Return the windows of each of some shares."""
 
 
 class HostCutter:
-    """Cuts whole batches into memory that goes round.
+    """Cuts whole batches, a few together, into memory that goes round.
 
     Parameters
     ----------
@@ -51,20 +61,29 @@ class HostCutter:
 
     def __init__(self, *, batch: int, window: int, emg: gather.Emg) -> None:
         self._reader: Final = BlockReader(window)
-        self._buffers: Final = Buffers(gather.fields(batch, window, emg))
+        self._batch: Final = batch
+        size = Layout(gather.fields(batch, window, emg)).size
+        self.together: Final = max(1, min(_WINDOWS // batch, _BYTES // size))
+        self._buffers: Final = Buffers(gather.fields(self.together * batch, window, emg))
         self._tables: Final = Tables()
 
     def read(self, source: Source, start: int) -> gather.Ready:
         """Return a block ready to cut; called in a reading thread, errors as of `BlockReader.read`."""
         return gather.make_ready(self._reader.read(source, start))
 
-    def batch(self, share: Share, blocks: Mapping[int, gather.Ready]) -> Batch:
-        """Return the windows of a share; any number of threads may call it."""
-        arrays = self._buffers.take()
-        arrays["weight"][:] = share.weight
-        table, rows = self._tables.of(blocks)
-        gather.Cut(arrays, table, rows[share.block], share.offset).windows(0, len(share.block))
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    def batches(self, shares: Sequence[Needed]) -> list[Batch]:
+        """Return the windows of some shares, at most `together`; any number of threads may call it.
+
+        Their memory is used again once all of these batches are dropped.
+        """
+        slices = [slice(start, start + self._batch) for start in range(0, len(shares) * self._batch, self._batch)]
+        arrays = {name: array[: slices[-1].stop] for name, array in self._buffers.take().items()}
+        table, rows = self._tables.of({number: block for _, blocks in shares for number, block in blocks.items()})
+        block, offset, arrays["weight"][:] = (
+            np.concatenate(values) for values in zip(*[(s.block, s.offset, s.weight) for s, _ in shares], strict=True)
+        )
+        gather.Cut(arrays, table, rows[block], offset).windows()
+        return [{name: torch.from_numpy(array[part]) for name, array in arrays.items()} for part in slices]
 
 
 class Tables:

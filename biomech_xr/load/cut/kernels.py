@@ -50,15 +50,15 @@ _MOST = 2**30  # values behind an address: more than any block has, so that slic
 
 
 def _places(
-    table: Array, block: Array, offset: Array, start: int, stop: int, place: Array, exact: Array,
+    table: Array, block: Array, offset: Array, place: Array, exact: Array,
     phase: Array, target: Array, known: Array, horizon: Array, age: Array, spacing: Array,
     dataset: Array, activity: Array, person: Array, stride: Array, sample: Array,
 ) -> None:  # fmt: skip
-    """Find the windows ``start`` to ``stop``: place (`PLACE`, `EXACT`), phase and labels.
+    """Find windows: place (`PLACE`, `EXACT`), phase and labels.
 
     Window i is number ``offset[i]`` of the block in row ``block[i]`` of the table.
     """
-    for i in range(start, stop):
+    for i in range(len(block)):
         row = table[block[i]]
         ints = numba.carray(int64_at(row[_INTS]), _MOST)
         floats = numba.carray(float64_at(row[_FLOATS]), _MOST)
@@ -99,18 +99,35 @@ def _places(
         sample[i] = k
 
 
-def _emg(
-    table: Array, block: Array, place: Array, start: int, stop: int, window: int, out: Array, mask: Array
-) -> None:  # fmt: skip
-    """Cut EMG of windows ``start`` to ``stop`` as float32, or as codes where ``out`` is int16.
+def _turns(table: Array, block: Array, place: Array) -> Array:
+    """Return the windows stride by stride: those of one stride share most of their samples."""
+    first = np.zeros(len(table) + 1, dtype=np.int64)
+    for row in range(len(table)):
+        first[row + 1] = first[row] + table[row, _STRIDES]
+    start = np.zeros(first[-1] + 1, dtype=np.int64)
+    for i in range(len(block)):
+        start[first[block[i]] + place[i, 0] + 1] += 1
+    for stride in range(len(start) - 1):
+        start[stride + 1] += start[stride]
+    turn = np.empty(len(block), dtype=np.int64)
+    for i in range(len(block)):
+        stride = first[block[i]] + place[i, 0]
+        turn[start[stride]] = i
+        start[stride] += 1
+    return turn
+
+
+def _emg(table: Array, block: Array, place: Array, turn: Array, window: int, out: Array, mask: Array) -> None:
+    """Cut EMG of windows in the order of their turns as float32, or as codes where ``out`` is int16.
 
     Channels of a stride lie too far apart for the processor to guess, so those of the next window are asked for while
     those of this one are written: that makes this loop two to three times as fast.
     """
     target, address = values_of(out), np.int64(out.ctypes.data) // out.itemsize
-    for i in range(start, stop):
-        here, following = block[i], min(i + 1, stop - 1)
-        ahead, emg = block[following], int16_at(table[here, _EMG_AT])
+    for n in range(len(turn)):
+        i, following = turn[n], turn[min(n + 1, len(turn) - 1)]
+        here, ahead = block[i], block[following]
+        emg = int16_at(table[here, _EMG_AT])
         measured = byte_at(table[here, _MEASURED] + (place[i, 0] * table[here, _POINTS] + place[i, 2]) * _CHANNELS)
         step, soon_step = table[here, _TIME], table[ahead, _TIME]
         first = place[i, 0] * _CHANNELS * step + place[i, 1] - window + 1
@@ -153,10 +170,10 @@ def _state_between(angles: Any, here: int, rate: float, part: float, out: Array,
 
 
 def _joints(
-    table: Array, block: Array, place: Array, exact: Array, start: int, stop: int,
+    table: Array, block: Array, place: Array, exact: Array, turn: Array,
     state: Array, state_mask: Array, target: Array, target_mask: Array, torque: Array, torque_mask: Array,
 ) -> None:  # fmt: skip
-    """Cut states at the windows ``start`` to ``stop`` and at their targets, and torque at the targets.
+    """Cut states at windows, in the order of their turns, and at their targets, and torque at the targets.
 
     Rows of the window after the next are asked for meanwhile.
     """
@@ -164,9 +181,9 @@ def _joints(
         values_of(state), values_of(state_mask), values_of(target), values_of(target_mask),
         values_of(torque), values_of(torque_mask),
     )  # fmt: skip
-    for i in range(start, stop):
-        later, here = min(i + 2, stop - 1), block[i]
-        ahead = block[later]
+    for n in range(len(turn)):
+        i, later = turn[n], turn[min(n + 2, len(turn) - 1)]
+        here, ahead = block[i], block[later]
         soon = place[later, 0] * table[ahead, _SAMPLES] + _BEFORE + place[later, 2] - 2
         _ask_compiled(table[ahead, _ANGLES], soon, 3)
         _ask_compiled(table[ahead, _ANGLES], soon + place[later, 3], 4)
@@ -201,5 +218,6 @@ _kept_compiled = compiled(inline="always")(_kept)
 _between_compiled = compiled()(_state_between)
 _ask_compiled = compiled()(_ask)
 fill_places = compiled()(_places)
+find_turns = compiled()(_turns)
 fill_emg = compiled()(_emg)
 fill_joints = compiled()(_joints)

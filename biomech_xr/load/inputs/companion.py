@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ import torch
 
 from biomech_xr import vocabulary as words
 from biomech_xr.load.blocks.block import COMPONENTS, STATE
-from biomech_xr.load.cut.host import Batch, Cutter
+from biomech_xr.load.cut.host import Batch, Cutter, Needed
 from biomech_xr.load.inputs.companion_kernels import WIDTH, fill_states
 from biomech_xr.load.parts.sources import Source
 from biomech_xr.window.order import Share
@@ -178,27 +178,35 @@ class WithCompanion:
 
     def __init__(self, cutter: Cutter, legs: Mapping[int, OtherLeg], device: torch.device | None = None) -> None:
         self._cutter, self._legs, self._device = cutter, legs, device
+        self.together: Final = cutter.together
 
     def read(self, source: Source, start: int) -> Pair:
-        """Return a block for `batch`; called in a reading thread, errors as of `read_states`."""
+        """Return a block for `batches`; called in a reading thread, errors as of `read_states`."""
         states = torch.from_numpy(read_states(source, self._legs[source.first_row], start)).to(self._device)
         return Pair(block=self._cutter.read(source, start), states=states, row=source.first_row + start)
 
-    def batch(self, share: Share, blocks: Mapping[int, Pair]) -> Batch:
-        """Return the windows of a share."""
-        batch = self._cutter.batch(share, {number: pair.block for number, pair in blocks.items()})
-        stride, sample = batch["stride"], batch["sample"]
-        found = torch.empty((len(stride), WIDTH), device=stride.device)
-        for start, stop in _runs(share.block):
-            pair = blocks[int(share.block[start])]
-            place = (stride[start:stop] - pair.row) * pair.states.shape[1] + sample[start:stop]
-            torch.index_select(pair.states.view(-1, WIDTH), 0, place, out=found[start:stop])
-        good = torch.isfinite(found)
-        found = torch.where(good, found, 0.0)
-        batch["companion_state"] = found[:, :STATE].contiguous()
-        batch["companion_state_mask"] = good[:, :STATE].contiguous()
-        batch["companion_age"] = found[:, STATE].contiguous()
-        return batch
+    def batches(self, shares: Sequence[Needed]) -> list[Batch]:
+        """Return the windows of each of some shares."""
+        own = [(share, {number: pair.block for number, pair in blocks.items()}) for share, blocks in shares]
+        batches = self._cutter.batches(own)
+        for batch, (share, blocks) in zip(batches, shares, strict=True):
+            _add(batch, share, blocks)
+        return batches
+
+
+def _add(batch: Batch, share: Share, blocks: Mapping[int, Pair]) -> None:
+    """Add the other leg's state to the windows of a share."""
+    stride, sample = batch["stride"], batch["sample"]
+    found = torch.empty((len(stride), WIDTH), device=stride.device)
+    for start, stop in _runs(share.block):
+        pair = blocks[int(share.block[start])]
+        place = (stride[start:stop] - pair.row) * pair.states.shape[1] + sample[start:stop]
+        torch.index_select(pair.states.view(-1, WIDTH), 0, place, out=found[start:stop])
+    good = torch.isfinite(found)
+    found = torch.where(good, found, 0.0)
+    batch["companion_state"] = found[:, :STATE].contiguous()
+    batch["companion_state_mask"] = good[:, :STATE].contiguous()
+    batch["companion_age"] = found[:, STATE].contiguous()
 
 
 def _runs(numbers: Ints) -> Sequence[tuple[int, int]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from biomech_xr.errors import ConfigError
-from biomech_xr.load.cut.host import Batch, Cutter
+from biomech_xr.load.cut.host import Batch, Cutter, Needed
 from biomech_xr.load.inputs.augment import Augmentation, Augmenter, TimeJitter, check_augmentations, plain_values
 from biomech_xr.load.inputs.companion import OtherLeg, WithCompanion
 from biomech_xr.load.inputs.jitter import Jitter, can_move, check_jitter, every_sample
@@ -142,6 +142,7 @@ class Making:
         self._rank = rank
         self._phase, self._blocks, self._sources = inputs.phase, blocks, sources
         self._cutter = WithCompanion(cutter, inputs.legs, device) if inputs.legs else cutter
+        self.together: Final = self._cutter.together
         spacing = [source.index.step for source in sources]
         self._estimate = EstimatedPhase(spacing, inputs.previous) if inputs.previous else None
         self._augmenter = Augmenter(inputs.augment, seed=seed) if inputs.augment else None
@@ -152,7 +153,7 @@ class Making:
                 self._sources = [every_sample(source) for source in sources]
 
     def read(self, number: int) -> Any:
-        """Return a block for `batch`; called in a reading thread."""
+        """Return a block for `batches`; called in a reading thread."""
         part, start = self._blocks[number]
         return self._cutter.read(self._sources[part], start)
 
@@ -160,9 +161,15 @@ class Making:
         """Return the share that is cut in place of a share."""
         return self._jitter(share, self._rank) if self._jitter else share
 
-    def batch(self, share: Share, blocks: Mapping[int, Any]) -> Batch:
-        """Return the windows of a share as the options ask for them."""
-        batch = self._cutter.batch(share, blocks)
+    def batches(self, shares: Sequence[Needed]) -> list[Batch]:
+        """Return the windows of each of some shares, at most `together`, as the options ask for them."""
+        batches = self._cutter.batches(shares)
+        for batch, (share, _) in zip(batches, shares, strict=True):
+            self._add(batch, share.step)
+        return batches
+
+    def _add(self, batch: Batch, step: int) -> None:
+        """Change the batch of a step to what the options ask for."""
         if self._phase == "none":
             del batch["phase"]
         elif self._estimate is not None:
@@ -170,5 +177,4 @@ class Making:
         else:
             batch["phase_mask"] = torch.ones_like(batch["weight"], dtype=torch.bool)
         if self._augmenter is not None:
-            self._augmenter(batch, share.step, self._rank)
-        return batch
+            self._augmenter(batch, step, self._rank)

@@ -165,7 +165,7 @@ def make_source(
     grid = Grid.of(part.attrs.get("grid", {}), points=shape[-1])
     member = np.ones(part.size, dtype=bool) if groups is None else labels["person_group"].isin(groups).to_numpy(bool)
     selected = chosen(part, filters, among=member)
-    duration = labels["duration"].to_numpy(np.float64)
+    duration = labels["duration"].to_numpy(np.float64, copy=True)  # a view would keep all labels in memory
     facts = StrideFacts(
         duration=duration,
         emg_history=labels["emg_history"].to_numpy(np.int64),
