@@ -28,6 +28,10 @@ _HALF_NORMAL: Final = 0.845
 _FIRST_WIDTH: Final = 1.2
 _MOST_COUNTS: Final = 6
 _FEW: Final = 16
+_EACH: Final = 4
+_MOST_BINS: Final = 1024
+"""Coefficients for each bin of a risk estimate, and the most bins."""
+_ROUNDING: Final = 1e-9
 
 
 @compiled()
@@ -130,14 +134,6 @@ def middle(values: Values, rank: int, odd: bool) -> float:  # noqa: FBT001 - com
 
 
 @compiled()
-def _ascends(values: Values) -> bool:
-    for i in range(1, len(values)):  # noqa: SIM110 - a compiled loop
-        if values[i] < values[i - 1]:
-            return False
-    return True
-
-
-@compiled()
 def sort(values: Values) -> None:
     """Sort in place, by ever smaller steps (Shell)."""
     step = 1
@@ -173,21 +169,57 @@ def _count(values: Values, first: float, second: float) -> tuple[int, int]:
 
 @compiled()
 def _least_risk(magnitudes: Values, noise: float) -> float:
-    """Return the threshold of the least unbiased risk estimate, at most noise x sqrt(2 ln coefficients)."""
-    if noise == 0:
-        return 0.0
+    """Return the threshold of the least unbiased risk estimate, at most noise x sqrt(2 ln coefficients).
+
+    Only where the least risk can be are magnitudes sorted: their number and power in bins bound the risk in each bin.
+    """
     count = len(magnitudes)
-    if not _ascends(magnitudes):
-        sort(magnitudes)
     limit = noise * math.sqrt(2 * math.log(count))
-    best, least, below = 0.0, float(count), 0.0
+    if limit == 0:
+        return 0.0
+    bins = max(1, min(count // _EACH, _MOST_BINS))
+    scale, unit = bins / limit, 1 / noise**2
+    number, power = np.zeros(bins, np.int64), np.zeros(bins)
     for i in range(count):
         value = float(magnitudes[i])
-        if value > limit:
-            break
-        power = (value / noise) ** 2
-        below += power
-        risk = count - 2 * (i + 1) + below + (count - i - 1) * power
-        if risk < least:
-            best, least = value, risk
+        if value <= limit:
+            place = min(int(value * scale), bins - 1)
+            number[place] += 1
+            power[place] += value * value
+    lowest, starts = np.empty(bins), np.empty(bins, np.int64)
+    bound, before, below = float(count), 0, 0.0
+    for place in range(bins):
+        after, smallest, largest = before + number[place], (place / scale) ** 2 * unit, ((place + 1) / scale) ** 2 * unit
+        lowest[place] = count - 2 * after + below + (count - before) * smallest
+        below += power[place] * unit
+        if number[place]:
+            bound = min(bound, count - 2 * after + below + (count - after) * largest)
+        before = after
+    bound += _ROUNDING * count
+    kept = 0
+    for place in range(bins):
+        starts[place] = kept if lowest[place] <= bound else -1
+        kept += number[place] if lowest[place] <= bound else 0
+    values, ends = np.empty(kept), starts.copy()
+    for i in range(count):
+        value = float(magnitudes[i])
+        if value <= limit:
+            place = min(int(value * scale), bins - 1)
+            if starts[place] >= 0:
+                values[ends[place]] = value
+                ends[place] += 1
+    best, least, before, below = 0.0, float(count), 0, 0.0
+    for place in range(bins):
+        if starts[place] >= 0:
+            some = values[starts[place] : ends[place]]
+            sort(some)
+            part = below
+            for k in range(len(some)):
+                square = some[k] * some[k] * unit
+                part += square
+                risk = count - 2 * (before + k + 1) + part + (count - before - k - 1) * square
+                if risk < least:
+                    best, least = some[k], risk
+        before += number[place]
+        below += power[place] * unit
     return best

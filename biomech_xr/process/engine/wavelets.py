@@ -49,28 +49,27 @@ def denoise_rows(
     for depth in range(level):
         source, begin, low, place = (spare, other, block, lead) if depth % 2 else (block, lead, spare, other)
         _split(source, begin, sizes[depth], bank, low, place, spare, places[depth])
-    noise = np.zeros(block.shape[1])
+    noise, limits = np.zeros(block.shape[1]), np.zeros(block.shape[1], block.dtype)
     for depth in range(level):
         count, place = sizes[depth + 1], places[depth]
         noise_rows(spare, place, count, used, noise)
-        limits = _limits(spare[place : place + count], noise, used, size, rule)
+        _limits(spare[place : place + count], noise, used, size, rule, limits)
         shrink_rows(spare.reshape(-1), place, place + count, limits, kind)
     for depth in range(level - 1, -1, -1):
         low, place, out, begin = (block, lead, spare, other) if depth % 2 else (spare, other, block, lead)
         _join(low, place, spare, places[depth], sizes[depth + 1], bank, out, begin)
 
 
-def _limits(details: Values, noise: npt.NDArray[np.float64], used: int, size: int, rule: int) -> Values:
-    """Return the threshold of each lane's details."""
-    limits = np.zeros_like(details, shape=details.shape[1])
-    magnitudes = np.empty(0)
+@compiled()
+def _limits(details: Values, noise: Values, used: int, size: int, rule: int, limits: Values) -> None:
+    """Write the threshold of each lane's details."""
+    count = 0 if rule == UNIVERSAL else len(details)
+    magnitudes = np.empty((used, count), details.dtype)
+    for i in range(count):
+        for lane in range(used):
+            magnitudes[lane, i] = abs(details[i, lane])
     for lane in range(used):
-        if rule != UNIVERSAL:
-            magnitudes = np.abs(details[:, lane])
-            magnitudes.sort()  # with vector instructions, which the compiled sort has not
-            magnitudes = magnitudes.astype(np.float64)
-        limits[lane] = threshold_of(magnitudes, noise[lane], size, rule)
-    return limits
+        limits[lane] = threshold_of(magnitudes[lane], noise[lane], size, rule)
 
 
 @compiled()
