@@ -171,7 +171,7 @@ def _count(values: Values, first: float, second: float) -> tuple[int, int]:
 def _least_risk(magnitudes: Values, noise: float) -> float:
     """Return the threshold of the least unbiased risk estimate, at most noise x sqrt(2 ln coefficients).
 
-    Only where the least risk can be are magnitudes sorted: their number and power in bins bound the risk in each bin.
+    Only where the least risk can be are magnitudes sorted, see `_promising`.
     """
     count = len(magnitudes)
     limit = noise * math.sqrt(2 * math.log(count))
@@ -185,21 +185,8 @@ def _least_risk(magnitudes: Values, noise: float) -> float:
         if value <= limit:
             place = min(int(value * scale), bins - 1)
             number[place] += 1
-            power[place] += value * value
-    lowest, starts = np.empty(bins), np.empty(bins, np.int64)
-    bound, before, below = float(count), 0, 0.0
-    for place in range(bins):
-        after, smallest, largest = before + number[place], (place / scale) ** 2 * unit, ((place + 1) / scale) ** 2 * unit
-        lowest[place] = count - 2 * after + below + (count - before) * smallest
-        below += power[place] * unit
-        if number[place]:
-            bound = min(bound, count - 2 * after + below + (count - after) * largest)
-        before = after
-    bound += _ROUNDING * count
-    kept = 0
-    for place in range(bins):
-        starts[place] = kept if lowest[place] <= bound else -1
-        kept += number[place] if lowest[place] <= bound else 0
+            power[place] += value * value * unit
+    starts, kept = _promising(count, number, power, unit / scale**2)
     values, ends = np.empty(kept), starts.copy()
     for i in range(count):
         value = float(magnitudes[i])
@@ -211,15 +198,47 @@ def _least_risk(magnitudes: Values, noise: float) -> float:
     best, least, before, below = 0.0, float(count), 0, 0.0
     for place in range(bins):
         if starts[place] >= 0:
-            some = values[starts[place] : ends[place]]
-            sort(some)
+            sort(values[starts[place] : ends[place]])
             part = below
-            for k in range(len(some)):
-                square = some[k] * some[k] * unit
+            for i in range(starts[place], ends[place]):
+                upto = before + 1 + i - starts[place]
+                square = values[i] * values[i] * unit
                 part += square
-                risk = count - 2 * (before + k + 1) + part + (count - before - k - 1) * square
+                risk = count - 2 * upto + part + (count - upto) * square
                 if risk < least:
-                    best, least = some[k], risk
+                    best, least = values[i], risk
         before += number[place]
-        below += power[place] * unit
+        below += power[place]
     return best
+
+
+@compiled()
+def _promising(count: int, number: Values, power: Values, unit: float) -> tuple[Values, int]:
+    """Return where the values of each bin that may have the least risk start, -1 of others, and how many they are.
+
+    Number and power of the values in a bin bound the risks there: the least of the upper bounds is one for all.
+
+    Parameters
+    ----------
+    count
+        Coefficients, those beyond all bins included.
+    number, power
+        Of the values in each bin: their number, and the sum of their squares over the noise squared.
+    unit
+        Square of a bin's width over the noise squared.
+    """
+    lowest, bound = np.empty(len(number)), float(count)
+    before, below = 0, 0.0
+    for place in range(len(number)):
+        after = before + number[place]
+        lowest[place] = count - 2 * after + below + (count - before) * place**2 * unit
+        below += power[place]
+        if number[place]:
+            bound = min(bound, count - 2 * after + below + (count - after) * (place + 1) ** 2 * unit)
+        before = after
+    starts, kept = np.full(len(number), -1, np.int64), 0
+    for place in range(len(number)):
+        if lowest[place] <= bound + _ROUNDING * count:
+            starts[place] = kept
+            kept += number[place]
+    return starts, kept

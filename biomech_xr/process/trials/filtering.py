@@ -18,10 +18,11 @@ from biomech_xr.process.engine.stages import Rectify, Rms, Sections, Stage
 from biomech_xr.process.steps import hum
 from biomech_xr.process.steps.conditioning import bridge, whole_samples
 from biomech_xr.process.steps.filters import butterworth
-from biomech_xr.process.steps.resample import causal_linear, near_missing, polyphase
+from biomech_xr.process.steps.resample import EMG_RATE, causal_linear, near_missing, ratio
 from biomech_xr.process.trials.tracks import EmgTask, Track
 
 Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[Any]
 HumGroups = list[tuple[npt.NDArray[np.intp], tuple[float, ...]]] | None
 """Channels with the same harmonics of the mains (Hz), see `hum.groups`; None where that is not known yet."""
 
@@ -47,8 +48,8 @@ class Finished(NamedTuple):
     `dropped` are the samples (m, n) at the track's own rate that are missing because their piece is too short.
     """
 
-    product: tuple[Array, float]
-    envelope: tuple[Array, float]
+    product: tuple[Floats, float]
+    envelope: tuple[Floats, float]
     dropped: Flags
 
 
@@ -74,7 +75,7 @@ def decide_hum(listed: Sequence[Track], chain: Chain, task: EmgTask) -> list[Hum
 
 def finish(track: Track, chain: Chain, task: EmgTask, found: HumGroups = None) -> Finished:
     """Return a track after its filters, and its 6 Hz envelope; ``found`` as in `groups`."""
-    done: list[tuple[npt.NDArray[np.intp], Array, Array]] = []
+    done: list[tuple[npt.NDArray[np.intp], Floats, Floats]] = []
     rate, same = track.rate, True
     dropped = np.zeros(track.values.shape, dtype=bool)
     for group in groups(track, chain, task.state, task.line_frequency, found):
@@ -133,26 +134,34 @@ def product_of(values: Array, chain: Chain) -> Array:
 
 def _finish_group(
     values: npt.NDArray[Any], stages: tuple[Stage, ...], native: float, chain: Chain, state: words.EmgState
-) -> tuple[Array, Array, float]:
+) -> tuple[Floats, Floats, float]:
     """Return the product and the 6 Hz envelope of channels with the same stages, at the rate returned."""
-
-    def run(data: npt.NDArray[Any], steps: tuple[Stage, ...]) -> Array:
-        if not steps:
-            return np.asarray(data, dtype=np.float64)
-        return np.asarray(apply_stages(data, steps, rate=native, causal=chain.causal), dtype=np.float64)
-
     signed = 0 if state == "envelope" else len(stages)
     split = next((i for i, stage in enumerate(stages) if isinstance(stage, Rectify | Rms)), signed)
-    convert = causal_linear if chain.causal else polyphase
     peak = (Rectify(), Sections.of(butterworth("lowpass", PEAK_CUTOFF, order=2, rate=native)))
-    same = chain.product == "envelope" and stages[split:] in (peak, peak[1:])
-    base = values if same else run(values, stages[:split])
-    filtered = run(base, stages if same else stages[split:])
-    done, rate = convert(product_of(filtered, chain), rate=native)
-    product = product_of(done, chain)
-    if same:
+    rates: dict[str, Any] = {"native": native, "causal": chain.causal}
+    if chain.product == "envelope" and stages[split:] in (peak, peak[1:]):
+        done, rate = _at_emg_rate(product_of(_run(values, stages, **rates), chain), (), **rates)
+        product = product_of(done, chain)
         return product, product, rate
-    return product, convert(run(base, peak), rate=native)[0], rate
+    base = _run(values, stages[:split], **rates)
+    done, rate = _at_emg_rate(product_of(_run(base, stages[split:], **rates), chain), (), **rates)
+    return product_of(done, chain), _at_emg_rate(base, peak, **rates)[0], rate
+
+
+def _run(data: Floats, stages: tuple[Stage, ...], *, native: float, causal: bool) -> Floats:
+    return apply_stages(data, stages, rate=native, causal=causal) if stages else data
+
+
+def _at_emg_rate(data: Floats, stages: tuple[Stage, ...], *, native: float, causal: bool) -> tuple[Floats, float]:
+    """Return signals after stages at about 1 kHz, and the exact rate."""
+    share = ratio(native, EMG_RATE)
+    if causal:
+        return causal_linear(_run(data, stages, native=native, causal=causal), rate=native)
+    if share == 1:
+        return _run(data, stages, native=native, causal=causal), native
+    done = apply_stages(data, stages, rate=native, causal=causal, target=EMG_RATE)
+    return done, native * share.numerator / share.denominator
 
 
 def _near_missing(group: Group, native: float, rate: float, size: int, *, causal: bool) -> Flags:
