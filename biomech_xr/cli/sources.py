@@ -85,7 +85,10 @@ def _show(dataset: Dataset) -> None:
     for name, value in [*catalog.identity(dataset.spec), *catalog.signals(dataset.spec)]:
         table.add_row(name, Text(value))
     screen.print(table)
-    options = [f"{name}: {option.help}" for name, option in dataset.options.items()]
+    options = [
+        f"{name} ({' | '.join(option.choices) or option.kind}): {option.help}"
+        for name, option in dataset.options.items()
+    ]
     for title, lines in (
         ("Options (sources.NAME.options.OPTION=VALUE)", options),
         ("Known defects", dataset.spec.known_defects),

@@ -90,6 +90,22 @@ LABELS: Final[Mapping[str, LabelKind]] = {
 `kinematics_future` (0..80) count the kinematic samples stored before contact and after the next contact.
 """
 
+LABEL_UNITS: Final[Mapping[str, str]] = {
+    "trial_time": "s",
+    "duration": "s",
+    "foot_off": "s",
+    "speed": "m s-1",
+    "incline": "degree",
+    "stair_height": "m",
+    "age": "year",
+    "height": "m",
+    "body_mass": "kg",
+    "emg_native_rate": "Hz",
+    "emg_lookahead": "s",
+    "emg_history": "ms",
+}
+"""Units of the labels that have one."""
+
 INDEX_LEVELS: Final = ("dataset", "patient", "activity", "trial", "side", "stride_number")
 """Levels of the unique `stride` index."""
 

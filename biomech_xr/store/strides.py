@@ -16,7 +16,7 @@ import xarray as xr
 
 from biomech_xr import vocabulary as words
 from biomech_xr.errors import NotAStoreError, SchemaError, StoreError
-from biomech_xr.schema import BEFORE, HISTORY, INDEX_LEVELS, LABELS
+from biomech_xr.schema import BEFORE, HISTORY, INDEX_LEVELS, LABEL_UNITS, LABELS
 from biomech_xr.store import layout
 from biomech_xr.store.attributes import dataset_attrs, variable_attrs
 from biomech_xr.store.catalogue import PartFacts
@@ -196,7 +196,10 @@ def text(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
 def _label_coords(labels: pd.DataFrame) -> dict[str, Any]:
     return {
         name: xr.Variable(
-            "stride", text(labels[name]) if kind == "category" else labels[name].to_numpy(), fastpath=True
+            "stride",
+            text(labels[name]) if kind == "category" else labels[name].to_numpy(),
+            {"units": LABEL_UNITS[name]} if name in LABEL_UNITS else None,
+            fastpath=True,
         )
         for name, kind in LABELS.items()
         if name not in INDEX_LEVELS

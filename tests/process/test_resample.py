@@ -11,6 +11,7 @@ import xarray as xr
 
 from biomech_xr import process
 from biomech_xr.errors import ProcessingError
+from biomech_xr.process.engine.apply import apply_stages
 from biomech_xr.process.engine.kernels import delayed_linear, spline
 from biomech_xr.process.steps.resample import causal_linear, polyphase, ratio, reach
 
@@ -32,6 +33,20 @@ def test_aliases_are_suppressed(frequency: float) -> None:
     t = np.arange(8000) / 2000.0
     out, _ = polyphase(np.sin(2 * np.pi * frequency * t)[None], rate=2000.0)
     assert np.abs(out[0, 300:-300]).max() < 10 ** (-40 / 20)
+
+
+@pytest.mark.parametrize("offset", [0.0, 5.0, 300.0, -1e5])
+@pytest.mark.parametrize("rate", [1111.11, 2000.0])
+def test_single_precision_is_taken_only_where_it_is_exact_enough(rate: float, offset: float) -> None:
+    x = np.random.default_rng(0).standard_normal((3, 9000)) * (0.05 + np.sin(np.arange(9000) / 900) ** 8)
+    x[1, 2000:7000] = np.nan  # a mean that counts gaps as zeros is too small
+    x[:2] += offset
+    exact, _ = polyphase(x, rate=rate)
+    found = apply_stages(x, (), rate=rate, causal=False, target=1000.0)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(exact))
+    error = np.sqrt(np.nanmean((found - exact) ** 2, axis=1)) / np.nanstd(exact, axis=1)
+    stored = np.abs(offset) * np.finfo(np.float32).eps / np.nanstd(exact, axis=1)
+    assert (error < 1e-5 + stored).all()
 
 
 def test_delsys_ratios_are_small() -> None:

@@ -10,6 +10,7 @@ from scipy import signal
 from biomech_xr.process.engine.apply import apply_stages, run
 from biomech_xr.process.engine.kernels import PAD_SECONDS
 from biomech_xr.process.engine.medians import noise_rows
+from biomech_xr.process.engine.shrinkage import RULES, threshold_of
 from biomech_xr.process.engine.stages import Rule, Sections, Shrink, Shrinkage
 from biomech_xr.process.engine.vectors import lanes_of
 
@@ -108,3 +109,27 @@ def test_noise_is_the_median_whatever_the_distribution(kind: str, count: int, dt
     expected = np.median(np.abs(values[3:, :-1].astype(np.float64)), axis=0) / MAD
     np.testing.assert_allclose(noise[:-1], expected, rtol=1e-6)
     assert noise[-1] == -1.0
+
+
+@pytest.mark.parametrize("loud", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("count", [1, 2, 7, 60, 700, 6000])
+@pytest.mark.parametrize("kind", ["noise", "bursts", "rounded", "sparse", "heavy"])
+def test_sure_takes_the_least_risk_of_all_magnitudes(kind: str, count: int, loud: float) -> None:
+    x = np.random.default_rng(count).standard_normal(count)
+    x = {
+        "noise": x,
+        "bursts": x * (0.05 + np.sin(np.arange(count) / 300) ** 8),
+        "rounded": np.round(2 * x),
+        "sparse": np.where(np.arange(count) % 9 == 0, 20 * x, 0.1 * x),
+        "heavy": np.exp(4 * x),
+    }[kind]
+    magnitudes = np.abs(x)
+    noise = max(loud * np.median(magnitudes) / MAD, 1e-3)
+    at = np.append(0.0, magnitudes[magnitudes <= noise * np.sqrt(2 * np.log(count))])
+    ordered = np.sort(magnitudes)
+    below = np.searchsorted(ordered, at, side="right")
+    power = np.append(0.0, np.cumsum((ordered / noise) ** 2))[below]
+    risks = count - 2 * np.where(at > 0, below, 0) + power + (count - below) * (at / noise) ** 2
+    found = threshold_of(magnitudes.copy(), noise, count, RULES.index("sure"))
+    assert found in at
+    assert risks[at == found].min() <= risks.min() + 1e-9 * count

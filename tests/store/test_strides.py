@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 
 from biomech_xr.errors import LostDataError, NotAStoreError, OccupiedError, SchemaError
-from biomech_xr.schema import INDEX_LEVELS, LABELS, validate_strides
+from biomech_xr.schema import INDEX_LEVELS, LABEL_UNITS, LABELS, validate_strides
 from biomech_xr.store import (
     find_datasets,
     finish,
@@ -202,6 +202,9 @@ def test_opening_two_sources_reads_no_data_variable(
     assert dataset.attrs["sources"]["hu"]["data_doi"] == "10.1/data"
     assert dataset.attrs["config_hash"] == {"bacek": "c0ffee", "hu": "c0ffee"}
     assert dataset["emg"].attrs["units"] == "1"
+    units = {name: dataset[name].attrs.get("units") for name in LABELS}
+    assert {name for name, unit in units.items() if unit} == set(LABEL_UNITS)
+    assert (units["duration"], units["speed"], units["body_mass"]) == ("s", "m s-1", "kg")
 
 
 def test_the_shorter_source_is_padded_with_nan(two_sources: tuple[str, dict[str, Product]]) -> None:

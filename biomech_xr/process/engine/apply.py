@@ -40,6 +40,9 @@ _KEPT_BYTES: Final = 64 << 20
 _RESOLVED: Final = 1000.0
 """Range of a signal over the SD of its result from which float32 is not trusted: drift of 1000 SD errs by 3e-5 SD."""
 
+_RESOLVED_MEAN: Final = 10.0
+"""Mean of a signal over the SD of its result from which float32 is not trusted: a mean of 10 SD errs by 3e-6 SD."""
+
 _LOOK: Final = 16
 """One sample in so many is looked at for that."""
 
@@ -97,19 +100,27 @@ def apply_stages(
     dtype = np.float32 if not causal and _single_suffices(tuple(stages), rate) else np.float64
     factor = None if scale is None else np.broadcast_to(np.asarray(scale), data.shape[:-1]).reshape(-1)
     out = run(flat, stages, rate=rate, causal=causal, dtype=dtype, scale=factor, target=target)
-    coarse = _buried(flat, out, factor) if dtype is np.float32 else np.empty(0, dtype=np.intp)
+    coarse = _buried(flat, out, factor, leveled=len(stages) > 0) if dtype is np.float32 else np.empty(0, dtype=np.intp)
     if coarse.size:
         some = None if factor is None else factor[coarse]
         out[coarse] = run(flat[coarse], stages, rate=rate, causal=causal, dtype=np.float64, scale=some, target=target)
     return out.reshape(*data.shape[:-1], out.shape[-1])
 
 
-def _buried(values: Values, out: Values, scale: Values | None) -> npt.NDArray[np.intp]:
-    """Return the signals whose result is so small beside them that float32 would not resolve it: drift, large steps."""
+def _buried(values: Values, out: Values, scale: Values | None, *, leveled: bool) -> npt.NDArray[np.intp]:
+    """Return the signals whose result is so small beside them that float32 would not resolve it: drift, large steps.
+
+    Where the mean is not taken off before the first stage (``leveled``), it counts too.
+    """
     width, _ = extents(values, _LOOK)
     _, deviation = extents(out, _LOOK)
     left = deviation if scale is None else deviation / np.abs(scale)
-    return np.flatnonzero(width > _RESOLVED * left)
+    buried = width > _RESOLVED * left
+    if not leveled:
+        some = values[:, ::_LOOK]
+        finite = np.isfinite(some)
+        buried |= np.abs(np.where(finite, some, 0).sum(axis=1)) > _RESOLVED_MEAN * left * finite.sum(axis=1)
+    return np.flatnonzero(buried)
 
 
 def run(
