@@ -23,7 +23,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     lookahead = f"{least}{result['lookahead']:.3f} s"
     console.print(
         f"{result['run']}, step {result['checkpoint_step']} of {result['steps']} ({result['checkpoint']}): "
-        f"{result['windows']} windows of split {result['split']} (every {result['hop']}. sample), "
+        f"{result['windows']} windows of split {result['split']} (hop {result['hop']}), "
         f"horizon +{horizon} = {result['mean_horizon_ms']:.1f} ms on average, "
         f"lookahead of the inputs {lookahead}, phase input: {result['phase_input']}"
     )

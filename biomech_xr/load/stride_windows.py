@@ -44,8 +44,9 @@ class StrideWindows(IterableDataset[Batch]):
         Root of the platform's stores.
     split, split_name
         ``train``, ``validation`` or ``test`` of the stored person split `split_name`; None for everybody. A split that
-        does not know all people of the store is extended first. ``without:NAME`` and ``only:NAME`` leave out or take
-        one person (``hu-AB156``), or everybody who has strides in a source (``hu``); ``train without:hu`` does both.
+        is not there is made, one that does not know all people of the store is extended. ``without:NAME`` and
+        ``only:NAME`` leave out or take one person (``hu-AB156``), or everybody who has strides in a source (``hu``);
+        ``train without:hu`` does both.
     chain
         Product to read.
     window
@@ -53,7 +54,7 @@ class StrideWindows(IterableDataset[Batch]):
     hop
         Kinematic samples between windows of one stride.
     horizon
-        ``{"samples": n}`` of the kinematic grid, or ``{"ms": x}`` read by linear interpolation of that grid.
+        ``{"samples": n}`` of the kinematic grid, by default the next one, or ``{"ms": x}``, interpolated linearly.
     global_batch
         Windows of one step over all ranks.
     seed
@@ -118,7 +119,8 @@ class StrideWindows(IterableDataset[Batch]):
     -----
     Use it directly, or in ``DataLoader(windows, batch_size=None, num_workers=W, multiprocessing_context="spawn")``,
     where worker w makes the steps w, w + W, ... Background threads read and cut ahead, so workers are rarely faster.
-    Some batches share memory, which is used again once these and all views of them are dropped.
+    Some batches share memory, used again once all of them and all views are dropped. Without `set_epoch` each iteration
+    repeats the epoch.
     """
 
     device = torch.device("cpu")

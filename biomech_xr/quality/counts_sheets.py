@@ -68,7 +68,7 @@ def _strides(counts: Mapping[str, Any]) -> Sheet:
         headings=("source", "activity", "side", "strides", "people", "EMG Hz", "angles Hz", *_SHARES),
         rows=rows,
         right=frozenset({"strides", "people", "EMG Hz", "angles Hz", *_SHARES}),
-        notes=(masks, "101p: that many points per stride, whatever its duration."),
+        notes=(masks, "100p: 100 points per stride, whatever its duration."),
     )
 
 

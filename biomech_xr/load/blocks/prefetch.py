@@ -109,7 +109,6 @@ def made(
     pool = ThreadPoolExecutor(makers, thread_name_prefix="biomech-xr-cut") if makers else None
     begun: deque[Callable[[], Sequence[M]]] = deque()
     ready: deque[M] = deque()
-
     try:
         while True:
             while reading.look() and (not (begun or ready) or (len(begun) < makers and reading.there())):

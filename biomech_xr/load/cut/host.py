@@ -40,7 +40,7 @@ class Cutter(Protocol):
     """What makes batches out of blocks of strides."""
 
     def read(self, source: Source, start: int) -> Any:
-        """Return a block for `batch`; called in a reading thread."""
+        """Return a block for `batches`; called in a reading thread."""
 
     @property
     def together(self) -> int:
