@@ -119,8 +119,8 @@ class StrideWindows(IterableDataset[Batch]):
     -----
     Use it directly, or in ``DataLoader(windows, batch_size=None, num_workers=W, multiprocessing_context="spawn")``,
     where worker w makes the steps w, w + W, ... Background threads read and cut ahead, so workers are rarely faster.
-    Some batches share memory, used again once all of them and all views are dropped. Without `set_epoch` each iteration
-    repeats the epoch.
+    Batches that were cut together share memory, up to 24 MiB, used again once all of them and all views are dropped:
+    clone what you keep. Without `set_epoch` each iteration repeats the epoch.
     """
 
     device = torch.device("cpu")

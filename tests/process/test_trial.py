@@ -44,9 +44,12 @@ def test_emg_at_1000_hz_is_the_filtered_continuous_trial_with_real_history(chain
     assert (block["emg_history"] == HISTORY).all()
 
 
+@pytest.mark.parametrize("rate", [1000.0, 1111.11])
 @pytest.mark.parametrize("cutoff", [2, 25])
-def test_the_amplitude_reference_is_that_of_a_6_hz_envelope_whatever_the_chain_smooths_with(cutoff: float) -> None:
-    trial = walking_trial(emg_rate=1111.11)
+def test_the_amplitude_reference_is_that_of_a_6_hz_envelope_whatever_the_chain_smooths_with(
+    cutoff: float, rate: float
+) -> None:
+    trial = walking_trial(emg_rate=rate)
     lowpass = ENVELOPE.emg[3].model_copy(update={"cutoff": float(cutoff)})
     other = ENVELOPE.model_copy(update={"emg": (*ENVELOPE.emg[:3], lowpass)})
     expected, found = processed(trial, ENVELOPE)["peaks"], processed(trial, other)["peaks"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import pywt
+import xarray as xr
 from scipy import signal
 
+from biomech_xr import process
 from biomech_xr.process.engine.apply import apply_stages, run
 from biomech_xr.process.engine.kernels import PAD_SECONDS
 from biomech_xr.process.engine.medians import noise_rows
@@ -133,3 +135,24 @@ def test_sure_takes_the_least_risk_of_all_magnitudes(kind: str, count: int, loud
     found = threshold_of(magnitudes.copy(), noise, count, RULES.index("sure"))
     assert found in at
     assert risks[at == found].min() <= risks.min() + 1e-9 * count
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("noise", [0.0, 5e-324, 1e-310, 1e-160, 1e-141, 1e160, np.inf, np.nan])
+def test_no_noise_is_too_small_or_too_large(noise: float, rule: str) -> None:
+    magnitudes = np.abs(np.random.default_rng(0).standard_normal(4000)) * (noise if np.isfinite(noise) else 1.0)
+    magnitudes[::7] = 0.0
+    found = threshold_of(magnitudes, noise, 4000, RULES.index(rule))
+    if rule == "sure":
+        assert 0 <= found <= max(noise * np.sqrt(2 * np.log(4000)), 0) or np.isnan(noise)
+
+
+@pytest.mark.parametrize("seconds", [2, 60, 120])
+def test_a_spike_among_zeros_is_denoised(seconds: int) -> None:
+    values = np.zeros((2, 2000 * seconds))
+    values[:, 2000] = 1e-3
+    time = ("time", np.arange(values.shape[1]) / 2000, {"units": "s"})
+    emg = xr.DataArray(values, dims=("channel", "time"), coords={"time": time}, attrs={"units": "V"})
+    found = process.filter_emg(emg, process.load_chain("default"), state="raw", line_frequency=50.0, dim="time")
+    assert np.isfinite(found).all()
+    assert 1e-4 < float(np.abs(found).max()) < 1e-3

@@ -1,7 +1,8 @@
 """Memory of batches and of blocks, used again as soon as nobody holds them.
 
-Fresh memory costs as much as filling it. A batch's memory returns here when its last tensor (or a view of one) is
-gone, so a consumer that drops each batch makes two or three buffers go round, and one that keeps batches keeps them.
+Fresh memory costs as much as filling it. The memory of batches that were cut together returns here when their last
+tensor (or a view of one) is gone, so a consumer that drops each batch makes three pieces go round, and one that keeps
+batches keeps them.
 A few pieces wait to be used again, of any size; more of them go back to the system.
 """
 
@@ -81,7 +82,7 @@ class Pieces:
 
 
 class Buffers:
-    """Hands out arrays of fixed shapes, all of one batch in one piece of memory.
+    """Hands out arrays of fixed shapes, all of one call in one piece of memory.
 
     Parameters
     ----------

@@ -116,6 +116,7 @@ def made(
                 while len(taken) < together and reading.look() and reading.there():
                     taken.append(reading.take())
                 begun.append(pool.submit(make, taken).result if pool else partial(make, taken))
+                del taken  # and the blocks with it
             if ready:
                 yield ready.popleft()
             elif begun:

@@ -24,8 +24,9 @@ CUTTERS: Final = 2
 """Threads that cut."""
 
 _WINDOWS: Final = 4096
+"""The most that are cut together: enough that what each call costs is little beside the cutting."""
 _BYTES: Final = 24 * 2**20
-"""The most that is cut together: enough that what each call costs is little beside the cutting, in a few batches."""
+"""The most memory of what is cut together, of which three pieces go round."""
 
 
 class HasRow(Protocol):

@@ -1,6 +1,6 @@
-"""The compiled loops of the loader: they release the interpreter lock and fill a whole batch in one call.
+"""The compiled loops of the loader: they release the interpreter lock and fill whole batches in one call.
 
-The strides of a batch lie in several blocks. A loop gets them as a table of int64, one row a block, whose columns are
+Their strides lie in several blocks. A loop gets them as a table of int64, one row a block, whose columns are
 the addresses and sizes of `BLOCK_COLUMNS`; the caller keeps the blocks alive. Index arithmetic is flat on purpose: it
 is three times as fast here as indexing by dimension.
 

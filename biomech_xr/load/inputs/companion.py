@@ -44,7 +44,7 @@ class OtherLeg:
     @classmethod
     def of(cls, labels: pd.DataFrame) -> Self:
         """Return it from the labels of a part, in its order; a stride without a time on the clock meets none."""
-        begin, duration = (labels[name].to_numpy(np.float64) for name in ("trial_time", "duration"))
+        begin, duration = (labels[name].to_numpy(np.float64, copy=True) for name in ("trial_time", "duration"))
         side = pd.Categorical(labels["side"].astype(object), categories=list(words.SIDES)).codes.astype(np.int64)
         trial = labels.groupby(["patient", "trial"], observed=True, sort=False).ngroup().to_numpy(np.int64)
         usable = np.flatnonzero(np.isfinite(begin + duration) & (side >= 0))

@@ -82,8 +82,9 @@ def apply_stages(
     -------
     np.ndarray
         Shape (..., n), or (..., samples at the new rate). float32 where that is within `SINGLE_ERROR` of float64, which
-        is measured once for each list of stages, and no signal drifts so far that float32 would not resolve it; else
-        float64. Causal stages take float64 always: a look at how far a signal drifts would see its future.
+        is measured once for each list of stages, and no signal drifts, or lies off zero, so far that float32 would not
+        resolve it; else float64. Causal stages take float64 always: a look at how far a signal drifts would see its
+        future.
 
     Raises
     ------
@@ -100,7 +101,10 @@ def apply_stages(
     dtype = np.float32 if not causal and _single_suffices(tuple(stages), rate) else np.float64
     factor = None if scale is None else np.broadcast_to(np.asarray(scale), data.shape[:-1]).reshape(-1)
     out = run(flat, stages, rate=rate, causal=causal, dtype=dtype, scale=factor, target=target)
-    coarse = _buried(flat, out, factor, leveled=len(stages) > 0) if dtype is np.float32 else np.empty(0, dtype=np.intp)
+    coarse = np.empty(0, dtype=np.intp)
+    if dtype is np.float32:
+        gain = _segments(tuple(stages), rate, causal, dtype, 1)[0].program.gain
+        coarse = _buried(flat, out, factor, leveled=not math.isnan(gain))
     if coarse.size:
         some = None if factor is None else factor[coarse]
         out[coarse] = run(flat[coarse], stages, rate=rate, causal=causal, dtype=np.float64, scale=some, target=target)
@@ -110,7 +114,7 @@ def apply_stages(
 def _buried(values: Values, out: Values, scale: Values | None, *, leveled: bool) -> npt.NDArray[np.intp]:
     """Return the signals whose result is so small beside them that float32 would not resolve it: drift, large steps.
 
-    Where the mean is not taken off before the first stage (``leveled``), it counts too.
+    The mean counts too, unless it is taken off before the first stage (``leveled``).
     """
     width, _ = extents(values, _LOOK)
     _, deviation = extents(out, _LOOK)

@@ -29,9 +29,12 @@ _FIRST_WIDTH: Final = 1.2
 _MOST_COUNTS: Final = 6
 _FEW: Final = 16
 _EACH: Final = 4
+"""Coefficients for each bin of a risk estimate."""
 _MOST_BINS: Final = 1024
-"""Coefficients for each bin of a risk estimate, and the most bins."""
+_LEAST_LIMIT: Final = 1e-140
+"""Below it, and above its inverse, squares leave the range of numbers: a filter rings ever less, down to 5e-324."""
 _ROUNDING: Final = 1e-9
+"""By how much sums of a bin's squares may differ from those of its values one by one, for each coefficient."""
 
 
 @compiled()
@@ -175,7 +178,7 @@ def _least_risk(magnitudes: Values, noise: float) -> float:
     """
     count = len(magnitudes)
     limit = noise * math.sqrt(2 * math.log(count))
-    if limit == 0:
+    if not _LEAST_LIMIT < limit < 1 / _LEAST_LIMIT:  # nothing to shrink by, or no number
         return 0.0
     bins = max(1, min(count // _EACH, _MOST_BINS))
     scale, unit = bins / limit, 1 / noise**2
