@@ -85,7 +85,7 @@ def progress(title: str, total: int, *, amount: float = 0, word: str = "strides"
         if state["done"] == total or now - state["printed"] >= _LINE_EVERY:
             state["printed"] = now
             words = ", ".join(part for part in (f"{int(state['done'])}/{total} in {clock(pace.seconds)}", said) if part)
-            print(f"{title}: {words} {note}".rstrip(), flush=True)
+            print(f"{title}: {'; '.join(part for part in (words, note) if part)}", flush=True)
 
     yield advance_line
 
